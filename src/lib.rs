@@ -1,1 +1,11 @@
-//! Sidereal
+//! Sidereal: a server that runs people's long jobs over the IVOA's Universal Worker Service and hands them the
+//! results.
+//!
+//! The modules form layers; each may use any to its right, never one to its left or beside it in the same group:
+//!
+//! `cli · app · services · http · jobs · engine · auth · client deploy gerrit objects store notify · fits · net sky ·
+//! uws · settings telemetry`
+
+pub mod auth;
+pub mod engine;
+pub mod uws;

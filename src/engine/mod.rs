@@ -1,0 +1,7 @@
+//! The job engine.
+
+mod service;
+
+pub use service::*;
+/// x
+pub struct Context;
