@@ -1,0 +1,35 @@
+# Sidereal's commands. Everything that they fetch or make lies in target/ and data/.
+.DEFAULT_GOAL := help
+.PHONY: help build check test demo bench
+export PYTHON ?= python3
+
+# The demo's image and the place to cut, degrees (ICRS).
+IMAGE ?=
+RA ?= 250.4226
+DEC ?= 36.4602
+demo_image = $(or $(IMAGE),target/demo/m13.fits)
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+build: ## The server, optimised: target/release/sidereal
+	cargo build --release --locked
+
+check: ## Formatting, lints, dependencies, drift of openapi/sidereal.json
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	tests/setup/cargo-deny.sh
+	cargo run --quiet --locked -- openapi --check
+
+test: ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings what they need
+	tests/setup/packages.sh
+	tests/setup/python.sh
+	tests/setup/postgres.sh cargo test --locked
+
+demo: ## Cut stars out of a real image, then keep serving (ONCE=1: end; IMAGE=, RA=, DEC=: yours)
+	$(if $(IMAGE),,tests/setup/demo-image.sh)
+	cargo build --locked
+	target/debug/sidereal demo $(if $(ONCE),--once) --image "$(demo_image)" --ra "$(RA)" --dec "$(DEC)"
+
+bench: ## Measurements beside peers; see benches/README.md
+	benches/run
