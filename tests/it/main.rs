@@ -1,0 +1,3 @@
+//! Behaviour of the built server, over SQLite and a folder and over PostgreSQL and S3. `make test` runs it.
+
+mod layers;
