@@ -8,4 +8,5 @@
 
 pub mod auth;
 pub mod engine;
+pub mod store;
 pub mod uws;

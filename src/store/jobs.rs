@@ -1,0 +1,603 @@
+//! Jobs as documents: create, read, list, edit, destroy.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Order, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, Value,
+    sea_query::{Expr, LikeExpr},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    Dialect, Sql, Store, StoreError,
+    entity::{job, job_result},
+};
+use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
+
+/// Most results that a job document lists; past that only the principal ones are.
+pub const MAX_LISTED_RESULTS: i64 = 1_000;
+/// Furthest place in the queue that is counted.
+const MAX_POSITION: i64 = 10_000;
+/// Rows of one statement of a long list.
+const LIST_CHUNK: u64 = 10_000;
+
+/// A job to be created, in PENDING.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its identifier.
+    pub id: JobId,
+    /// Service that will run it.
+    pub service: String,
+    /// Public name of its owner.
+    pub owner: String,
+    /// The client's label.
+    pub run_id: Option<String>,
+    /// The job description.
+    pub parameters: Parameters,
+    /// When it is expected to end.
+    pub quote: Option<Timestamp>,
+    /// Longest run, in seconds.
+    pub execution_duration: u32,
+    /// When it is to be destroyed.
+    pub destruction: Option<Timestamp>,
+    /// Seconds from now to its destruction, where no time was asked for.
+    pub retention: u64,
+    /// How often it may be started.
+    pub max_attempts: u32,
+    /// Greater goes first.
+    pub priority: i64,
+    /// The client's key that makes repeating the request harmless.
+    pub idempotency_key: Option<String>,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this owner.
+    pub owner: Option<String>,
+    /// Of one of these services; empty means all.
+    pub services: Vec<String>,
+    /// In one of these phases; empty means all.
+    pub phases: Vec<Phase>,
+    /// With exactly this label.
+    pub label: Option<String>,
+    /// Created strictly after.
+    pub after: Option<Timestamp>,
+    /// Created strictly before.
+    pub before: Option<Timestamp>,
+    /// With this text in the label, or this beginning of the id.
+    pub text: Option<String>,
+}
+
+/// A job in a list, with more than UWS's list tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSummary {
+    /// What UWS's list tells.
+    pub job: JobRef,
+    /// When it last entered EXECUTING.
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    pub end_time: Option<Timestamp>,
+    /// When it will be destroyed.
+    pub destruction: Option<Timestamp>,
+    /// Units of work done.
+    pub progress_done: Option<u64>,
+    /// Units of work in all.
+    pub progress_total: Option<u64>,
+    /// What is being done.
+    pub progress_note: Option<String>,
+    /// How many results it has.
+    pub results: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Rises with each visible change.
+    pub version: i64,
+}
+
+/// A stored result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredResult {
+    /// Name and last segment of its URL.
+    pub name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Where the object is.
+    pub object: String,
+    /// Listed in the job document however many results there are.
+    pub principal: bool,
+}
+
+/// A line of a job's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// Rises by one with each line of the job.
+    pub sequence: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The line, without its end.
+    pub line: String,
+}
+
+/// What is left of a destroyed job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tombstone {
+    /// Its identifier.
+    pub id: JobId,
+    /// Its service.
+    pub service: String,
+    /// Its owner.
+    pub owner: String,
+    /// When it was destroyed.
+    pub at: Timestamp,
+}
+
+/// What may be changed in a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// The job description; only in PENDING.
+    Parameters(Parameters, Option<Timestamp>),
+    /// Longest run, in seconds.
+    ExecutionDuration(u32),
+    /// When it will be destroyed.
+    Destruction(Timestamp),
+    /// The client's label.
+    RunId(Option<String>),
+}
+
+/// How an insert fared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// The job as stored.
+    New(Job),
+    /// The job that the same idempotency key made before.
+    Before(Job),
+}
+
+/// `$17` is the retention in milliseconds: it counts from the database's now.
+const INSERT: Sql = Sql {
+    postgres: "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
+               destruction, priority, max_attempts, idempotency_key) \
+               SELECT $1, $2, $3, $4, 'PENDING', $5, $6, t.now, $7, COALESCE($8, t.now + $12), $9, $10, $11 \
+               FROM (SELECT (extract(epoch from clock_timestamp()) * 1000)::bigint AS now) t \
+               ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
+    sqlite: "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
+             destruction, priority, max_attempts, idempotency_key) \
+             SELECT $1, $2, $3, $4, 'PENDING', $5, $6, t.now, $7, COALESCE($8, t.now + $12), $9, $10, $11 \
+             FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) t WHERE true \
+             ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
+};
+
+/// The row becomes a tombstone in one step; its objects go next, and the sweep sees to what is left.
+const DESTROY: Sql = Sql {
+    postgres: "WITH gone AS (DELETE FROM job WHERE id = $1 RETURNING id, service, owner) \
+               INSERT INTO job_destroyed (id, service, owner, at, objects) \
+               SELECT id, service, owner, (extract(epoch from clock_timestamp()) * 1000)::bigint, true FROM gone \
+               RETURNING id, service, owner, at",
+    sqlite: "INSERT INTO job_destroyed (id, service, owner, at, objects) \
+             SELECT id, service, owner, CAST(round(unixepoch('subsec') * 1000) AS INTEGER), true FROM job WHERE id = $1 \
+             RETURNING id, service, owner, at",
+};
+
+const ABORT: Sql = Sql {
+    postgres: "UPDATE job SET phase = 'ABORTED', end_time = (extract(epoch from clock_timestamp()) * 1000)::bigint, \
+               worker = NULL, quote = NULL, version = version + 1 \
+               WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
+    sqlite: "UPDATE job SET phase = 'ABORTED', end_time = CAST(round(unixepoch('subsec') * 1000) AS INTEGER), \
+             worker = NULL, quote = NULL, version = version + 1 \
+             WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
+};
+
+impl Store {
+    /// Stores a new job in PENDING.
+    pub async fn create(&self, new: &NewJob) -> Result<Created, StoreError> {
+        let values: [Value; 12] = [
+            new.id.0.into(),
+            new.service.clone().into(),
+            new.owner.clone().into(),
+            new.run_id.clone().into(),
+            json(&new.parameters)?.into(),
+            new.quote.map(Timestamp::millis).into(),
+            i64::from(new.execution_duration).into(),
+            new.destruction.map(Timestamp::millis).into(),
+            new.priority.into(),
+            i64::from(new.max_attempts).into(),
+            new.idempotency_key.clone().into(),
+            i64::try_from(new.retention.saturating_mul(1000))
+                .unwrap_or(i64::MAX / 4)
+                .into(),
+        ];
+        if let Some(row) = self.rows(INSERT, values).await?.first() {
+            return Ok(Created::New(model(row)?.into_job()?));
+        }
+        let before = job::Entity::find()
+            .filter(job::Column::Owner.eq(&new.owner))
+            .filter(job::Column::IdempotencyKey.eq(new.idempotency_key.clone()))
+            .one(&self.write)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt("an idempotency key without its job".into()))?;
+        Ok(Created::Before(self.with_results(before).await?))
+    }
+
+    /// The whole job; `None` if it is not there.
+    pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        match job::Entity::find_by_id(id.0).one(&self.read).await? {
+            Some(row) => Ok(Some(self.with_results(row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn with_results(&self, row: job::Model) -> Result<Job, StoreError> {
+        let (results, fence) = (row.result_count, row.fence);
+        let (queued, priority, vtime) = (row.phase == Phase::Queued.as_str(), row.priority, row.vtime);
+        let mut job = row.into_job()?;
+        if results > 0 {
+            job.results = self.listed_results(job.id, fence, results).await?;
+        }
+        if queued {
+            job.info.queue_position = Some(self.queue_position(job.id, priority, vtime).await?);
+        }
+        Ok(job)
+    }
+
+    async fn listed_results(&self, id: JobId, fence: i64, count: i64) -> Result<Vec<ResultRef>, StoreError> {
+        let mut query = job_result::Entity::find()
+            .filter(job_result::Column::Job.eq(id.0))
+            .filter(job_result::Column::Fence.eq(fence))
+            .order_by(job_result::Column::Position, Order::Asc);
+        if count > MAX_LISTED_RESULTS {
+            query = query.filter(job_result::Column::Principal.eq(true));
+        }
+        let rows = query.all(&self.read).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| ResultRef {
+                id: row.name,
+                size: row.size as u64,
+                mime_type: row.media_type,
+            })
+            .collect())
+    }
+
+    async fn queue_position(&self, id: JobId, priority: i64, vtime: i64) -> Result<u64, StoreError> {
+        let before = job::Entity::find()
+            .select_only()
+            .column(job::Column::Id)
+            .filter(job::Column::Phase.eq(Phase::Queued.as_str()))
+            .filter(
+                Condition::any().add(job::Column::Priority.gt(priority)).add(
+                    Condition::all().add(job::Column::Priority.eq(priority)).add(
+                        Condition::any().add(job::Column::Vtime.lt(vtime)).add(
+                            Condition::all()
+                                .add(job::Column::Vtime.eq(vtime))
+                                .add(job::Column::Id.lt(id.0)),
+                        ),
+                    ),
+                ),
+            )
+            .limit(MAX_POSITION as u64)
+            .into_tuple::<Uuid>()
+            .all(&self.read)
+            .await?;
+        Ok(before.len() as u64 + 1)
+    }
+
+    /// Where a job stands: phase and version, without reading the rest.
+    pub async fn phase(&self, id: JobId) -> Result<Option<(Phase, i64)>, StoreError> {
+        let row: Option<(String, i64)> = job::Entity::find_by_id(id.0)
+            .select_only()
+            .columns([job::Column::Phase, job::Column::Version])
+            .into_tuple()
+            .one(&self.read)
+            .await?;
+        row.map(|(phase, version)| {
+            phase
+                .parse()
+                .map(|phase| (phase, version))
+                .map_err(|_| StoreError::Corrupt(format!("phase {phase:?}")))
+        })
+        .transpose()
+    }
+
+    /// Owner and service of a job.
+    pub async fn owner(&self, id: JobId) -> Result<Option<(String, String)>, StoreError> {
+        Ok(job::Entity::find_by_id(id.0)
+            .select_only()
+            .columns([job::Column::Owner, job::Column::Service])
+            .into_tuple()
+            .one(&self.read)
+            .await?)
+    }
+
+    /// Versions of these jobs, for those that are there.
+    pub async fn versions(&self, ids: &[JobId]) -> Result<Vec<(JobId, i64)>, StoreError> {
+        let mut versions = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(500) {
+            let rows: Vec<(Uuid, i64)> = job::Entity::find()
+                .select_only()
+                .columns([job::Column::Id, job::Column::Version])
+                .filter(job::Column::Id.is_in(chunk.iter().map(|id| id.0)))
+                .into_tuple()
+                .all(&self.read)
+                .await?;
+            versions.extend(rows.into_iter().map(|(id, version)| (JobId(id), version)));
+        }
+        Ok(versions)
+    }
+
+    /// Summaries of these jobs, for those that are there.
+    pub async fn summaries(&self, ids: &[JobId]) -> Result<Vec<JobSummary>, StoreError> {
+        let mut summaries = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(500) {
+            let rows = job::Entity::find()
+                .filter(job::Column::Id.is_in(chunk.iter().map(|id| id.0)))
+                .all(&self.read)
+                .await?;
+            for row in rows {
+                summaries.push(row.into_summary()?);
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// One page of the jobs that `filter` means, newest first; `before` is the last entry of the page before.
+    pub async fn list(
+        &self,
+        filter: &Filter,
+        before: Option<(Timestamp, JobId)>,
+        limit: u64,
+    ) -> Result<Vec<JobSummary>, StoreError> {
+        let mut query = job::Entity::find()
+            .filter(condition(filter))
+            .order_by(job::Column::CreationTime, Order::Desc)
+            .order_by(job::Column::Id, Order::Desc)
+            .limit(limit);
+        if let Some((time, id)) = before {
+            query = query.filter(
+                Condition::any()
+                    .add(job::Column::CreationTime.lt(time.millis()))
+                    .add(
+                        Condition::all()
+                            .add(job::Column::CreationTime.eq(time.millis()))
+                            .add(job::Column::Id.lt(id.0)),
+                    ),
+            );
+        }
+        query
+            .all(&self.read)
+            .await?
+            .into_iter()
+            .map(job::Model::into_summary)
+            .collect()
+    }
+
+    /// All that `filter` means, newest first, up to `last` of them.
+    pub async fn refs(&self, filter: &Filter, last: Option<u64>) -> Result<Vec<JobRef>, StoreError> {
+        let mut refs: Vec<JobRef> = Vec::new();
+        let last = last.unwrap_or(u64::MAX);
+        loop {
+            let before = refs.last().map(|job| (job.creation_time, job.id));
+            let wanted = Ord::min(LIST_CHUNK, last - refs.len() as u64);
+            let page = self.list(filter, before, wanted).await?;
+            let ended = (page.len() as u64) < wanted;
+            refs.extend(page.into_iter().map(|summary| summary.job));
+            if ended || refs.len() as u64 >= last {
+                return Ok(refs);
+            }
+        }
+    }
+
+    /// How many jobs stand in each phase.
+    pub async fn counts(&self, filter: &Filter) -> Result<BTreeMap<Phase, u64>, StoreError> {
+        let rows: Vec<(String, i64)> = job::Entity::find()
+            .select_only()
+            .column(job::Column::Phase)
+            .column_as(job::Column::Id.count(), "jobs")
+            .filter(condition(filter))
+            .group_by(job::Column::Phase)
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        rows.into_iter()
+            .map(|(phase, count)| {
+                let phase = phase
+                    .parse()
+                    .map_err(|_| StoreError::Corrupt(format!("phase {phase:?}")))?;
+                Ok((phase, count as u64))
+            })
+            .collect()
+    }
+
+    /// Changes a job. `None` if it is not there, or is in a phase that forbids it.
+    pub async fn edit(&self, id: JobId, edit: Edit) -> Result<Option<Job>, StoreError> {
+        let mut query = job::Entity::update_many().filter(job::Column::Id.eq(id.0));
+        query = query.col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1));
+        query = match edit {
+            Edit::Parameters(parameters, quote) => query
+                .col_expr(job::Column::Parameters, Expr::value(json(&parameters)?))
+                .col_expr(job::Column::Quote, Expr::value(quote.map(Timestamp::millis)))
+                .filter(job::Column::Phase.eq(Phase::Pending.as_str())),
+            Edit::ExecutionDuration(seconds) => {
+                query.col_expr(job::Column::ExecutionDuration, Expr::value(i64::from(seconds)))
+            }
+            Edit::Destruction(time) => query.col_expr(job::Column::Destruction, Expr::value(time.millis())),
+            Edit::RunId(run_id) => query.col_expr(job::Column::RunId, Expr::value(run_id)),
+        };
+        if query.exec(&self.write).await?.rows_affected == 0 {
+            return Ok(None);
+        }
+        match job::Entity::find_by_id(id.0).one(&self.write).await? {
+            Some(row) => Ok(Some(self.with_results(row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Moves a job to ABORTED, whoever runs it: a runner's later writes are refused. `None` where the transition
+    /// table has no such step.
+    pub async fn abort(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        match self.rows(ABORT, [id.0.into()]).await?.first() {
+            Some(row) => Ok(Some(self.with_results(model(row)?).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Destroys a job: its row, results and log go, a tombstone stays. `None` if it is not there.
+    pub async fn destroy(&self, id: JobId) -> Result<Option<Tombstone>, StoreError> {
+        let rows = match self.dialect {
+            Dialect::Postgres => self.rows(DESTROY, [id.0.into()]).await?,
+            Dialect::Sqlite => {
+                let transaction = self.begin().await?;
+                let rows = transaction
+                    .query_all_raw(self.statement(DESTROY, [id.0.into()]))
+                    .await?;
+                job::Entity::delete_by_id(id.0).exec(&transaction).await?;
+                transaction.commit().await?;
+                rows
+            }
+        };
+        rows.first().map(tombstone).transpose()
+    }
+
+    /// The tombstone of a destroyed job.
+    pub async fn destroyed(&self, id: JobId) -> Result<Option<Tombstone>, StoreError> {
+        const SELECT: Sql = Sql {
+            sqlite: "SELECT id, service, owner, at FROM job_destroyed WHERE id = $1",
+            postgres: "SELECT id, service, owner, at FROM job_destroyed WHERE id = $1",
+        };
+        let rows = self
+            .read
+            .query_all_raw(self.statement(SELECT, [id.0.into()]))
+            .await?;
+        rows.first().map(tombstone).transpose()
+    }
+
+    /// Every visible result of a job, in the order produced.
+    pub async fn results(&self, id: JobId) -> Result<Vec<StoredResult>, StoreError> {
+        const SELECT: Sql = Sql {
+            sqlite: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                     WHERE r.job = $1 ORDER BY r.position",
+            postgres: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                       WHERE r.job = $1 ORDER BY r.position",
+        };
+        let rows = self
+            .read
+            .query_all_raw(self.statement(SELECT, [id.0.into()]))
+            .await?;
+        rows.iter().map(stored_result).collect()
+    }
+
+    /// One visible result of a job.
+    pub async fn result(&self, id: JobId, name: &str) -> Result<Option<StoredResult>, StoreError> {
+        const SELECT: Sql = Sql {
+            sqlite: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                     WHERE r.job = $1 AND r.name = $2",
+            postgres: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                       WHERE r.job = $1 AND r.name = $2",
+        };
+        let rows = self
+            .read
+            .query_all_raw(self.statement(SELECT, [id.0.into(), name.into()]))
+            .await?;
+        rows.first().map(stored_result).transpose()
+    }
+
+    /// Up to `limit` lines of a job's log after the line numbered `after` (0: from the start).
+    pub async fn log(&self, id: JobId, after: u64, limit: u64) -> Result<Vec<LogLine>, StoreError> {
+        const SELECT: Sql = Sql {
+            sqlite: "SELECT sequence, at, line FROM job_log WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+            postgres: "SELECT sequence, at, line FROM job_log WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+        };
+        let values: [Value; 3] = [id.0.into(), (after as i64).into(), (limit as i64).into()];
+        let rows = self.read.query_all_raw(self.statement(SELECT, values)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogLine {
+                    sequence: row.try_get_by::<i64, _>("sequence")? as u64,
+                    at: time(row.try_get_by("at")?)?,
+                    line: row.try_get_by("line")?,
+                })
+            })
+            .collect()
+    }
+}
+
+pub(super) fn model(row: &QueryResult) -> Result<job::Model, StoreError> {
+    Ok(job::Model::from_query_result(row, "")?)
+}
+
+fn stored_result(row: &QueryResult) -> Result<StoredResult, StoreError> {
+    let row = job_result::Model::from_query_result(row, "")?;
+    Ok(StoredResult {
+        name: row.name,
+        media_type: row.media_type,
+        size: row.size as u64,
+        sha256: row.sha256,
+        object: row.object,
+        principal: row.principal,
+    })
+}
+
+fn tombstone(row: &QueryResult) -> Result<Tombstone, StoreError> {
+    Ok(Tombstone {
+        id: JobId(row.try_get_by("id")?),
+        service: row.try_get_by("service")?,
+        owner: row.try_get_by("owner")?,
+        at: time(row.try_get_by("at")?)?,
+    })
+}
+
+fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millis(millis).ok_or_else(|| StoreError::Corrupt(format!("time {millis}")))
+}
+
+fn json(parameters: &Parameters) -> Result<String, StoreError> {
+    serde_json::to_string(parameters).map_err(|error| StoreError::Corrupt(format!("parameters: {error}")))
+}
+
+fn condition(filter: &Filter) -> Condition {
+    let mut all = Condition::all();
+    if let Some(owner) = &filter.owner {
+        all = all.add(job::Column::Owner.eq(owner));
+    }
+    if !filter.services.is_empty() {
+        all = all.add(job::Column::Service.is_in(&filter.services));
+    }
+    if !filter.phases.is_empty() {
+        all = all.add(job::Column::Phase.is_in(filter.phases.iter().map(|phase| phase.as_str())));
+    }
+    if let Some(label) = &filter.label {
+        all = all.add(job::Column::RunId.eq(label));
+    }
+    if let Some(after) = filter.after {
+        all = all.add(job::Column::CreationTime.gt(after.millis()));
+    }
+    if let Some(before) = filter.before {
+        all = all.add(job::Column::CreationTime.lt(before.millis()));
+    }
+    if let Some(text) = &filter.text {
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let mut any = Condition::any()
+            .add(Expr::col(job::Column::RunId).like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
+        if let Some((low, high)) = id_range(text) {
+            any = any.add(job::Column::Id.between(low, high));
+        }
+        all = all.add(any);
+    }
+    all
+}
+
+/// The ids that begin with this text, as the least and greatest of them.
+fn id_range(text: &str) -> Option<(Uuid, Uuid)> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let low = u128::from_str_radix(&format!("{digits:0<32}"), 16).ok()?;
+    let high = u128::from_str_radix(&format!("{digits:f<32}"), 16).ok()?;
+    Some((Uuid::from_u128(low), Uuid::from_u128(high)))
+}

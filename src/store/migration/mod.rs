@@ -1,0 +1,14 @@
+//! The schema's history, one file a step; steps only ever add (expand, then contract a release later).
+
+mod m0001_jobs;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
+
+pub(super) struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_jobs::Migration)]
+    }
+}

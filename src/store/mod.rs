@@ -1,0 +1,238 @@
+//! The database: entities, migrations, and the SQL of the job queue in both dialects, side by side.
+//!
+//! SQLite is the embedded default, Postgres what replicas share. Calls `uws` and `settings`; knows nothing of HTTP,
+//! of objects, or of what a caller may do. Times are the database's own, in milliseconds since 1970 UTC, so that
+//! replicas with different clocks agree and both dialects compare them alike.
+
+mod entity;
+pub mod jobs;
+mod migration;
+pub mod queue;
+pub mod sweep;
+
+use std::{str::FromStr, time::Duration};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions,
+    TransactionTrait, Value,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::{
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
+pub use queue::{Claimed, Ending, Finish, Lease, Progress, Report, WorkerId};
+
+/// Connections to Postgres; a job's work never holds one.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Readers of SQLite, which write-ahead logging lets run beside the one writer.
+const SQLITE_READERS: u32 = 4;
+/// How long a connection is waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Key of the Postgres advisory lock that lets one replica migrate at a time.
+const MIGRATION_LOCK: i64 = 0x5349_4445_5245_414C;
+
+/// Which SQL the database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The embedded default.
+    Sqlite,
+    /// Shared by replicas.
+    Postgres,
+}
+
+/// Why the database did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL is not one of a database that is known.
+    #[error("database URL: {0}")]
+    Url(String),
+    /// No answer, or a refusal.
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+    /// A row that this version cannot read.
+    #[error("database row: {0}")]
+    Corrupt(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Database(DbErr::Conn(sea_orm::RuntimeErr::SqlxError(error.into())))
+    }
+}
+
+/// The lease on a job is no longer held: another worker has it, or it has ended. Nothing more is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease on the job is lost")]
+pub struct LeaseLost;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dialect: Dialect,
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    url: String,
+}
+
+impl Store {
+    /// Opens `sqlite://PATH` (made if missing) or `postgres://…`. The schema is `migrate`'s.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        if url.starts_with("sqlite:") {
+            let write = sqlite_pool(url, 1).await?;
+            let read = sqlite_pool(url, SQLITE_READERS).await?;
+            Ok(Store {
+                dialect: Dialect::Sqlite,
+                read,
+                write,
+                url: url.into(),
+            })
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = postgres_pool(url, POSTGRES_CONNECTIONS).await?;
+            Ok(Store {
+                dialect: Dialect::Postgres,
+                read: pool.clone(),
+                write: pool,
+                url: url.into(),
+            })
+        } else {
+            Err(StoreError::Url(
+                "expected sqlite://PATH or postgres://USER@HOST/DATABASE".into(),
+            ))
+        }
+    }
+
+    /// Brings the schema up to date. Replicas that start together take turns.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // One connection only: a pooled one may hold a stale schema of SQLite, and the lock belongs to a connection.
+        let connection = match self.dialect {
+            Dialect::Sqlite => sqlite_pool(&self.url, 1).await?,
+            Dialect::Postgres => postgres_pool(&self.url, 1).await?,
+        };
+        if self.dialect == Dialect::Postgres {
+            connection
+                .execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+                .await?;
+        }
+        let migrated = migration::Migrator::up(&connection, None).await;
+        connection.close().await?;
+        Ok(migrated?)
+    }
+
+    /// Names of the migrations that have not been applied.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let pending = migration::Migrator::get_pending_migrations(&self.read).await?;
+        Ok(pending
+            .iter()
+            .map(|migration| migration.name().to_owned())
+            .collect())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.read.ping().await?)
+    }
+
+    /// Which SQL it speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The URL that it was opened with, credentials included: for the listener's own connection.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn backend(&self) -> DbBackend {
+        match self.dialect {
+            Dialect::Sqlite => DbBackend::Sqlite,
+            Dialect::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// The statement of this dialect with its values; both number their placeholders `$1`, `$2`…
+    fn statement(&self, sql: Sql, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql.of(self.dialect), values)
+    }
+
+    async fn rows(
+        &self,
+        sql: Sql,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        Ok(self.write.query_all_raw(self.statement(sql, values)).await?)
+    }
+
+    async fn execute(&self, sql: Sql, values: impl IntoIterator<Item = Value>) -> Result<u64, StoreError> {
+        Ok(self
+            .write
+            .execute_raw(self.statement(sql, values))
+            .await?
+            .rows_affected())
+    }
+
+    /// A transaction that takes SQLite's write lock at once: one that reads first and writes later could fail.
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+/// A statement in both dialects.
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For Postgres.
+    pub postgres: &'static str,
+}
+
+impl Sql {
+    /// The text of one dialect.
+    pub const fn of(self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
+async fn sqlite_pool(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A power cut must not lose a job that was answered for.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10));
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+async fn postgres_pool(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("sidereal")
+        // A forgotten transaction would keep dead rows of the queue from being cleared.
+        .options([
+            ("statement_timeout", "60s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The test costs a round trip per statement; a dead connection fails its statement and is dropped.
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
