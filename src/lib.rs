@@ -8,5 +8,6 @@
 
 pub mod auth;
 pub mod engine;
+pub mod settings;
 pub mod store;
 pub mod uws;

@@ -1,0 +1,769 @@
+//! Settings: `sidereal.toml`, then `SIDEREAL_…` in the environment (`__` between levels), then flags.
+//!
+//! Calls nothing of this crate. The only place that reads the environment.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use config::{Config, Environment, File, FileFormat};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de};
+use url::Url;
+
+/// Job types that this version can serve.
+pub const SERVICES: [&str; 2] = ["cutout", "echo"];
+
+/// Variables with our prefix that are no settings: they belong to the command line.
+const NOT_SETTINGS: [&str; 3] = ["SIDEREAL_CONFIG", "SIDEREAL_SERVER", "SIDEREAL_TOKEN"];
+/// Prefix of the variables that the tests read.
+const TEST_PREFIX: &str = "SIDEREAL_TEST_";
+/// The settings file that is read if it is there and no other is named.
+const DEFAULT_FILE: &str = "sidereal.toml";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Public listener.
+    pub listen: SocketAddr,
+    /// Listener of probes and metrics.
+    pub internal_listen: Option<SocketAddr>,
+    /// Base of every absolute URL; `http://` and the listener by default.
+    pub public_url: Option<Url>,
+    /// Home of the embedded database and results.
+    pub data_dir: PathBuf,
+    /// `sqlite://…` or `postgres://…`; read it by [`Settings::database_url`].
+    pub database_url: Option<SecretString>,
+    /// `file://…` or `s3://bucket/prefix`; read it by [`Settings::results_url`].
+    pub results_url: Option<String>,
+    /// Which half of the server runs.
+    pub role: Role,
+    /// Jobs run at once; read it by [`Settings::workers`].
+    pub workers: Option<usize>,
+    /// Names of the job types served.
+    #[serde(deserialize_with = "list")]
+    pub services: Vec<String>,
+    /// How many proxies' `X-Forwarded-*` are believed.
+    pub trusted_proxies: usize,
+    /// Largest request body in bytes.
+    #[serde(deserialize_with = "bytes")]
+    pub max_body: u64,
+    /// Folder of the built web app.
+    pub web_app_dir: PathBuf,
+    /// Development server that the web app's requests are sent on to.
+    pub web_app_dev_url: Option<Url>,
+    /// Who may do what.
+    pub auth: AuthSettings,
+    /// Bounds of cutout jobs.
+    pub cutout: CutoutSettings,
+    /// Times of the job engine.
+    pub engine: EngineSettings,
+    /// What is written to standard error.
+    pub log: LogSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            internal_listen: None,
+            public_url: None,
+            data_dir: "data".into(),
+            database_url: None,
+            results_url: None,
+            role: Role::All,
+            workers: None,
+            services: SERVICES.map(String::from).into(),
+            trusted_proxies: 0,
+            max_body: 64 << 20,
+            web_app_dir: "web-app/dist".into(),
+            web_app_dev_url: None,
+            auth: AuthSettings::default(),
+            cutout: CutoutSettings::default(),
+            engine: EngineSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// Which half of the server a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Both.
+    All,
+    /// Answers requests and runs no job.
+    Api,
+    /// Runs jobs; its listener has the probes only.
+    Worker,
+}
+
+impl Role {
+    /// Whether requests of clients are answered.
+    pub fn serves(self) -> bool {
+        self != Role::Worker
+    }
+
+    /// Whether jobs are run.
+    pub fn works(self) -> bool {
+        self != Role::Api
+    }
+}
+
+/// Section `auth`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSettings {
+    /// Where callers come from.
+    pub mode: AuthMode,
+    /// Lets mode `local` listen beyond loopback.
+    pub allow_non_loopback: bool,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        AuthSettings {
+            mode: AuthMode::Local,
+            allow_non_loopback: false,
+        }
+    }
+}
+
+/// Where callers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Every request is the one user `local`, who holds all roles.
+    Local,
+    /// An `OpenID` Connect provider.
+    Oidc,
+}
+
+/// Section `cutout`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CutoutSettings {
+    /// Bytes of pixels that a job may hold at once.
+    #[serde(deserialize_with = "bytes")]
+    pub memory: u64,
+    /// Most rows of a list of positions.
+    pub max_positions: usize,
+}
+
+impl Default for CutoutSettings {
+    fn default() -> Self {
+        CutoutSettings {
+            memory: 512 << 20,
+            max_positions: 100_000,
+        }
+    }
+}
+
+/// Section `engine`; times are decimal seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Between two signs of life of a worker.
+    #[serde(deserialize_with = "seconds")]
+    pub heartbeat: Duration,
+    /// A worker unheard for this long is dead and its jobs go to others.
+    #[serde(deserialize_with = "seconds")]
+    pub lease: Duration,
+    /// Between two sweeps for lost workers, durations, destructions and orphans.
+    #[serde(deserialize_with = "seconds")]
+    pub sweep: Duration,
+    /// What an aborted or draining job gets to stop by itself.
+    #[serde(deserialize_with = "seconds")]
+    pub grace: Duration,
+    /// Age from which an object that no job names is removed.
+    #[serde(deserialize_with = "seconds")]
+    pub orphan_age: Duration,
+    /// How often a job is begun before a lost worker or a transient error ends it.
+    pub attempts: u32,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        EngineSettings {
+            heartbeat: Duration::from_secs(5),
+            lease: Duration::from_secs(20),
+            sweep: Duration::from_secs(5),
+            grace: Duration::from_secs(10),
+            orphan_age: Duration::from_hours(1),
+            attempts: 3,
+        }
+    }
+}
+
+/// Section `log`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is written: a level, or a list such as `info,sidereal::engine=debug`.
+    pub level: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            format: LogFormat::Text,
+            level: "info".into(),
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why there are no usable settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The settings file that was named is not there.
+    #[error("there is no settings file {}", .0.display())]
+    NoFile(PathBuf),
+    /// The file or a variable cannot be read as settings; names the key.
+    #[error("settings: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// Each value can be read but they make no sense; see [`Settings::check`].
+    #[error("settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nsettings: "))]
+    Faults(Vec<Fault>),
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The setting, with `.` between levels.
+    pub key: &'static str,
+    /// What is wrong and how to mend it.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.message)
+    }
+}
+
+/// The environment of this process, without variables that are no Unicode.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment is read"
+)]
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+impl Settings {
+    /// Reads `file` (or `./sidereal.toml` if it is there), then the `SIDEREAL_…` variables of `environment` (an empty
+    /// one is as if unset), then `flags` (key with `.` between levels, value). An unknown key is an error.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(&str, String)],
+    ) -> Result<Settings, SettingsError> {
+        let mut builder = Config::builder();
+        match file {
+            Some(file) if !file.is_file() => return Err(SettingsError::NoFile(file.into())),
+            Some(file) => builder = builder.add_source(File::from(file).format(FileFormat::Toml)),
+            None if Path::new(DEFAULT_FILE).is_file() => {
+                builder = builder.add_source(File::new(DEFAULT_FILE, FileFormat::Toml));
+            }
+            None => {}
+        }
+        let variables = environment
+            .into_iter()
+            .filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()) && !name.starts_with(TEST_PREFIX))
+            .collect();
+        builder = builder.add_source(
+            Environment::with_prefix("SIDEREAL")
+                .prefix_separator("_")
+                .separator("__")
+                .ignore_empty(true)
+                .source(Some(variables)),
+        );
+        for (key, value) in flags {
+            builder = builder.set_override(key, value.as_str())?;
+        }
+        Ok(builder.build()?.try_deserialize()?)
+    }
+
+    /// All that makes no sense, at once.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let mut faults = Vec::new();
+        self.check_listeners(&mut faults);
+        self.check_urls(&mut faults);
+        self.check_services(&mut faults);
+        self.check_bounds(&mut faults);
+        self.engine.check(&mut faults);
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(SettingsError::Faults(faults))
+        }
+    }
+
+    fn check_listeners(&self, faults: &mut Vec<Fault>) {
+        if self.auth.mode == AuthMode::Oidc {
+            faults.push(fault(
+                "auth.mode",
+                "oidc is not available in this version; use local",
+            ));
+        }
+        if self.auth.mode == AuthMode::Local && !self.auth.allow_non_loopback {
+            let listeners = [
+                ("listen", Some(self.listen)),
+                ("internal_listen", self.internal_listen),
+            ];
+            for (key, listener) in listeners {
+                if let Some(address) = listener.filter(|address| !address.ip().is_loopback()) {
+                    faults.push(fault(
+                        key,
+                        format!(
+                            "{address} is open to other machines, but in auth.mode local everyone who reaches it may do \
+                             everything; listen on 127.0.0.1, or set auth.allow_non_loopback = true if only you can \
+                             reach it"
+                        ),
+                    ));
+                }
+            }
+        }
+        if self.listen.port() != 0 && self.internal_listen == Some(self.listen) {
+            faults.push(fault("internal_listen", "is the same address as listen"));
+        }
+    }
+
+    fn check_urls(&self, faults: &mut Vec<Fault>) {
+        for (key, url) in [
+            ("public_url", &self.public_url),
+            ("web_app_dev_url", &self.web_app_dev_url),
+        ] {
+            let Some(url) = url else { continue };
+            if !matches!(url.scheme(), "http" | "https")
+                || url.query().is_some()
+                || url.fragment().is_some()
+                || !url.username().is_empty()
+                || url.password().is_some()
+            {
+                faults.push(fault(
+                    key,
+                    "must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
+                ));
+            }
+        }
+        let database = self
+            .database_url
+            .as_ref()
+            .map_or("sqlite:", ExposeSecret::expose_secret);
+        if !["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| database.starts_with(scheme))
+        {
+            faults.push(fault("database_url", "must begin with sqlite:// or postgres://"));
+        }
+        let results = self.results_url();
+        match Url::parse(&results) {
+            Ok(url) if !matches!(url.scheme(), "file" | "s3") => faults.push(fault(
+                "results_url",
+                "must be file:///FOLDER or s3://BUCKET/PREFIX",
+            )),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => faults.push(fault(
+                "results_url",
+                "must not carry credentials; they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )),
+            Ok(_) => {}
+            Err(error) => faults.push(fault("results_url", format!("is no URL: {error}"))),
+        }
+    }
+
+    fn check_services(&self, faults: &mut Vec<Fault>) {
+        let unknown: Vec<&str> = self
+            .services
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !SERVICES.contains(name))
+            .collect();
+        if !unknown.is_empty() {
+            faults.push(fault(
+                "services",
+                format!(
+                    "{} not available in this version (there are {})",
+                    unknown.join(", "),
+                    SERVICES.join(", ")
+                ),
+            ));
+        }
+        if self.services.is_empty() {
+            faults.push(fault("services", "is empty: nothing would be served"));
+        }
+    }
+
+    fn check_bounds(&self, faults: &mut Vec<Fault>) {
+        if self.workers == Some(0) {
+            faults.push(fault(
+                "workers",
+                "is 0; for a process that runs no jobs set role = \"api\"",
+            ));
+        }
+        if self.max_body < 1 << 10 {
+            faults.push(fault("max_body", "is less than 1 KiB"));
+        }
+        if self.cutout.memory < 1 << 20 {
+            faults.push(fault("cutout.memory", "is less than 1 MiB"));
+        }
+        if self.cutout.max_positions == 0 {
+            faults.push(fault("cutout.max_positions", "is 0"));
+        }
+    }
+
+    /// URL of the database: the one set, or `sidereal.db` in the data directory.
+    pub fn database_url(&self) -> SecretString {
+        self.database_url.clone().unwrap_or_else(|| {
+            let file = Url::from_file_path(self.data_path().join("sidereal.db"));
+            let path = file.map_or_else(|()| "/sidereal.db".to_owned(), |url| url.path().to_owned());
+            format!("sqlite://{path}").into()
+        })
+    }
+
+    /// URL of the results: the one set, or `results` in the data directory.
+    pub fn results_url(&self) -> String {
+        self.results_url.clone().unwrap_or_else(|| {
+            Url::from_directory_path(self.data_path().join("results"))
+                .map_or_else(|()| "file:///results/".to_owned(), String::from)
+        })
+    }
+
+    /// Base of every absolute URL, without a slash at its end. With port 0, set `listen` to the bound address first.
+    pub fn public_base(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Jobs run at once: the number set, or of cores.
+    pub fn workers(&self) -> usize {
+        self.workers
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// The data directory from the root of the file system.
+    fn data_path(&self) -> PathBuf {
+        std::path::absolute(&self.data_dir).unwrap_or_else(|_| self.data_dir.clone())
+    }
+}
+
+impl EngineSettings {
+    fn check(&self, faults: &mut Vec<Fault>) {
+        for (key, time) in [
+            ("engine.heartbeat", self.heartbeat),
+            ("engine.lease", self.lease),
+            ("engine.sweep", self.sweep),
+            ("engine.orphan_age", self.orphan_age),
+        ] {
+            if time.is_zero() {
+                faults.push(fault(key, "must be more than 0 seconds"));
+            }
+        }
+        if self.lease <= self.heartbeat * 2 {
+            faults.push(fault(
+                "engine.lease",
+                format!(
+                    "must be more than twice engine.heartbeat ({} s), so that one lost heartbeat loses no job",
+                    self.heartbeat.as_secs_f64()
+                ),
+            ));
+        }
+        if self.attempts == 0 {
+            faults.push(fault("engine.attempts", "must be at least 1"));
+        }
+    }
+}
+
+fn fault(key: &'static str, message: impl Into<String>) -> Fault {
+    Fault {
+        key,
+        message: message.into(),
+    }
+}
+
+/// A number of bytes: `65536`, `64 KiB`, `64MB`.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '_')
+        .unwrap_or(text.len());
+    let number: u64 = text[..digits].replace('_', "").parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// A number, or a text (from the environment every value is one).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Whole(u64),
+    Decimal(f64),
+    Text(String),
+}
+
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    const EXPECTED: &str = "expected bytes, such as 67108864 or \"64 MiB\"";
+    match NumberOrText::deserialize(deserializer) {
+        Ok(NumberOrText::Whole(bytes)) => Ok(bytes),
+        Ok(NumberOrText::Text(text)) => {
+            parse_bytes(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is no size; {EXPECTED}")))
+        }
+        Ok(NumberOrText::Decimal(_)) | Err(_) => Err(de::Error::custom(EXPECTED)),
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let number = match NumberOrText::deserialize(deserializer) {
+        Ok(NumberOrText::Whole(number)) => Some(number as f64),
+        Ok(NumberOrText::Decimal(number)) => Some(number),
+        Ok(NumberOrText::Text(text)) => text.trim().parse().ok(),
+        Err(_) => None,
+    };
+    number
+        .filter(|number| *number <= f64::from(u32::MAX))
+        .and_then(|number| Duration::try_from_secs_f64(number).ok())
+        .ok_or_else(|| de::Error::custom("expected seconds, such as 5 or 0.5"))
+}
+
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        Items(Vec<String>),
+        Text(String),
+    }
+    Ok(match List::deserialize(deserializer)? {
+        List::Items(items) => items,
+        List::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::load(
+            None,
+            environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            &[],
+        )
+    }
+
+    fn with_file(
+        text: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&str, String)],
+    ) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sidereal.toml");
+        std::fs::write(&file, text).unwrap();
+        Settings::load(
+            Some(&file),
+            environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            flags,
+        )
+    }
+
+    fn faults(settings: &Settings) -> Vec<&'static str> {
+        match settings.check() {
+            Err(SettingsError::Faults(faults)) => faults.iter().map(|fault| fault.key).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_set_is_a_working_server_on_loopback() {
+        let settings = load(&[]).unwrap();
+        settings.check().unwrap();
+        assert_eq!(settings.public_base(), "http://127.0.0.1:8080");
+        assert!(settings.results_url().starts_with("file:///"));
+        assert!(settings.results_url().ends_with("/data/results/"));
+        let database = settings.database_url();
+        assert!(database.expose_secret().starts_with("sqlite:///"));
+        assert!(database.expose_secret().ends_with("/data/sidereal.db"));
+        assert!(settings.workers() >= 1);
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = "listen = \"127.0.0.1:1\"\nworkers = 1\nmax_body = \"1 MiB\"\n[engine]\nlease = 30\nheartbeat = 2.5";
+        let environment = [("SIDEREAL_LISTEN", "127.0.0.1:2"), ("SIDEREAL_WORKERS", "2")];
+        let settings = with_file(file, &environment, &[("listen", "127.0.0.1:3".into())]).unwrap();
+        assert_eq!(settings.listen.port(), 3);
+        assert_eq!(settings.workers(), 2);
+        assert_eq!(settings.max_body, 1 << 20);
+        assert_eq!(settings.engine.lease, Duration::from_secs(30));
+        assert_eq!(settings.engine.heartbeat, Duration::from_millis(2_500));
+    }
+
+    #[test]
+    fn the_environment_reaches_every_level() {
+        let settings = load(&[
+            ("SIDEREAL_AUTH__ALLOW_NON_LOOPBACK", "true"),
+            ("SIDEREAL_CUTOUT__MEMORY", "64 MiB"),
+            ("SIDEREAL_CUTOUT__MAX_POSITIONS", "7"),
+            ("SIDEREAL_ENGINE__GRACE", "0.25"),
+            ("SIDEREAL_SERVICES", "echo, cutout,"),
+            ("SIDEREAL_ROLE", "worker"),
+            ("SIDEREAL_LOG__FORMAT", "json"),
+            ("SIDEREAL_INTERNAL_LISTEN", ""),
+            ("SIDEREAL_TOKEN", "sdr_x"),
+            ("SIDEREAL_SERVER", "http://x"),
+            ("SIDEREAL_CONFIG", "x"),
+            ("SIDEREAL_TEST_POSTGRES", "x"),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        assert!(settings.auth.allow_non_loopback);
+        assert_eq!(settings.cutout.memory, 64 << 20);
+        assert_eq!(settings.cutout.max_positions, 7);
+        assert_eq!(settings.engine.grace, Duration::from_millis(250));
+        assert_eq!(settings.services, ["echo", "cutout"]);
+        assert!(settings.role.works() && !settings.role.serves());
+        assert_eq!(settings.log.format, LogFormat::Json);
+        assert_eq!(settings.internal_listen, None);
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_that_name_them() {
+        for (name, word) in [("SIDEREAL_LISTENN", "listenn"), ("SIDEREAL_AUTH__MOOD", "mood")] {
+            let message = load(&[(name, "x")]).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+        for text in ["listenn = 1", "[cutout]\nlistenn = 1", "[listenn]\nx = 1"] {
+            let message = with_file(text, &[], &[]).unwrap_err().to_string();
+            assert!(message.contains("listenn"), "{message}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_errors_that_name_the_key() {
+        for (name, value, key) in [
+            ("SIDEREAL_LISTEN", "here", "listen"),
+            ("SIDEREAL_MAX_BODY", "64 parsecs", "max_body"),
+            ("SIDEREAL_MAX_BODY", "-1", "max_body"),
+            ("SIDEREAL_MAX_BODY", "99999999999 GiB", "max_body"),
+            ("SIDEREAL_ENGINE__LEASE", "soon", "engine.lease"),
+            ("SIDEREAL_ENGINE__LEASE", "-1", "engine.lease"),
+            ("SIDEREAL_ENGINE__LEASE", "nan", "engine.lease"),
+            ("SIDEREAL_ENGINE__LEASE", "1e300", "engine.lease"),
+            ("SIDEREAL_ROLE", "boss", "role"),
+            ("SIDEREAL_WORKERS", "-1", "workers"),
+            ("SIDEREAL_PUBLIC_URL", "not a url", "public_url"),
+        ] {
+            let message = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(message.contains(key), "{name}={value}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_be_there() {
+        let error = Settings::load(Some(Path::new("/nowhere/sidereal.toml")), [], &[]).unwrap_err();
+        assert!(matches!(error, SettingsError::NoFile(_)));
+    }
+
+    #[test]
+    fn all_faults_come_at_once() {
+        let mut settings = Settings {
+            listen: "0.0.0.0:80".parse().unwrap(),
+            public_url: Some("ftp://x/".parse().unwrap()),
+            database_url: Some("mysql://x".into()),
+            results_url: Some("s3://key:secret@bucket/".into()),
+            services: vec!["tea".into()],
+            workers: Some(0),
+            ..Settings::default()
+        };
+        settings.engine.lease = settings.engine.heartbeat * 2;
+        assert_eq!(
+            faults(&settings),
+            [
+                "listen",
+                "public_url",
+                "database_url",
+                "results_url",
+                "services",
+                "workers",
+                "engine.lease"
+            ]
+        );
+    }
+
+    #[test]
+    fn mode_local_listens_beyond_loopback_only_when_forced() {
+        let mut settings = Settings {
+            listen: "[::]:80".parse().unwrap(),
+            ..Settings::default()
+        };
+        assert_eq!(faults(&settings), ["listen"]);
+        settings.auth.allow_non_loopback = true;
+        assert_eq!(faults(&settings), Vec::<&str>::new());
+        settings.auth.mode = AuthMode::Oidc;
+        assert_eq!(faults(&settings), ["auth.mode"]);
+    }
+
+    #[test]
+    fn secrets_are_not_in_debug_output() {
+        let settings = load(&[("SIDEREAL_DATABASE_URL", "postgres://u:hunter2@h/d")]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_base_path_is_kept_without_its_last_slash() {
+        let settings = load(&[("SIDEREAL_PUBLIC_URL", "https://sky.example.org/sidereal/")]).unwrap();
+        assert_eq!(settings.public_base(), "https://sky.example.org/sidereal");
+    }
+
+    #[test]
+    fn sizes_are_read_with_and_without_units() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("64 MiB", 64 << 20),
+            ("2GiB", 2 << 30),
+            ("1_000 kB", 1_000_000),
+            ("5 B", 5),
+        ] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5 MiB", "1 mib", "-1", "18446744073709551615 KiB"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+}
