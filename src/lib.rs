@@ -7,7 +7,10 @@
 //! uws · settings telemetry`
 
 pub mod auth;
+pub mod client;
 pub mod engine;
+pub mod net;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod uws;

@@ -1,0 +1,57 @@
+//! Outbound HTTP: the one place that builds its client.
+//!
+//! Calls nothing of this crate.
+
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use url::{Host, Url};
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest silence within an answer; UWS's WAIT keeps one open for 55 s.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// A client for requests to `server`: times are bounded, redirects are the caller's to follow. A proxy of the
+/// environment is left aside for this machine itself.
+pub fn client(server: &Url) -> Result<Client, reqwest::Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is net")]
+    let builder = Client::builder()
+        .user_agent(concat!("sidereal/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .read_timeout(SILENCE)
+        .redirect(redirect::Policy::none());
+    if is_loopback(server) {
+        builder.no_proxy().build()
+    } else {
+        builder.build()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for url in ["http://localhost:1/", "http://127.0.0.2/", "http://[::1]:8080/x"] {
+            assert!(is_loopback(&url.parse().unwrap()), "{url}");
+        }
+        for url in [
+            "http://localhost.example.org/",
+            "http://10.0.0.1/",
+            "https://example.org/",
+        ] {
+            assert!(!is_loopback(&url.parse().unwrap()), "{url}");
+        }
+    }
+}

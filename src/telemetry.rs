@@ -1,0 +1,66 @@
+//! What is seen of the server while it runs: the log, on standard error.
+//!
+//! Calls `settings`.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The level is not one.
+    #[error(
+        "settings: log.level {level:?} is neither error, warn, info, debug or trace nor a list such as \
+         info,sidereal::engine=debug: {source}"
+    )]
+    Level {
+        /// What was set.
+        level: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Another subscriber is there already.
+    #[error(transparent)]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Sends events of this process to standard error from now on. Once a process.
+pub fn install(settings: &LogSettings) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.level).map_err(|source| TelemetryError::Level {
+        level: settings.level.clone(),
+        source,
+    })?;
+    let registry = tracing_subscriber::registry().with(filter);
+    match settings.format {
+        LogFormat::Text => {
+            let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+            registry.with(lines).try_init()?;
+        }
+        LogFormat::Json => {
+            let lines = fmt::layer().with_writer(stderr).json().flatten_event(true);
+            registry.with(lines).try_init()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_none_is_named() {
+        let settings = LogSettings {
+            level: "sidereal=loud".into(),
+            ..LogSettings::default()
+        };
+        let message = install(&settings).unwrap_err().to_string();
+        assert!(
+            message.contains("log.level") && message.contains("loud"),
+            "{message}"
+        );
+    }
+}
