@@ -1,0 +1,178 @@
+//! What a service says of itself (VOSI 1.1): capabilities and availability.
+
+use std::io;
+
+use quick_xml::{
+    Writer,
+    events::{BytesStart, Event},
+};
+
+use super::{
+    Timestamp,
+    xml::{document, element, end, legal, write_text},
+};
+
+/// `standardID` of the capabilities document.
+pub const CAPABILITIES: &str = "ivo://ivoa.net/std/VOSI#capabilities";
+/// `standardID` of the availability document.
+pub const AVAILABILITY: &str = "ivo://ivoa.net/std/VOSI#availability";
+/// `standardID` of a UWS 1.1 job list.
+pub const UWS: &str = "ivo://ivoa.net/std/UWS#rest-1.1";
+/// `standardID` of DALI examples.
+pub const EXAMPLES: &str = "ivo://ivoa.net/std/DALI#examples";
+
+/// Something that a service can do, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capability<'a> {
+    /// Which standard it follows.
+    pub standard_id: &'a str,
+    /// URL of it, absolute.
+    pub access_url: &'a str,
+    /// What it is asked with; `None` for a plain document without parameters.
+    pub parameters: Option<&'a [InputParameter<'a>]>,
+}
+
+/// A parameter of a capability (`vs:InputParam`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputParameter<'a> {
+    /// Name, in capitals.
+    pub name: &'a str,
+    /// Meaning, for people.
+    pub description: &'a str,
+    /// Unit of its value.
+    pub unit: Option<&'a str>,
+    /// IVOA unified content descriptor.
+    pub ucd: Option<&'a str>,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// The `vosi:capabilities` document.
+pub fn capabilities(capabilities: &[Capability<'_>]) -> Vec<u8> {
+    document(4_096, |xml| {
+        let root = BytesStart::new("vosi:capabilities").with_attributes([
+            ("xmlns:vosi", "http://www.ivoa.net/xml/VOSICapabilities/v1.0"),
+            ("xmlns:vs", "http://www.ivoa.net/xml/VODataService/v1.1"),
+            ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"),
+        ]);
+        xml.write_event(Event::Start(root))?;
+        for capability in capabilities {
+            write_capability(xml, capability)?;
+        }
+        end(xml, "vosi:capabilities")
+    })
+}
+
+fn write_capability(xml: &mut Writer<Vec<u8>>, capability: &Capability<'_>) -> io::Result<()> {
+    // `standardID`, not `standardid` as in SODA's own example, which its schema refuses.
+    let start = BytesStart::new("capability").with_attributes([("standardID", capability.standard_id)]);
+    xml.write_event(Event::Start(start))?;
+    let interface = BytesStart::new("interface").with_attributes([("xsi:type", "vs:ParamHTTP")]);
+    let interface = match capability.parameters {
+        Some(_) => interface.with_attributes([("role", "std")]),
+        None => interface,
+    };
+    xml.write_event(Event::Start(interface))?;
+    let url_use = if capability.parameters.is_some() {
+        "base"
+    } else {
+        "full"
+    };
+    xml.write_event(Event::Start(
+        BytesStart::new("accessURL").with_attributes([("use", url_use)]),
+    ))?;
+    write_text(xml, capability.access_url)?;
+    end(xml, "accessURL")?;
+    if let Some(parameters) = capability.parameters {
+        element(xml, "queryType", "POST")?;
+        for parameter in parameters {
+            let required = if parameter.required {
+                "required"
+            } else {
+                "optional"
+            };
+            let start = BytesStart::new("param").with_attributes([("use", required), ("std", "false")]);
+            xml.write_event(Event::Start(start))?;
+            element(xml, "name", parameter.name)?;
+            element(xml, "description", &legal(parameter.description))?;
+            if let Some(unit) = parameter.unit {
+                element(xml, "unit", unit)?;
+            }
+            if let Some(ucd) = parameter.ucd {
+                element(xml, "ucd", ucd)?;
+            }
+            end(xml, "param")?;
+        }
+    }
+    end(xml, "interface")?;
+    end(xml, "capability")
+}
+
+/// The `vosi:availability` document.
+pub fn availability(available: bool, up_since: Timestamp, note: Option<&str>) -> Vec<u8> {
+    document(512, |xml| {
+        let root = BytesStart::new("vosi:availability")
+            .with_attributes([("xmlns:vosi", "http://www.ivoa.net/xml/VOSIAvailability/v1.0")]);
+        xml.write_event(Event::Start(root))?;
+        element(xml, "vosi:available", if available { "true" } else { "false" })?;
+        element(xml, "vosi:upSince", &up_since.to_string())?;
+        if let Some(note) = note {
+            element(xml, "vosi:note", note)?;
+        }
+        end(xml, "vosi:availability")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_name_their_standards_and_parameters() {
+        let parameters = [InputParameter {
+            name: "SIZE",
+            description: "Width & height",
+            unit: Some("arcmin"),
+            ucd: Some("phys.angSize"),
+            required: true,
+        }];
+        let document = capabilities(&[
+            Capability {
+                standard_id: CAPABILITIES,
+                access_url: "https://example.org/api/echo/capabilities",
+                parameters: None,
+            },
+            Capability {
+                standard_id: UWS,
+                access_url: "https://example.org/api/echo/async",
+                parameters: Some(&parameters),
+            },
+        ]);
+        let document = String::from_utf8(document).unwrap();
+        assert!(document.contains(
+            r#"<capability standardID="ivo://ivoa.net/std/VOSI#capabilities"><interface xsi:type="vs:ParamHTTP"><accessURL use="full">https://example.org/api/echo/capabilities</accessURL></interface></capability>"#
+        ));
+        assert!(document.contains(
+            r#"<param use="required" std="false"><name>SIZE</name><description>Width &amp; height</description><unit>arcmin</unit><ucd>phys.angSize</ucd></param>"#
+        ));
+        assert!(document.contains("<vosi:capabilities "));
+    }
+
+    #[test]
+    fn availability_tells_since_when() {
+        let document = availability(true, "2026-11-21".parse().unwrap(), None);
+        assert!(String::from_utf8(document).unwrap().ends_with(
+            "<vosi:available>true</vosi:available><vosi:upSince>2026-11-21T00:00:00.000Z</vosi:upSince></vosi:availability>"
+        ));
+        let document = availability(
+            false,
+            "2026-11-21".parse().unwrap(),
+            Some("the database does not answer"),
+        );
+        assert!(
+            String::from_utf8(document)
+                .unwrap()
+                .contains("<vosi:note>the database does not answer</vosi:note>")
+        );
+    }
+}
