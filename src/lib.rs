@@ -9,8 +9,10 @@
 pub mod auth;
 pub mod client;
 pub mod engine;
+pub mod fits;
 pub mod net;
 pub mod settings;
+pub mod sky;
 pub mod store;
 pub mod telemetry;
 pub mod uws;

@@ -1,0 +1,285 @@
+//! One header and data unit: what it holds and where its bytes lie.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use super::error::FitsError;
+use super::header::{Header, Value};
+use super::tiles::Tiles;
+use super::wcs::Wcs;
+
+/// What an HDU holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An image, its pixels as they are.
+    Image,
+    /// An image compressed in tiles inside a binary table (FITS 4.0, section 10).
+    Compressed,
+    /// No data: a primary that only carries cards, or an image with an axis of no pixels.
+    Empty,
+    /// A table, random groups, or an extension that is not of the standard.
+    Other,
+}
+
+/// A number type of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bitpix {
+    /// 8, unsigned.
+    U8,
+    /// 16.
+    I16,
+    /// 32.
+    I32,
+    /// 64.
+    I64,
+    /// −32.
+    F32,
+    /// −64.
+    F64,
+}
+
+impl Bitpix {
+    /// The value of the BITPIX keyword.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::U8 => 8,
+            Self::I16 => 16,
+            Self::I32 => 32,
+            Self::I64 => 64,
+            Self::F32 => -32,
+            Self::F64 => -64,
+        }
+    }
+
+    /// Bytes of a pixel.
+    pub fn bytes(self) -> u64 {
+        self.code().unsigned_abs() / 8
+    }
+
+    fn from_code(code: i64) -> Option<Self> {
+        [Self::U8, Self::I16, Self::I32, Self::I64, Self::F32, Self::F64]
+            .into_iter()
+            .find(|b| b.code() == code)
+    }
+}
+
+/// One HDU of an opened file.
+#[derive(Debug)]
+pub struct Hdu {
+    number: usize,
+    header: Header,
+    kind: Kind,
+    name: Option<String>,
+    version: i64,
+    bitpix: Bitpix,
+    shape: Vec<u64>,
+    data: Range<u64>,
+    wcs: OnceLock<Result<Option<Wcs>, String>>,
+    tiles: OnceLock<Result<Arc<Tiles>, String>>,
+}
+
+impl Hdu {
+    /// The HDU of a header, its data at byte `start`. The number is its place in the file.
+    pub(super) fn new(number: usize, header: Header, start: u64) -> Result<Self, FitsError> {
+        let keywords = Keywords {
+            hdu: number,
+            header: &header,
+        };
+        let stored = keywords.bitpix("BITPIX")?;
+        let axes = keywords.axes("NAXIS")?;
+        let length = keywords.data_length(number, stored, &axes)?;
+        let end = start
+            .checked_add(length)
+            .ok_or(FitsError::Overflow { hdu: number })?;
+        let xtension = header.text("XTENSION").unwrap_or_default();
+        let compressed = xtension == "BINTABLE" && header.logical("ZIMAGE") == Some(true);
+        let (kind, bitpix, shape) = if compressed {
+            (
+                Kind::Compressed,
+                keywords.bitpix("ZBITPIX")?,
+                keywords.axes("ZNAXIS")?,
+            )
+        } else if number == 0 && !keywords.grouped() || xtension == "IMAGE" {
+            (Kind::Image, stored, axes)
+        } else {
+            (Kind::Other, stored, axes)
+        };
+        let kind = match kind {
+            Kind::Image | Kind::Compressed if shape.is_empty() || shape.contains(&0) => Kind::Empty,
+            kind => kind,
+        };
+        shape
+            .iter()
+            .try_fold(bitpix.bytes(), |product, &axis| product.checked_mul(axis))
+            .ok_or(FitsError::Overflow { hdu: number })?;
+        let name = header.text("EXTNAME").filter(|name| !name.is_empty());
+        let version = header.integer("EXTVER").unwrap_or(1);
+        let (wcs, tiles) = (OnceLock::new(), OnceLock::new());
+        Ok(Self {
+            number,
+            header,
+            kind,
+            name,
+            version,
+            bitpix,
+            shape,
+            data: start..end,
+            wcs,
+            tiles,
+        })
+    }
+
+    /// Its place in the file; the primary is 0.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// EXTNAME, unless absent or empty.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// EXTVER, 1 if absent.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// What it holds.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it holds an image, compressed or not.
+    pub fn is_image(&self) -> bool {
+        matches!(self.kind, Kind::Image | Kind::Compressed)
+    }
+
+    /// The number type of its pixels; of a compressed image, the type before compression.
+    pub fn bitpix(&self) -> Bitpix {
+        self.bitpix
+    }
+
+    /// Its axes, NAXIS1 first; of a compressed image, those before compression.
+    pub fn shape(&self) -> &[u64] {
+        &self.shape
+    }
+
+    /// Its cards, verbatim.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Where its data lie in the file, padding excluded.
+    pub fn data(&self) -> Range<u64> {
+        self.data.clone()
+    }
+
+    /// Its celestial coordinates (the primary description), worked out at the first call; `None` if it is no
+    /// image or has none. An error if they are there but cannot be used.
+    pub fn wcs(&self) -> Result<Option<&Wcs>, FitsError> {
+        let wcs = self
+            .wcs
+            .get_or_init(|| if self.is_image() { Wcs::new(self) } else { Ok(None) });
+        match wcs {
+            Ok(wcs) => Ok(wcs.as_ref()),
+            Err(problem) => Err(FitsError::Wcs {
+                hdu: self.number,
+                problem: problem.clone(),
+            }),
+        }
+    }
+
+    /// The table of its tiles, if it is a compressed image.
+    pub(super) fn tiles(&self) -> Result<&Arc<Tiles>, FitsError> {
+        self.tiles
+            .get_or_init(|| Tiles::new(self).map(Arc::new))
+            .as_ref()
+            .map_err(|problem| FitsError::Keyword {
+                hdu: self.number,
+                keyword: "compressed image".into(),
+                problem: problem.clone(),
+            })
+    }
+}
+
+/// The mandatory keywords of a header.
+struct Keywords<'a> {
+    hdu: usize,
+    header: &'a Header,
+}
+
+impl Keywords<'_> {
+    fn bad(&self, keyword: &str, problem: String) -> FitsError {
+        FitsError::Keyword {
+            hdu: self.hdu,
+            keyword: keyword.into(),
+            problem,
+        }
+    }
+
+    fn bitpix(&self, keyword: &str) -> Result<Bitpix, FitsError> {
+        let value = self.header.value(keyword);
+        match value {
+            Some(Value::Integer(code)) => Bitpix::from_code(code),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            self.bad(
+                keyword,
+                format!("is {value:?}, not one of 8, 16, 32, 64, -32, -64"),
+            )
+        })
+    }
+
+    fn axes(&self, keyword: &str) -> Result<Vec<u64>, FitsError> {
+        let count = self.count(keyword, 999)?;
+        (1..=count)
+            .map(|axis| self.count(&format!("{keyword}{axis}"), i64::MAX as u64))
+            .collect()
+    }
+
+    fn count(&self, keyword: &str, most: u64) -> Result<u64, FitsError> {
+        let value = self.header.integer(keyword);
+        value
+            .and_then(|value| u64::try_from(value).ok())
+            .filter(|value| *value <= most)
+            .ok_or_else(|| match value {
+                Some(value) => self.bad(
+                    keyword,
+                    format!("is {value}, not a whole number from 0 to {most}"),
+                ),
+                None => self.bad(keyword, "is missing or not a whole number".into()),
+            })
+    }
+
+    fn grouped(&self) -> bool {
+        self.header.logical("GROUPS") == Some(true) && self.header.integer("NAXIS1") == Some(0)
+    }
+
+    /// Bytes of the data unit, padding excluded (FITS 4.0, equations 1, 2 and 4).
+    fn data_length(&self, number: usize, bitpix: Bitpix, axes: &[u64]) -> Result<u64, FitsError> {
+        if axes.is_empty() {
+            return Ok(0);
+        }
+        let axes = if number == 0 && self.grouped() {
+            &axes[1..]
+        } else {
+            axes
+        };
+        let (pcount, gcount) = if number > 0 || self.grouped() {
+            let optional = |keyword, default| match self.header.value(keyword) {
+                None => Ok(default),
+                Some(_) => self.count(keyword, i64::MAX as u64),
+            };
+            (optional("PCOUNT", 0)?, optional("GCOUNT", 1)?)
+        } else {
+            (0, 1)
+        };
+        axes.iter()
+            .try_fold(1_u64, |product, &axis| product.checked_mul(axis))
+            .and_then(|pixels| pixels.checked_add(pcount))
+            .and_then(|pixels| pixels.checked_mul(gcount))
+            .and_then(|pixels| pixels.checked_mul(bitpix.bytes()))
+            .ok_or(FitsError::Overflow { hdu: self.hdu })
+    }
+}

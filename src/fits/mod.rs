@@ -1,0 +1,35 @@
+//! FITS over byte ranges: open a file by its headers, find pixels by sky position, cut a box out, write it.
+//!
+//! Bytes come from a [`Source`]; everything else is pure. May use `sky`. Only this folder knows the FITS
+//! library, which reads coordinates and decodes tiles; headers, ranges, pixels and writing are done here.
+
+mod area;
+mod cards;
+mod checksum;
+mod cut;
+mod decode;
+mod error;
+mod file;
+mod hdu;
+mod header;
+mod lines;
+mod pad;
+mod plain;
+mod source;
+mod tile_walk;
+mod tiled;
+mod tiles;
+mod wcs;
+mod wcs_header;
+mod write;
+
+pub use area::{Edge, PixelBox};
+pub use cards::NewCard;
+pub use cut::{Cut, cut};
+pub use error::{FitsError, Reason};
+pub use file::File;
+pub use hdu::{Bitpix, Hdu, Kind};
+pub use header::{CARD, Header, Value};
+pub use source::{Source, SourceError};
+pub use wcs::Wcs;
+pub use write::write;

@@ -1,0 +1,170 @@
+//! Assembling a FITS file from cutouts.
+
+use bytes::Bytes;
+
+use super::cards::{Cards, NewCard, card};
+use super::checksum;
+use super::cut::{Cut, is_mandatory};
+use super::file::File;
+use super::hdu::{Bitpix, Hdu, Kind};
+use super::header::{BLOCK, CARD, Header, Value, name};
+
+/// A FITS file of cuts from `file`, each with cards of its provenance, which come after its own.
+///
+/// Layout: a cut of the source's primary stays the primary, cuts of extensions are IMAGE extensions, in the
+/// order of the source. Without a cut of the primary the file begins with the source's own primary if that
+/// is empty (its cards kept), else with one of the mandatory cards alone. `date` (ISO 8601, UTC) goes into
+/// DATE of the first HDU and of every HDU that has it. Every HDU has CHECKSUM and DATASUM.
+///
+/// Copies and sums all pixels: for large cuts call it off the asynchronous runtime.
+pub fn write(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Bytes {
+    cuts.sort_by_key(|(cut, _)| cut.hdu);
+    let room: usize = cuts
+        .iter()
+        .map(|(cut, cards)| cut.data.len() + (cut.cards.0.len() + cards.len()) * CARD)
+        .sum();
+    let mut out = Vec::with_capacity(room + (cuts.len() + 2) * 3 * BLOCK);
+    if cuts.first().is_none_or(|(cut, _)| cut.hdu > 0) {
+        let mut cards = empty_primary(file.hdus().first());
+        set_date(&mut cards, date, true);
+        append(&mut out, cards, &[]);
+    }
+    for (cut, provenance) in &cuts {
+        let first = out.is_empty();
+        let source = file.hdus().get(cut.hdu).map(Hdu::header);
+        let mut cards = mandatory(cut, source, first);
+        cards.0.extend_from_slice(&cut.cards.0);
+        set_date(&mut cards, date, first);
+        for card in provenance {
+            cards.push(&card.keyword, &card.value, &card.comment);
+        }
+        append(&mut out, cards, &cut.data);
+    }
+    out.into()
+}
+
+fn set_date(cards: &mut Cards, date: &str, first: bool) {
+    let value = Value::Text(date.into());
+    if first {
+        cards.set("DATE", &value, "UTC, when this file was made");
+    } else {
+        cards.change("DATE", &value);
+    }
+}
+
+/// The primary that only carries cards.
+fn empty_primary(source: Option<&Hdu>) -> Cards {
+    let mut cards = Cards::default();
+    let source = source.filter(|hdu| hdu.kind() == Kind::Empty);
+    let header = source.map(Hdu::header);
+    let bitpix = source.map_or(Bitpix::U8, Hdu::bitpix);
+    keep_or_make(
+        &mut cards,
+        header,
+        "SIMPLE",
+        &Value::Logical(true),
+        "conforms to the FITS standard",
+    );
+    keep_or_make(
+        &mut cards,
+        header,
+        "BITPIX",
+        &Value::Integer(bitpix.code()),
+        "bits per value",
+    );
+    keep_or_make(&mut cards, header, "NAXIS", &Value::Integer(0), "no data");
+    if let Some(header) = header {
+        let rest = Cards::of(header, |name| {
+            !is_mandatory(name, 0) && !matches!(name, "CHECKSUM" | "DATASUM")
+        });
+        cards.0.extend(rest.0);
+    } else {
+        cards.push("EXTEND", &Value::Logical(true), "extensions follow");
+    }
+    cards
+}
+
+/// The mandatory cards of a cut, in their order (FITS 4.0, sections 4.4.1 and 7.1).
+fn mandatory(cut: &Cut, source: Option<&Header>, primary: bool) -> Cards {
+    let mut cards = Cards::default();
+    // The table that a compressed image lies in has comments of its own.
+    let source = source.filter(|header| header.text("XTENSION").is_none_or(|kind| kind != "BINTABLE"));
+    if primary {
+        keep_or_make(
+            &mut cards,
+            source,
+            "SIMPLE",
+            &Value::Logical(true),
+            "conforms to the FITS standard",
+        );
+    } else {
+        keep_or_make(
+            &mut cards,
+            source,
+            "XTENSION",
+            &Value::Text("IMAGE".into()),
+            "image extension",
+        );
+    }
+    keep_or_make(
+        &mut cards,
+        source,
+        "BITPIX",
+        &Value::Integer(cut.bitpix.code()),
+        "bits per pixel",
+    );
+    keep_or_make(
+        &mut cards,
+        source,
+        "NAXIS",
+        &Value::Integer(cut.shape.len() as i64),
+        "number of axes",
+    );
+    for (at, length) in cut.shape.iter().enumerate() {
+        let (keyword, comment) = (format!("NAXIS{}", at + 1), format!("length of axis {}", at + 1));
+        keep_or_make(
+            &mut cards,
+            source,
+            &keyword,
+            &Value::Integer(*length as i64),
+            &comment,
+        );
+    }
+    if !primary {
+        keep_or_make(&mut cards, source, "PCOUNT", &Value::Integer(0), "no parameters");
+        keep_or_make(&mut cards, source, "GCOUNT", &Value::Integer(1), "one group");
+    }
+    cards
+}
+
+/// The card of the source with this value, or a new one.
+fn keep_or_make(cards: &mut Cards, source: Option<&Header>, keyword: &str, value: &Value, comment: &str) {
+    let old = source.and_then(|header| header.cards().find(|card| name(card) == keyword.as_bytes()));
+    match old {
+        Some(old) => {
+            cards.0.push(*old);
+            let at = cards.0.len() - 1;
+            let mut last = Cards(cards.0.split_off(at));
+            last.change(keyword, value);
+            cards.0.append(&mut last.0);
+        }
+        None => cards.push(keyword, value, comment),
+    }
+}
+
+/// Adds an HDU with its sums.
+fn append(out: &mut Vec<u8>, mut cards: Cards, data: &[u8]) {
+    let start = out.len();
+    let sum = checksum::sum(0, data);
+    cards.push("DATASUM", &Value::Text(sum.to_string()), "data unit checksum");
+    cards.push("CHECKSUM", &Value::Text("0".repeat(16)), "HDU checksum");
+    let at = start + (cards.0.len() - 1) * CARD + 11;
+    cards.0.push(card(b"END"));
+    out.extend_from_slice(cards.0.as_flattened());
+    out.resize(start + (out.len() - start).next_multiple_of(BLOCK), b' ');
+    let total = checksum::sum(sum, &out[start..]);
+    out[at..at + 16].copy_from_slice(&checksum::encode(!total));
+    out.extend_from_slice(data);
+    // A header is whole blocks, so the padding of the file is that of the data.
+    out.resize(out.len().next_multiple_of(BLOCK), 0);
+}

@@ -1,0 +1,16 @@
+//! The sky: positions, sizes, caps, and the reference frames of images.
+//!
+//! Pure; knows of no file, job or request. Angles are degrees unless a name says otherwise; positions are
+//! ICRS at their own epoch (no proper motion).
+
+mod angle;
+mod cap;
+mod frame;
+mod position;
+mod size;
+
+pub use angle::{AngleError, parse_dec, parse_ra};
+pub use cap::Cap;
+pub use frame::{Frame, System};
+pub use position::Position;
+pub use size::{Length, Size, SizeError};
