@@ -11,6 +11,7 @@ pub mod client;
 pub mod engine;
 pub mod fits;
 pub mod net;
+pub mod objects;
 pub mod settings;
 pub mod sky;
 pub mod store;

@@ -1,0 +1,60 @@
+//! Bytes outside of the database: results and uploads of jobs, and the images that cutouts are taken from.
+//!
+//! A folder or a bucket of S3, images over HTTP too; nothing else of the crate names `object_store`. Calls `fits` for
+//! its `Source`, which images are read through.
+
+mod place;
+mod results;
+
+#[cfg(test)]
+#[path = "../../tests/it/s3.rs"]
+pub(crate) mod s3;
+
+use std::error::Error;
+
+pub use results::{Object, ObjectMeta, Results, Stored};
+
+/// Why an object could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectsError {
+    /// There is no such object.
+    #[error("no such object")]
+    NotFound,
+    /// It was replaced while it was read.
+    #[error("the object was replaced while it was read")]
+    Changed,
+    /// A URL or key that cannot be one of an object; says what was expected.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store did not answer, or refused.
+    #[error("the object store failed: {0}")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ObjectsError {
+    fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        ObjectsError::Unavailable(error.into())
+    }
+}
+
+impl From<object_store::Error> for ObjectsError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => ObjectsError::NotFound,
+            object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. } => {
+                ObjectsError::Changed
+            }
+            object_store::Error::InvalidPath { source } => ObjectsError::Invalid(source.to_string()),
+            other => ObjectsError::unavailable(other),
+        }
+    }
+}
+
+impl From<std::io::Error> for ObjectsError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => ObjectsError::NotFound,
+            _ => ObjectsError::unavailable(error),
+        }
+    }
+}
