@@ -25,6 +25,7 @@ use sqlx::{
 
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
 pub use queue::{Claimed, Ending, Finish, Lease, Progress, Report, WorkerId};
+pub use sweep::TOO_LONG;
 
 /// Connections to Postgres; a job's work never holds one.
 const POSTGRES_CONNECTIONS: u32 = 16;

@@ -12,6 +12,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Timestamp = Timestamp(DateTime::UNIX_EPOCH);
+
+    /// Now, by this host's clock; what decides anything is the database's.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads this host's clock as a time of day"
+    )]
+    pub fn of_this_host() -> Self {
+        Timestamp::from_millis(Utc::now().timestamp_millis()).unwrap_or(Self::EPOCH)
+    }
+
     /// From milliseconds since 1970 UTC; `None` outside the years 0 to 9999, which ISO 8601 cannot write.
     pub fn from_millis(millis: i64) -> Option<Self> {
         let time = DateTime::from_timestamp_millis(millis)?;

@@ -1,0 +1,358 @@
+//! What an executor sees of its job, and how what it produces becomes visible.
+//!
+//! Results are stored below the job's fence at once; they and progress and log lines are made known to the database in
+//! batches, each fenced. A report that touches no row means that the lease is lost: the job is cancelled.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, Failure};
+use crate::{
+    notify::Change,
+    objects::{ObjectsError, Stored},
+    store::{Claimed, Lease, LeaseLost, LogLine, Progress, Report, StoredResult},
+    uws::{JobId, ParameterValue, Parameters, Timestamp},
+};
+
+/// How long reports are gathered.
+const GATHER: Duration = Duration::from_millis(250);
+/// Results in a report that is sent without waiting.
+const FULL: usize = 256;
+/// Most lines of a job's log.
+const MAX_LINES: u64 = 20_000;
+/// Longest line of a job's log, in characters.
+const MAX_LINE: usize = 2_000;
+/// Longest progress note, in characters.
+const MAX_NOTE: usize = 200;
+/// Longest name of a result, in bytes.
+const MAX_NAME: usize = 200;
+/// Most bytes of an upload that are read into memory.
+const MAX_UPLOAD: u64 = 1 << 30;
+
+/// A running job, as its executor sees it.
+pub struct Context {
+    engine: Engine,
+    job: JobId,
+    parameters: Parameters,
+    owner: Option<String>,
+    lease: Lease,
+    deadline: Option<Instant>,
+    cancel: CancellationToken,
+    pending: Mutex<Pending>,
+    full: Notify,
+    /// Held while a report is on its way, so that reports arrive in order.
+    sending: AsyncMutex<Sent>,
+}
+
+#[derive(Default)]
+struct Pending {
+    report: Report,
+    names: HashSet<String>,
+    lines: u64,
+}
+
+#[derive(Default)]
+struct Sent {
+    results: u64,
+}
+
+impl Context {
+    pub(super) fn new(engine: Engine, claimed: &Claimed, last_line: u64, cancel: CancellationToken) -> Self {
+        let job = &claimed.job;
+        let seconds = u64::from(job.execution_duration);
+        Context {
+            engine,
+            job: job.id,
+            parameters: job.parameters.clone(),
+            owner: job.owner.clone(),
+            lease: claimed.lease,
+            deadline: (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds)),
+            cancel,
+            pending: Mutex::new(Pending {
+                lines: last_line,
+                ..Pending::default()
+            }),
+            full: Notify::new(),
+            sending: AsyncMutex::default(),
+        }
+    }
+
+    /// Identifier of the job.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    /// The job description.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Public name of the job's owner.
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// When the execution duration will be over; `None` if it is unlimited.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The bytes of a parameter's value, wherever it is.
+    pub async fn value(&self, value: &ParameterValue) -> Result<Bytes, Failure> {
+        match value {
+            ParameterValue::Inline(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
+            ParameterValue::Upload { key, .. } => self
+                .engine
+                .results
+                .read(key, MAX_UPLOAD)
+                .await
+                .map_err(|error| self.storage(&error)),
+        }
+    }
+
+    /// Stores a result; it becomes visible within a moment. `name` is unique in the job.
+    pub async fn put(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let stored = self
+            .engine
+            .results
+            .put_bytes(&key, media_type, body)
+            .await
+            .map_err(|error| self.storage(&error))?;
+        self.add(name, media_type, &stored, key, false)?;
+        Ok(stored)
+    }
+
+    /// Stores a result that the job document lists however many there are.
+    pub async fn put_principal(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let stored = self
+            .engine
+            .results
+            .put_bytes(&key, media_type, body)
+            .await
+            .map_err(|error| self.storage(&error))?;
+        self.add(name, media_type, &stored, key, true)?;
+        Ok(stored)
+    }
+
+    /// Stores a result whose size is not known beforehand.
+    pub async fn put_stream(
+        &self,
+        name: &str,
+        media_type: &str,
+        body: BoxStream<'_, std::io::Result<Bytes>>,
+    ) -> Result<Stored, Failure> {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let stored = self
+            .engine
+            .results
+            .put(&key, media_type, body)
+            .await
+            .map_err(|error| self.storage(&error))?;
+        self.add(name, media_type, &stored, key, false)?;
+        Ok(stored)
+    }
+
+    /// Gives a stored result a second, principal name without storing it twice.
+    pub fn alias(&self, name: &str, of: &str, media_type: &str, stored: &Stored) -> Result<(), Failure> {
+        self.reserve(name)?;
+        self.add(name, media_type, stored, self.key(of), true)
+    }
+
+    /// Tells how far the job has come, in units that the executor chooses.
+    pub fn progress(&self, done: u64, total: u64, note: &str) {
+        let note = note.chars().take(MAX_NOTE).collect();
+        self.pending().report.progress = Some(Progress { done, total, note });
+    }
+
+    /// Adds a line to the job's log.
+    pub fn log(&self, line: impl AsRef<str>) {
+        let mut pending = self.pending();
+        if pending.lines >= MAX_LINES {
+            return;
+        }
+        pending.lines += 1;
+        let sequence = pending.lines;
+        let line = if sequence == MAX_LINES {
+            "The log is full."
+        } else {
+            line.as_ref()
+        };
+        let line = line
+            .chars()
+            .take(MAX_LINE)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        // The database stamps the line.
+        let at = Timestamp::EPOCH;
+        pending.report.lines.push(LogLine { sequence, at, line });
+    }
+
+    /// Fails once the job is aborted, out of time, or another worker's.
+    pub fn checkpoint(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() {
+            Err(Failure::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns once `checkpoint` would fail.
+    pub async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// Waits for a resource of the server; the job is SUSPENDED until it is there (UWS 1.1 section 2.1.3).
+    pub async fn suspended<T>(&self, wait: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::pin!(wait);
+        tokio::select! {
+            biased;
+            value = &mut wait => return Ok(value),
+            () = std::future::ready(()) => {}
+        }
+        self.pause(true).await?;
+        let value = tokio::select! {
+            value = &mut wait => value,
+            () = self.cancelled() => return Err(Failure::Cancelled),
+        };
+        self.pause(false).await?;
+        Ok(value)
+    }
+
+    async fn pause(&self, suspended: bool) -> Result<(), Failure> {
+        let paused = self.engine.store.pause(self.lease, suspended).await;
+        match paused {
+            Ok(Ok(())) => {
+                self.engine.notifier.tell(Change::Job(self.job));
+                Ok(())
+            }
+            Ok(Err(LeaseLost)) => {
+                self.cancel.cancel();
+                Err(Failure::Cancelled)
+            }
+            // The phase is what people see; the work does not hang on it.
+            Err(error) => {
+                tracing::warn!(job = %self.job, %error, "phase not written");
+                Ok(())
+            }
+        }
+    }
+
+    /// Number of this claim of the job, from 1.
+    pub(super) fn fence(&self) -> i64 {
+        self.lease.fence
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.job, self.lease.fence)
+    }
+
+    fn reserve(&self, name: &str) -> Result<(), Failure> {
+        let fits = (1..=MAX_NAME).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
+            && !name.starts_with('.');
+        if !fits {
+            return Err(Failure::fatal(format!("A result cannot be named {name:?}.")));
+        }
+        if self.pending().names.insert(name.to_owned()) {
+            Ok(())
+        } else {
+            Err(Failure::fatal(format!("Two results are named {name:?}.")))
+        }
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        media_type: &str,
+        stored: &Stored,
+        object: String,
+        principal: bool,
+    ) -> Result<(), Failure> {
+        let mut pending = self.pending();
+        pending.report.results.push(StoredResult {
+            name: name.into(),
+            media_type: media_type.into(),
+            size: stored.size,
+            sha256: stored.sha256.clone(),
+            object,
+            principal,
+        });
+        if pending.report.results.len() >= FULL {
+            self.full.notify_one();
+        }
+        drop(pending);
+        self.checkpoint()
+    }
+
+    fn storage(&self, error: &ObjectsError) -> Failure {
+        tracing::warn!(job = %self.job, %error, "object store");
+        Failure::transient("The store of results did not answer.")
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends reports as they gather, until `stop`. Never dropped half-way: a report is either sent or still here.
+    pub(super) async fn report_along(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = time::sleep(GATHER) => {}
+                () = self.full.notified() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.report().await {
+                tracing::warn!(job = %self.job, %error, "report not written, it will be tried again");
+            }
+        }
+    }
+
+    /// Sends what has gathered. After an error it is still there, for the next call.
+    pub(super) async fn report(&self) -> Result<(), crate::store::StoreError> {
+        let mut sent = self.sending.lock().await;
+        let report = std::mem::take(&mut self.pending().report);
+        if report == Report::default() {
+            return Ok(());
+        }
+        match self.engine.store.report(self.lease, &report, sent.results).await {
+            Ok(Ok(())) => {
+                sent.results += report.results.len() as u64;
+                self.engine.notifier.tell(Change::Job(self.job));
+                Ok(())
+            }
+            Ok(Err(LeaseLost)) => {
+                self.cancel.cancel();
+                Ok(())
+            }
+            Err(error) => {
+                let mut pending = self.pending();
+                let newer = std::mem::replace(&mut pending.report, report);
+                pending.report.results.extend(newer.results);
+                pending.report.lines.extend(newer.lines);
+                if newer.progress.is_some() {
+                    pending.report.progress = newer.progress;
+                }
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,718 @@
+//! What a caller may do with jobs: create, edit, run, abort, delete, wait, list. Authorisation lives here.
+//!
+//! Every call names its caller; a job of another is `Forbidden` to all but operators, an unknown one `NotFound`.
+//! Calls `engine`, `auth`, `objects`, `store`, `notify`, `uws`.
+
+mod check;
+mod events;
+mod list;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+pub use events::{EventKind, JobEvent};
+pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
+
+use crate::{
+    auth::{Caller, Role},
+    engine::{self, Accepted, CheckError, Draft, Engine, Service, Stage, Unavailable, UsageError},
+    notify::{Change, Watch},
+    objects::{ObjectsError, Results},
+    store::{
+        LogLine, NewJob, StoreError, StoredResult, Tombstone,
+        jobs::{Created, Edit},
+    },
+    uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
+};
+
+/// Longest time that WAIT blocks, below what proxies allow.
+pub const MAX_WAIT: Duration = Duration::from_secs(55);
+/// Longest label (DALI 1.1 section 3.4.5).
+pub const MAX_RUN_ID: usize = 64;
+/// Longest idempotency key, in bytes.
+const MAX_KEY: usize = 255;
+/// Most bytes of an upload that a check reads.
+const MAX_UPLOAD: u64 = 1 << 30;
+/// An owner's pace through the queue: one step a job.
+const STEP: i64 = 1_000;
+
+/// The jobs, for callers. Clones share their state.
+#[derive(Clone)]
+pub struct Jobs {
+    engine: Engine,
+    attempts: u32,
+    events: Arc<events::Events>,
+    closing: CancellationToken,
+}
+
+/// A job as a URL names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The service in the URL, if it has one: a job of another service is not found there.
+    pub service: Option<&'a str>,
+    /// The job.
+    pub id: JobId,
+}
+
+/// What a client sends to create a job or to change its description.
+#[derive(Debug, Clone, Default)]
+pub struct Submission {
+    /// Values in the text of the request.
+    pub parameters: Parameters,
+    /// Files.
+    pub uploads: Vec<Upload>,
+    /// The client's label.
+    pub run_id: Option<String>,
+    /// Whether to run it at once (PHASE=RUN).
+    pub run: bool,
+    /// Longest run, in seconds.
+    pub execution_duration: Option<u32>,
+    /// When to destroy it.
+    pub destruction: Option<Timestamp>,
+    /// A key that makes repeating the request harmless.
+    pub idempotency_key: Option<String>,
+}
+
+/// A file that is the value of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Name of the parameter.
+    pub name: String,
+    /// Media type that the client gave, or `text/plain`.
+    pub media_type: String,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// How long to wait, and while in which phase (UWS 1.1 section 2.2.1.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// Seconds; `None` as long as the server allows. Capped by `MAX_WAIT`.
+    pub seconds: Option<u64>,
+    /// Return at once unless the job is in this phase.
+    pub phase: Option<Phase>,
+}
+
+/// Where the content of a parameter is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Here.
+    Inline(String),
+    /// In the object store.
+    Stored {
+        /// Where.
+        key: String,
+        /// Media type.
+        media_type: String,
+        /// Size in bytes.
+        size: u64,
+    },
+}
+
+/// Why a call did not do as asked. The server's own faults carry their source for the log; clients do not see it.
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    /// No such job, service, result or parameter.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// Another's job, or an act that the caller's role does not allow.
+    #[error("this job belongs to someone else")]
+    Forbidden,
+    /// A job that was there and has been destroyed.
+    #[error("this job was destroyed at {}", .0.at)]
+    Gone(Tombstone),
+    /// Faults of the request, each naming its parameter.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Usage(Vec<UsageError>),
+    /// The job's phase forbids it.
+    #[error("a job in phase {phase} cannot {action}")]
+    IllegalPhase {
+        /// Where the job stands.
+        phase: Phase,
+        /// What was asked for: the end of "a job in phase … cannot".
+        action: &'static str,
+    },
+    /// The database or object store does not answer.
+    #[error("storage: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A fault of the server's.
+    #[error("internal: {0}")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for JobsError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(_) => JobsError::Internal(error.into()),
+            StoreError::Url(_) | StoreError::Database(_) => JobsError::Unavailable(error.into()),
+        }
+    }
+}
+
+impl From<ObjectsError> for JobsError {
+    fn from(error: ObjectsError) -> Self {
+        JobsError::Unavailable(error.into())
+    }
+}
+
+impl From<CheckError> for JobsError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Usage(errors) => JobsError::Usage(errors),
+            CheckError::Unavailable(error) => JobsError::Unavailable(error.into()),
+        }
+    }
+}
+
+impl From<UsageError> for JobsError {
+    fn from(error: UsageError) -> Self {
+        JobsError::Usage(vec![error])
+    }
+}
+
+impl Jobs {
+    /// The jobs of this engine's database.
+    pub fn new(engine: Engine) -> Self {
+        let closing = CancellationToken::new();
+        let events = events::Events::start(engine.clone(), closing.clone());
+        Jobs {
+            attempts: engine.settings.attempts,
+            engine,
+            events,
+            closing,
+        }
+    }
+
+    /// Ends every wait and event stream: the server is stopping.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Returns once the server is stopping.
+    pub async fn closed(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Every service, in the order of the settings.
+    pub fn services(&self) -> &[Arc<dyn Service>] {
+        &self.engine.services
+    }
+
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&Arc<dyn Service>> {
+        self.services()
+            .iter()
+            .find(|service| service.describe().name == name)
+    }
+
+    /// Where results and uploads are.
+    pub fn objects(&self) -> &Results {
+        &self.engine.results
+    }
+
+    /// Whether database and object store answer.
+    pub async fn ready(&self) -> Result<(), JobsError> {
+        self.engine.store.ping().await?;
+        self.engine.results.probe().await?;
+        Ok(())
+    }
+
+    /// Creates a job, and queues it if asked to. What is wrong with it is said before anything is stored.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        service: &str,
+        submission: Submission,
+    ) -> Result<Job, JobsError> {
+        let service = self.service(service).ok_or(JobsError::NotFound("service"))?;
+        let description = service.describe();
+        check_labels(&submission)?;
+        let id = JobId::new();
+        let uploads = keyed(id, submission.uploads);
+        let mut parameters = submission.parameters;
+        add_uploads(&mut parameters, &uploads)?;
+        let stage = if submission.run { Stage::Run } else { Stage::Draft };
+        let accepted = self.check(service, &parameters, &uploads, stage, caller).await?;
+        let destruction = submission.destruction.map(future).transpose()?;
+
+        for (key, upload) in &uploads {
+            self.engine
+                .results
+                .put_bytes(key, &upload.media_type, upload.bytes.clone())
+                .await?;
+        }
+        let created = self
+            .engine
+            .store
+            .create(&NewJob {
+                id,
+                service: description.name.to_owned(),
+                owner: caller.name.clone(),
+                run_id: submission.run_id,
+                parameters,
+                quote: accepted.quote,
+                execution_duration: check::duration(description, submission.execution_duration),
+                destruction,
+                retention: description.retention.as_secs(),
+                max_attempts: if description.retryable { self.attempts } else { 1 },
+                priority: 0,
+                idempotency_key: submission.idempotency_key,
+            })
+            .await;
+        let job = match created {
+            Ok(Created::New(job)) => job,
+            Ok(Created::Before(job)) => {
+                self.forget_uploads(id, &uploads).await;
+                return if job.service == description.name {
+                    Ok(job)
+                } else {
+                    Err(UsageError::new("Idempotency-Key", "was used for a job of another service").into())
+                };
+            }
+            Err(error) => {
+                self.forget_uploads(id, &uploads).await;
+                return Err(error.into());
+            }
+        };
+        if submission.run {
+            self.queue(&job).await
+        } else {
+            self.changed(job)
+        }
+    }
+
+    async fn forget_uploads(&self, id: JobId, uploads: &[(String, Upload)]) {
+        if uploads.is_empty() {
+            return;
+        }
+        if let Err(error) = self.engine.results.delete_prefix(&format!("{id}/")).await {
+            tracing::warn!(job = %id, %error, "uploads left for the sweep");
+        }
+    }
+
+    /// The whole job.
+    pub async fn get(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
+        let Some(job) = self.engine.store.get(place.id).await? else {
+            return Err(self.absent(caller, place).await?);
+        };
+        if place.service.is_some_and(|service| service != job.service) {
+            return Err(JobsError::NotFound("job"));
+        }
+        may_see(caller, job.owner.as_deref())?;
+        Ok(job)
+    }
+
+    /// Fails unless the caller may see the job, without reading all of it.
+    async fn authorise(&self, caller: &Caller, place: Place<'_>) -> Result<(), JobsError> {
+        let Some((owner, service)) = self.engine.store.owner(place.id).await? else {
+            return Err(self.absent(caller, place).await?);
+        };
+        if place.service.is_some_and(|name| name != service) {
+            return Err(JobsError::NotFound("job"));
+        }
+        may_see(caller, Some(&owner))
+    }
+
+    /// Why a job is not there.
+    async fn absent(&self, caller: &Caller, place: Place<'_>) -> Result<JobsError, JobsError> {
+        let Some(tombstone) = self.engine.store.destroyed(place.id).await? else {
+            return Ok(JobsError::NotFound("job"));
+        };
+        if place.service.is_some_and(|service| service != tombstone.service) {
+            return Ok(JobsError::NotFound("job"));
+        }
+        may_see(caller, Some(&tombstone.owner))?;
+        Ok(JobsError::Gone(tombstone))
+    }
+
+    /// The job once its phase changes, or after the time asked for (UWS 1.1 section 2.2.1.1). Holds no database
+    /// connection while it waits.
+    pub async fn wait(&self, caller: &Caller, place: Place<'_>, wait: Wait) -> Result<Job, JobsError> {
+        let mut watch = self.engine.notifier.watch(place.id);
+        let job = self.get(caller, place).await?;
+        let waits = job.phase.is_waitable() && wait.phase.is_none_or(|phase| phase == job.phase);
+        let limit = wait.seconds.map_or(MAX_WAIT, Duration::from_secs).min(MAX_WAIT);
+        if !waits || limit.is_zero() {
+            return Ok(job);
+        }
+        let deadline = Instant::now() + limit;
+        loop {
+            tokio::select! {
+                () = watch.changed() => {}
+                () = time::sleep_until(deadline) => return Ok(job),
+                () = self.closing.cancelled() => return Ok(job),
+            }
+            match self.engine.store.phase(place.id).await? {
+                Some((phase, _)) if phase == job.phase => {}
+                _ => return self.get(caller, place).await,
+            }
+        }
+    }
+
+    /// Replaces parameters of a PENDING job (UWS 1.1 section 2.2.3.6).
+    pub async fn set_parameters(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        submission: Submission,
+    ) -> Result<Job, JobsError> {
+        const ACTION: &str = "take parameters";
+        let job = self.get(caller, place).await?;
+        if job.phase != Phase::Pending {
+            return Err(JobsError::IllegalPhase {
+                phase: job.phase,
+                action: ACTION,
+            });
+        }
+        let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
+        let uploads = keyed(job.id, submission.uploads);
+        let mut newer = submission.parameters;
+        add_uploads(&mut newer, &uploads)?;
+        let mut parameters = job.parameters;
+        parameters.replace_with(newer).map_err(check::usage)?;
+        let accepted = self
+            .check(service, &parameters, &uploads, Stage::Draft, caller)
+            .await?;
+        for (key, upload) in &uploads {
+            self.engine
+                .results
+                .put_bytes(key, &upload.media_type, upload.bytes.clone())
+                .await?;
+        }
+        let edited = self
+            .engine
+            .store
+            .edit(job.id, Edit::Parameters(parameters, accepted.quote))
+            .await?;
+        self.edited(caller, place, edited, ACTION).await
+    }
+
+    /// Queues a job that is PENDING or HELD. What is still missing is said, and the job stays where it is.
+    pub async fn run(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
+        let job = self.get(caller, place).await?;
+        if job.phase.after(Event::Run).is_none() {
+            return Err(JobsError::IllegalPhase {
+                phase: job.phase,
+                action: "be run",
+            });
+        }
+        let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
+        self.check(service, &job.parameters, &[], Stage::Run, caller)
+            .await?;
+        self.queue(&job).await
+    }
+
+    async fn queue(&self, job: &Job) -> Result<Job, JobsError> {
+        match self.engine.store.run(job.id, STEP).await? {
+            Some(queued) => {
+                self.engine.notifier.tell(Change::Queue);
+                self.changed(queued)
+            }
+            // Someone else was first: what they did stands.
+            None => match self.engine.store.get(job.id).await? {
+                Some(job) if job.phase == Phase::Pending => Err(JobsError::IllegalPhase {
+                    phase: job.phase,
+                    action: "be run",
+                }),
+                Some(job) => Ok(job),
+                None => Err(JobsError::NotFound("job")),
+            },
+        }
+    }
+
+    /// Aborts a job; whoever runs it is told to stop. Repeating it changes nothing.
+    pub async fn abort(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
+        const ACTION: &str = "be aborted";
+        let job = self.get(caller, place).await?;
+        match job.phase {
+            Phase::Aborted => return Ok(job),
+            phase if phase.after(Event::Abort).is_none() => {
+                return Err(JobsError::IllegalPhase {
+                    phase,
+                    action: ACTION,
+                });
+            }
+            _ => {}
+        }
+        let aborted = self.engine.store.abort(place.id).await?;
+        if aborted.is_some() {
+            self.engine.notifier.tell(Change::Stopped(place.id));
+        }
+        self.edited(caller, place, aborted, ACTION).await
+    }
+
+    /// Holds a queued job back until it is run again; for operators.
+    pub async fn hold(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
+        if !caller.has(Role::Operator) {
+            return Err(JobsError::Forbidden);
+        }
+        self.authorise(caller, place).await?;
+        let held = self.engine.store.hold(place.id).await?;
+        self.edited(caller, place, held, "be held").await
+    }
+
+    /// Destroys a job: stops it, removes its results, forgets all but a tombstone.
+    pub async fn delete(&self, caller: &Caller, place: Place<'_>) -> Result<(), JobsError> {
+        self.authorise(caller, place).await?;
+        if self.engine.store.destroy(place.id).await?.is_none() {
+            return Err(JobsError::NotFound("job"));
+        }
+        self.engine.notifier.tell(Change::Stopped(place.id));
+        tracing::info!(job = %place.id, caller = caller.name, "destroyed");
+        if let Err(error) = engine::remove_objects(&self.engine.store, &self.engine.results, place.id).await {
+            tracing::warn!(job = %place.id, %error, "objects left for the sweep");
+        }
+        Ok(())
+    }
+
+    /// Sets the longest run, in seconds; capped silently by the service's limit.
+    pub async fn set_execution_duration(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        seconds: u32,
+    ) -> Result<Job, JobsError> {
+        let job = self.get(caller, place).await?;
+        let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
+        let seconds = check::duration(service.describe(), Some(seconds));
+        let edited = self
+            .engine
+            .store
+            .edit(place.id, Edit::ExecutionDuration(seconds))
+            .await?;
+        self.edited(caller, place, edited, "be changed").await
+    }
+
+    /// Sets when the job will be destroyed; not in the past.
+    pub async fn set_destruction(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        time: Timestamp,
+    ) -> Result<Job, JobsError> {
+        self.authorise(caller, place).await?;
+        let edited = self
+            .engine
+            .store
+            .edit(place.id, Edit::Destruction(future(time)?))
+            .await?;
+        self.edited(caller, place, edited, "be changed").await
+    }
+
+    /// Sets the client's label.
+    pub async fn set_run_id(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        run_id: Option<String>,
+    ) -> Result<Job, JobsError> {
+        self.authorise(caller, place).await?;
+        check_run_id(run_id.as_deref())?;
+        let edited = self.engine.store.edit(place.id, Edit::RunId(run_id)).await?;
+        self.edited(caller, place, edited, "be changed").await
+    }
+
+    /// Every result that is visible by now, however many.
+    pub async fn results(&self, caller: &Caller, place: Place<'_>) -> Result<Vec<StoredResult>, JobsError> {
+        self.authorise(caller, place).await?;
+        Ok(self.engine.store.results(place.id).await?)
+    }
+
+    /// One result.
+    pub async fn result(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        name: &str,
+    ) -> Result<StoredResult, JobsError> {
+        self.authorise(caller, place).await?;
+        self.engine
+            .store
+            .result(place.id, name)
+            .await?
+            .ok_or(JobsError::NotFound("result"))
+    }
+
+    /// The content of a parameter; the first one if it was repeated.
+    pub async fn parameter(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        name: &str,
+    ) -> Result<Content, JobsError> {
+        let job = self.get(caller, place).await?;
+        match job.parameters.all(name).next() {
+            None => Err(JobsError::NotFound("parameter")),
+            Some(ParameterValue::Inline(text)) => Ok(Content::Inline(text.clone())),
+            Some(ParameterValue::Upload {
+                key,
+                media_type,
+                size,
+            }) => Ok(Content::Stored {
+                key: key.clone(),
+                media_type: media_type.clone(),
+                size: *size,
+            }),
+        }
+    }
+
+    /// Lines of the job's log after the one numbered `after` (0: from the start).
+    pub async fn log(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        after: u64,
+    ) -> Result<Vec<LogLine>, JobsError> {
+        const LINES: u64 = 1_000;
+        self.authorise(caller, place).await?;
+        Ok(self.engine.store.log(place.id, after, LINES).await?)
+    }
+
+    /// Wakes when the job may have changed; for following its log.
+    pub fn watch(&self, id: JobId) -> Watch {
+        self.engine.notifier.watch(id)
+    }
+
+    /// Changes of the caller's jobs from now on, or after the event numbered `last` if that is still remembered (else
+    /// a `Resync` comes first).
+    pub fn events(
+        &self,
+        caller: &Caller,
+        last: Option<u64>,
+    ) -> futures::stream::BoxStream<'static, JobEvent> {
+        self.events.subscribe(caller.clone(), last)
+    }
+
+    async fn check(
+        &self,
+        service: &Arc<dyn Service>,
+        parameters: &Parameters,
+        uploads: &[(String, Upload)],
+        stage: Stage,
+        caller: &Caller,
+    ) -> Result<Accepted, JobsError> {
+        check::against(service.describe(), parameters, stage)?;
+        let read_upload = |key: &str| {
+            let fresh = uploads
+                .iter()
+                .find(|(fresh, _)| fresh == key)
+                .map(|(_, upload)| upload.bytes.clone());
+            let (results, key) = (Arc::clone(&self.engine.results), key.to_owned());
+            async move {
+                match fresh {
+                    Some(bytes) => Ok(bytes),
+                    None => results
+                        .read(&key, MAX_UPLOAD)
+                        .await
+                        .map_err(|error| Unavailable(error.to_string())),
+                }
+            }
+            .boxed()
+        };
+        Ok(service
+            .check(
+                &Draft {
+                    parameters,
+                    read_upload: &read_upload,
+                },
+                stage,
+                caller,
+            )
+            .await?)
+    }
+
+    /// The job after an edit; where the edit touched nothing, why.
+    async fn edited(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        edited: Option<Job>,
+        action: &'static str,
+    ) -> Result<Job, JobsError> {
+        match edited {
+            Some(job) => self.changed(job),
+            None => {
+                let job = self.get(caller, place).await?;
+                Err(JobsError::IllegalPhase {
+                    phase: job.phase,
+                    action,
+                })
+            }
+        }
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every path of its callers ends in a result"
+    )]
+    fn changed(&self, job: Job) -> Result<Job, JobsError> {
+        self.engine.notifier.tell(Change::Job(job.id));
+        Ok(job)
+    }
+}
+
+/// Owner or operator.
+fn may_see(caller: &Caller, owner: Option<&str>) -> Result<(), JobsError> {
+    if caller.has(Role::Operator) || owner == Some(caller.name.as_str()) {
+        Ok(())
+    } else {
+        Err(JobsError::Forbidden)
+    }
+}
+
+/// Gives each upload the place where it will be stored.
+fn keyed(id: JobId, uploads: Vec<Upload>) -> Vec<(String, Upload)> {
+    uploads
+        .into_iter()
+        .map(|upload| (format!("{id}/in/{}", uuid::Uuid::now_v7().simple()), upload))
+        .collect()
+}
+
+fn add_uploads(parameters: &mut Parameters, uploads: &[(String, Upload)]) -> Result<(), JobsError> {
+    for (key, upload) in uploads {
+        let value = ParameterValue::Upload {
+            key: key.clone(),
+            media_type: upload.media_type.clone(),
+            size: upload.bytes.len() as u64,
+        };
+        parameters.push(&upload.name, value).map_err(check::usage)?;
+    }
+    Ok(())
+}
+
+fn check_labels(submission: &Submission) -> Result<(), JobsError> {
+    check_run_id(submission.run_id.as_deref())?;
+    if submission
+        .idempotency_key
+        .as_ref()
+        .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY)
+    {
+        return Err(UsageError::new("Idempotency-Key", format!("expected 1 to {MAX_KEY} bytes")).into());
+    }
+    Ok(())
+}
+
+fn check_run_id(run_id: Option<&str>) -> Result<(), JobsError> {
+    match run_id {
+        Some(run_id) if run_id.chars().count() > MAX_RUN_ID => {
+            Err(UsageError::new("RUNID", format!("expected at most {MAX_RUN_ID} characters")).into())
+        }
+        Some(run_id) if run_id.chars().any(char::is_control) => {
+            Err(UsageError::new("RUNID", "expected no control characters").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A destruction time that has not passed, by this host's clock: the database's own decides when it comes.
+fn future(time: Timestamp) -> Result<Timestamp, JobsError> {
+    if time > Timestamp::of_this_host() {
+        Ok(time)
+    } else {
+        Err(UsageError::new("DESTRUCTION", format!("{time} is in the past")).into())
+    }
+}
