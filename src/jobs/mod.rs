@@ -633,16 +633,14 @@ impl Jobs {
         edited: Option<Job>,
         action: &'static str,
     ) -> Result<Job, JobsError> {
-        match edited {
-            Some(job) => self.changed(job),
-            None => {
-                let job = self.get(caller, place).await?;
-                Err(JobsError::IllegalPhase {
-                    phase: job.phase,
-                    action,
-                })
-            }
+        if let Some(job) = edited {
+            return self.changed(job);
         }
+        let job = self.get(caller, place).await?;
+        Err(JobsError::IllegalPhase {
+            phase: job.phase,
+            action,
+        })
     }
 
     #[expect(

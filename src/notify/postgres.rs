@@ -108,17 +108,13 @@ async fn send(pool: &PgPool, mut receiver: mpsc::UnboundedReceiver<Change>, me: 
 
 /// The sender, then a letter and an id for each hint.
 fn write(changes: &[Change], me: Uuid) -> String {
-    let mut payload = me.simple().to_string();
-    for change in changes {
-        payload.push(',');
-        match change {
-            Change::Job(id) => payload.push_str(&format!("j{}", id.0.simple())),
-            Change::Stopped(id) => payload.push_str(&format!("s{}", id.0.simple())),
-            Change::Queue => payload.push('q'),
-            Change::Resync => payload.push('r'),
-        }
-    }
-    payload
+    let hints = changes.iter().map(|change| match change {
+        Change::Job(id) => format!(",j{}", id.0.simple()),
+        Change::Stopped(id) => format!(",s{}", id.0.simple()),
+        Change::Queue => ",q".into(),
+        Change::Resync => ",r".into(),
+    });
+    std::iter::once(me.simple().to_string()).chain(hints).collect()
 }
 
 /// The hints of another sender; what cannot be read comes from another version and is worth a look around.
