@@ -1,3 +1,5 @@
 //! Behaviour of the built server, over SQLite and a folder and over PostgreSQL and S3. `make test` runs it.
 
+#[allow(dead_code, unused_imports, unused_macros)]
+mod harness;
 mod layers;

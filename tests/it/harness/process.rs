@@ -1,0 +1,179 @@
+//! A server as a child process: its address, its log, and the ways in which it can go.
+
+use std::io::{BufRead, BufReader};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+/// The line, `listening on http://127.0.0.1:PORT`, by which a server says that it can be asked.
+const READY: &str = "listening on ";
+/// Only to end a test that would hang.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+pub struct Process {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub address: String,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    /// Starts the command and waits until it says its address.
+    pub async fn start(mut command: Command) -> Self {
+        let (output, input) = std::io::pipe().expect("a pipe");
+        command
+            .stdout(input.try_clone().expect("a pipe"))
+            .stderr(input)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+        // It holds the writing end of the pipe.
+        drop(command);
+
+        let log = Arc::new(Mutex::new(String::new()));
+        let (ready, address) = oneshot::channel();
+        let reader = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || read(BufReader::new(output), &log, ready)
+        });
+        let mut process = Self {
+            child,
+            address: String::new(),
+            log,
+            reader: Some(reader),
+        };
+        match tokio::time::timeout(PATIENCE, address).await {
+            Ok(Ok(address)) => process.address = address,
+            Ok(Err(_ended)) => panic!("the server ended without a line `{READY}…`"),
+            Err(_elapsed) => panic!("the server has not said `{READY}…` for {PATIENCE:?}"),
+        }
+        process
+    }
+
+    /// What it has written so far, both streams.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// Ends it as a power cut would (SIGKILL).
+    pub async fn crash(&mut self) {
+        self.child.kill().await.expect("the server was running");
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM").await;
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("the server ends when asked to")
+            .expect("a child's end")
+    }
+
+    /// Takes the processor away from it (SIGSTOP), as a stalled machine would.
+    pub async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Gives the processor back (SIGCONT).
+    pub async fn thaw(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("the server is running");
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {id}")])
+            .status()
+            .await;
+        assert!(sent.expect("sh").success(), "the server is running");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.start_kill();
+        if std::thread::panicking() {
+            // Its last words: the reader ends with the process.
+            if let Some(reader) = self.reader.take() {
+                let _ = reader.join();
+            }
+            eprintln!("---- log of the server at {}\n{}----", self.address, self.log());
+        }
+    }
+}
+
+fn read(output: impl BufRead, log: &Mutex<String>, ready: oneshot::Sender<String>) {
+    let mut ready = Some(ready);
+    for line in output.split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if let Some(address) = line.strip_prefix(READY)
+            && let Some(ready) = ready.take()
+        {
+            // Nobody waits any more if the test has ended.
+            let _ = ready.send(address.trim_end_matches('/').to_owned());
+        }
+        let mut log = log.lock().expect("the log");
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that lives until its end is asked for, then says so.
+    async fn stand_in() -> Process {
+        let program = "import signal, sys\n\
+            def bye(*_):\n    sys.exit('bye')\n\
+            signal.signal(signal.SIGTERM, bye)\n\
+            print('first\\nlistening on http://127.0.0.1:1/', flush=True)\n\
+            while True:\n    signal.pause()";
+        let mut command = Command::new("python3");
+        command.args(["-c", program]);
+        Process::start(command).await
+    }
+
+    #[tokio::test]
+    async fn a_server_says_its_address_and_ends_when_asked_to() {
+        let mut server = stand_in().await;
+        assert_eq!(server.address, "http://127.0.0.1:1");
+        server.freeze().await;
+        server.thaw().await;
+        assert_eq!(server.stop().await.code(), Some(1));
+        server
+            .reader
+            .take()
+            .expect("a reader")
+            .join()
+            .expect("the reader ends with the server");
+        assert!(
+            server.log().starts_with("first\n") && server.log().ends_with("bye\n"),
+            "{}",
+            server.log()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_crash_leaves_no_time_for_words() {
+        let mut server = stand_in().await;
+        server.crash().await;
+        assert!(!server.log().contains("bye"));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "ended without a line")]
+    async fn a_server_that_ends_at_once_is_told_of() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no database"]);
+        Process::start(command).await;
+    }
+}
