@@ -95,7 +95,7 @@ fn faults(sources: &[(String, String)]) -> Vec<String> {
         let found = paths(text);
         let names_client = found
             .iter()
-            .any(|found| found.segments.starts_with(&strings(&["reqwest", "Client"])));
+            .any(|found| found.in_use && found.segments == strings(&["reqwest", "Client"]));
         for found in found {
             let at = format!("{path}:{}", found.line);
             let Some(target) = resolve(&module, &found) else {
@@ -223,6 +223,7 @@ struct Found {
     /// Names of the modules within the file that it stands in.
     inside: Vec<String>,
     in_tests: bool,
+    in_use: bool,
 }
 
 /// The path from the crate's root, or nothing if it leads into a library (or to a local name).
@@ -269,19 +270,20 @@ fn paths(text: &str) -> Vec<Found> {
             inside.pop_if(|(_, outside)| *outside == depth);
             at += 1;
         } else if is_name(token) && !(at > 0 && (is(at - 1, "::") || is(at - 1, "."))) {
-            let single = at > 0 && is(at - 1, "use");
+            let in_use = at > 0 && is(at - 1, "use");
             let mut spread = Vec::new();
             at = spread_path(&tokens, at, Vec::new(), &mut spread);
             let names: Vec<String> = inside.iter().map(|(name, _)| name.clone()).collect();
             found.extend(
                 spread
                     .into_iter()
-                    .filter(|segments| single || segments.len() > 1)
+                    .filter(|segments| in_use || segments.len() > 1)
                     .map(|segments| Found {
                         segments,
                         line: *line,
                         in_tests: names.iter().any(|name| name == "tests"),
                         inside: names.clone(),
+                        in_use,
                     }),
             );
         } else {
@@ -501,7 +503,7 @@ fn what_is_allowed_is_not_a_fault() {
         ),
         (
             "src/client/mod.rs",
-            "use reqwest::Client; fn f(client: Client) { Plan::new(client) }",
+            "struct Client { http: reqwest::Client } fn f() { Client::new() }",
         ),
         ("src/lib.rs", "pub mod app; pub mod uws;"),
     ] {
