@@ -3,8 +3,12 @@
 //! A folder or a bucket of S3, images over HTTP too; nothing else of the crate names `object_store`. Calls `fits` for
 //! its `Source`, which images are read through.
 
+mod found;
+mod local;
 mod place;
+mod remote;
 mod results;
+mod sources;
 
 #[cfg(test)]
 #[path = "../../tests/it/s3.rs"]
@@ -12,7 +16,9 @@ pub(crate) mod s3;
 
 use std::error::Error;
 
+pub use found::Found;
 pub use results::{Object, ObjectMeta, Results, Stored};
+pub use sources::Sources;
 
 /// Why an object could not be written or read.
 #[derive(Debug, thiserror::Error)]

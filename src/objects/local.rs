@@ -1,0 +1,208 @@
+//! Images in a folder of this machine.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    ops::Range,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use futures::{FutureExt, future::BoxFuture};
+use url::Url;
+
+use super::{ObjectsError, found::Found};
+use crate::fits::{Source, SourceError};
+
+/// Deepest nesting of folders that is followed.
+const DEEPEST: usize = 64;
+
+/// A file, read by `pread`: a row of pixels costs a system call, which is quicker than reading the gaps too.
+pub(super) struct LocalSource {
+    path: PathBuf,
+    size: u64,
+    etag: String,
+}
+
+impl LocalSource {
+    /// A file as it is now.
+    pub(super) fn open(path: PathBuf) -> Result<LocalSource, ObjectsError> {
+        let metadata = std::fs::metadata(&path)?;
+        if !metadata.is_file() {
+            return Err(ObjectsError::Invalid(format!("{} is not a file", path.display())));
+        }
+        Ok(LocalSource {
+            path,
+            size: metadata.len(),
+            etag: etag(&metadata),
+        })
+    }
+}
+
+impl Source for LocalSource {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn etag(&self) -> Option<&str> {
+        Some(&self.etag)
+    }
+
+    fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, SourceError>> {
+        let (path, etag) = (self.path.clone(), self.etag.clone());
+        async move {
+            tokio::task::spawn_blocking(move || read(&path, &etag, &ranges))
+                .await
+                .map_err(|error| SourceError::Other(error.into()))?
+        }
+        .boxed()
+    }
+}
+
+/// Adjacent ranges are one read; they lie side by side in the buffer as they do in the file.
+fn read(path: &Path, opened: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, SourceError> {
+    let file = File::open(path).map_err(source_error)?;
+    let length: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let mut buffer =
+        BytesMut::zeroed(usize::try_from(length).map_err(|error| SourceError::Other(error.into()))?);
+    let mut at = 0;
+    for run in ranges.chunk_by(|one, next| one.end == next.start) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            continue;
+        };
+        let end = at + (last.end - first.start) as usize;
+        file.read_exact_at(&mut buffer[at..end], first.start)
+            .map_err(source_error)?;
+        at = end;
+    }
+    // Asked afterwards and of the file that was read: tells both one put in its place and one written over.
+    if etag(&file.metadata().map_err(source_error)?) != opened {
+        return Err(SourceError::Changed);
+    }
+    let mut rest = buffer.freeze();
+    Ok(ranges
+        .iter()
+        .map(|range| rest.split_to((range.end - range.start) as usize))
+        .collect())
+}
+
+fn source_error(error: io::Error) -> SourceError {
+    match error.kind() {
+        io::ErrorKind::NotFound => SourceError::NotFound,
+        // It was long enough when it was opened.
+        io::ErrorKind::UnexpectedEof => SourceError::Changed,
+        _ => SourceError::Other(error.into()),
+    }
+}
+
+/// Tells versions of a file apart: inode, time of change to the nanosecond, size.
+fn etag(metadata: &Metadata) -> String {
+    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+    format!(
+        "\"{:x}-{seconds:x}.{nanoseconds:x}-{:x}\"",
+        metadata.ino(),
+        metadata.len()
+    )
+}
+
+/// Finds FITS files below `root`, or `root` itself, and hands each to `found`, which answers whether to go on.
+pub(super) fn walk(
+    root: &Path,
+    is_image: fn(&str) -> bool,
+    found: &mut dyn FnMut(Result<Found, (String, ObjectsError)>) -> bool,
+) {
+    let metadata = match root
+        .canonicalize()
+        .and_then(|root| Ok((std::fs::metadata(&root)?, root)))
+    {
+        Ok(known) => known,
+        Err(error) => {
+            found(Err((root.display().to_string(), error.into())));
+            return;
+        }
+    };
+    let (metadata, root) = metadata;
+    if metadata.is_dir() {
+        walk_folder(
+            &root,
+            &root,
+            &mut vec![(metadata.dev(), metadata.ino())],
+            is_image,
+            found,
+        );
+    } else {
+        let name = root
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        found(describe(&root, name, &metadata));
+    }
+}
+
+/// Links are followed, but not back into a folder that is being walked.
+fn walk_folder(
+    root: &Path,
+    folder: &Path,
+    above: &mut Vec<(u64, u64)>,
+    is_image: fn(&str) -> bool,
+    found: &mut dyn FnMut(Result<Found, (String, ObjectsError)>) -> bool,
+) -> bool {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return found(Err((folder.display().to_string(), error.into()))),
+    };
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            // A dangling link matters only if it would be an image.
+            if is_image(&path.to_string_lossy())
+                && !found(Err((path.display().to_string(), ObjectsError::NotFound)))
+            {
+                return false;
+            }
+            continue;
+        };
+        if metadata.is_dir() {
+            let identity = (metadata.dev(), metadata.ino());
+            if above.contains(&identity) || above.len() >= DEEPEST {
+                continue;
+            }
+            above.push(identity);
+            let go_on = walk_folder(root, &path, above, is_image, found);
+            above.pop();
+            if !go_on {
+                return false;
+            }
+        } else if is_image(&path.to_string_lossy()) {
+            let below = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
+            if !found(describe(&path, below, &metadata)) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+fn describe(file: &Path, path: String, metadata: &Metadata) -> Result<Found, (String, ObjectsError)> {
+    let bad = |why: &str| (file.display().to_string(), ObjectsError::Invalid(why.into()));
+    if file.to_str().is_none() {
+        return Err(bad("its name is not UTF-8"));
+    }
+    let url = Url::from_file_path(file).map_err(|()| bad("its path is not absolute"))?;
+    Ok(Found {
+        url: url.into(),
+        path,
+        size: metadata.len(),
+        etag: Some(etag(metadata)),
+        modified: metadata.modified().ok().map(DateTime::<Utc>::from),
+    })
+}
