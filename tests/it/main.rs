@@ -3,3 +3,5 @@
 #[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
 mod layers;
+#[allow(dead_code)]
+mod s3;

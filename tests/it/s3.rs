@@ -1,14 +1,17 @@
 //! An S3 server inside the test process, over a folder of its own. The crate's unit tests use it too.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, thread::JoinHandle};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s::{
+    auth::SimpleAuth,
+    service::{S3Service, S3ServiceBuilder},
+};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 /// The one bucket that it has.
 pub const BUCKET: &str = "sidereal";
@@ -19,7 +22,8 @@ const SECRET_KEY: &str = "test-secret";
 pub struct S3Server {
     address: SocketAddr,
     folder: TempDir,
-    task: JoinHandle<()>,
+    /// A thread and a runtime of its own, so that it answers while a test's thread waits for something else.
+    server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl S3Server {
@@ -33,20 +37,22 @@ impl S3Server {
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let connection = Builder::new(TokioExecutor::new());
-                    // A client that goes away is its own affair.
-                    let _ = connection.serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
+        let listener = listener.into_std().expect("a socket");
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a socket");
+                tokio::select! {
+                    () = serve(listener, service) => {}
+                    _ = stopped => {}
+                }
+            });
         });
         S3Server {
             address,
             folder,
-            task,
+            server: Some((stop, thread)),
         }
     }
 
@@ -86,6 +92,21 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some((stop, thread)) = self.server.take() {
+            drop(stop);
+            // Its folder goes next.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, service: S3Service) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let service = service.clone();
+        tokio::spawn(async move {
+            let connection = Builder::new(TokioExecutor::new());
+            // A client that goes away is its own affair.
+            let _ = connection.serve_connection(TokioIo::new(socket), service).await;
+        });
     }
 }

@@ -5,7 +5,6 @@ mod documents;
 mod oracle;
 mod postgres;
 mod process;
-mod s3;
 mod site;
 
 pub use oracle::oracle;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
@@ -17,7 +19,7 @@ use tokio::process::Command;
 use super::documents::Documents;
 use super::postgres::Database;
 use super::process::Process;
-use super::s3::S3;
+use crate::s3::{BUCKET, S3Server};
 
 /// What a server keeps its jobs and results in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub struct Site {
 struct Place {
     documents: Documents,
     settings: Vec<(String, String)>,
-    s3: Option<S3>,
+    s3: Option<S3Server>,
     _database: Option<Database>,
     folder: TempDir,
 }
@@ -89,13 +91,18 @@ impl Site {
 
     /// Where results are kept, to look for what should not be there.
     pub fn objects(&self) -> Arc<dyn ObjectStore> {
-        match &self.place.s3 {
-            Some(s3) => s3.bucket(),
-            None => Arc::new(
-                LocalFileSystem::new_with_prefix(self.place.folder.path().join("data/results"))
-                    .expect("a folder"),
-            ),
+        let Some(s3) = &self.place.s3 else {
+            let folder = self.place.folder.path().join("data/results");
+            return Arc::new(LocalFileSystem::new_with_prefix(folder).expect("the folder of results"));
+        };
+        let mut bucket = AmazonS3Builder::new().with_bucket_name(BUCKET);
+        for (name, value) in s3.environment() {
+            bucket = bucket.with_config(name.to_lowercase().parse().expect("a setting of S3"), value);
         }
+        Arc::new(PrefixStore::new(
+            bucket.build().expect("a client of the bucket"),
+            RESULTS,
+        ))
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -168,12 +175,21 @@ impl DerefMut for Site {
     }
 }
 
+/// The folder in the bucket.
+const RESULTS: &str = "results";
+
+fn results_in(s3: &S3Server) -> Vec<(String, String)> {
+    let mut settings = s3.environment();
+    settings.push(("SIDEREAL_RESULTS_URL".to_owned(), S3Server::url(RESULTS)));
+    settings
+}
+
 impl Place {
     async fn new(backend: Backend, settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let (database, s3) = match backend {
             Backend::Embedded => (None, None),
-            Backend::Cluster => (Some(Database::migrated().await), Some(S3::start())),
+            Backend::Cluster => (Some(Database::migrated().await), Some(S3Server::start().await)),
         };
         let mut all = vec![("SIDEREAL_LISTEN".to_owned(), "127.0.0.1:0".to_owned())];
         all.push((
@@ -185,7 +201,7 @@ impl Place {
                 .iter()
                 .map(|database| ("SIDEREAL_DATABASE_URL".to_owned(), database.url())),
         );
-        all.extend(s3.iter().flat_map(S3::settings));
+        all.extend(s3.iter().flat_map(results_in));
         all.extend(
             TIMES
                 .iter()
