@@ -137,6 +137,12 @@ impl Store {
         Ok(self.read.ping().await?)
     }
 
+    /// Ends every connection, once its statement is done.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.read.close_by_ref().await?;
+        Ok(self.write.close_by_ref().await?)
+    }
+
     /// Which SQL it speaks.
     pub fn dialect(&self) -> Dialect {
         self.dialect

@@ -1,5 +1,6 @@
 //! Behaviour of the built server, over SQLite and a folder and over PostgreSQL and S3. `make test` runs it.
 
+mod engine;
 #[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
 mod layers;

@@ -8,6 +8,7 @@ mod process;
 mod site;
 
 pub use oracle::oracle;
+pub use postgres::Database;
 pub use site::{Backend, Reply, Site};
 
 /// Makes a test on each back end of every `async fn name(backend: Backend)` named.

@@ -1,7 +1,7 @@
 //! A PostgreSQL database for each test, copied from one that was migrated once.
 
+use sidereal::store::Store;
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 use url::Url;
 use uuid::Uuid;
@@ -18,17 +18,9 @@ impl Database {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let template = TEMPLATE.get_or_init(|| async {
             let template = Self::copy_of("template1").await;
-            let migrated = Command::new(env!("CARGO_BIN_EXE_sidereal"))
-                .arg("migrate")
-                .env("SIDEREAL_DATABASE_URL", template.url())
-                .output()
-                .await
-                .expect("the program");
-            assert!(
-                migrated.status.success(),
-                "sidereal migrate: {}",
-                String::from_utf8_lossy(&migrated.stderr)
-            );
+            let store = Store::open(&template.url()).await.expect("PostgreSQL");
+            store.migrate().await.expect("migrations");
+            store.close().await.expect("PostgreSQL");
             // Every later test copies it: it lives as long as the server of `make test`.
             let name = template.name.clone();
             std::mem::forget(template);

@@ -1,0 +1,682 @@
+//! The engine through the library: what becomes of executors that finish, fail, panic, wait, hang, or are left behind.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
+use sidereal::{
+    auth::{Caller, Role},
+    engine::{
+        Accepted, CheckError, Context, Description, Draft, Engine, Failure, ParameterInfo, ParameterKind,
+        Service, Stage,
+    },
+    jobs::{BulkAction, BulkTarget, EventKind, Jobs, JobsError, Place, SearchFilter, Submission, Wait},
+    notify::Notifier,
+    objects::Results,
+    settings::EngineSettings,
+    store::Store,
+    uws::{Job, JobId, ParameterValue, Phase},
+};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Backend, Database, on_both_back_ends};
+
+on_both_back_ends!(
+    a_job_runs_and_its_results_and_log_are_there,
+    a_panic_is_a_fatal_error_of_that_job_alone,
+    a_transient_failure_is_tried_again,
+    a_job_over_its_duration_is_aborted_and_says_why,
+    an_abort_reaches_a_running_executor,
+    a_stubborn_executor_is_dropped_after_the_grace_time,
+    a_job_is_suspended_while_it_waits_for_a_resource,
+    a_held_job_runs_only_after_another_run,
+    a_draining_worker_puts_its_jobs_back,
+    a_worker_that_was_given_up_writes_nothing_more,
+    others_see_nothing_of_a_job,
+    operators_see_every_job,
+    a_repeated_idempotency_key_makes_one_job,
+    bulk_acts_tell_how_each_job_fared,
+    a_destroyed_job_leaves_a_tombstone_and_no_object,
+    objects_without_a_job_are_swept,
+    events_tell_of_ones_own_jobs,
+);
+
+/// Does what its parameter ACT says.
+struct Probe {
+    description: Description,
+    gate: Arc<Semaphore>,
+    runs: AtomicUsize,
+    stopped: Arc<Semaphore>,
+}
+
+impl Service for Probe {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn check<'a>(
+        &'a self,
+        _draft: &'a Draft<'a>,
+        _stage: Stage,
+        _caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
+        async { Ok(Accepted::default()) }.boxed()
+    }
+
+    fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let run = self.runs.fetch_add(1, Ordering::SeqCst);
+            match context.parameters().text("ACT").unwrap().unwrap_or("finish") {
+                "finish" => {
+                    context.log("first line");
+                    context.progress(1, 2, "half");
+                    let stored = context
+                        .put("a.txt", "text/plain", Bytes::from_static(b"abc"))
+                        .await?;
+                    context.alias("result", "a.txt", "text/plain", &stored)?;
+                    context.log("second\nline");
+                    Ok(())
+                }
+                "panic" => panic!("on purpose"),
+                "flaky" if run == 0 => Err(Failure::transient("not yet")),
+                "flaky" => Ok(()),
+                "wait" => {
+                    context
+                        .put("early.txt", "text/plain", Bytes::from_static(b"early"))
+                        .await?;
+                    context.cancelled().await;
+                    self.stopped.add_permits(1);
+                    context.checkpoint()
+                }
+                "stubborn" => std::future::pending().await,
+                "gate" => {
+                    self.gate.acquire().await.unwrap().forget();
+                    context
+                        .put("late.txt", "text/plain", Bytes::from_static(b"late"))
+                        .await?;
+                    Ok(())
+                }
+                "suspend" => {
+                    context.suspended(self.gate.acquire()).await?.unwrap().forget();
+                    Ok(())
+                }
+                other => panic!("no such act: {other}"),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// One server's inside.
+struct Site {
+    engine: Engine,
+    jobs: Jobs,
+    probe: Arc<Probe>,
+    database: Arc<dyn std::any::Any + Send + Sync>,
+    url: String,
+    folder: Arc<tempfile::TempDir>,
+    stop: CancellationToken,
+    worker: Option<JoinHandle<()>>,
+}
+
+fn settings() -> EngineSettings {
+    EngineSettings {
+        heartbeat: Duration::from_millis(100),
+        lease: Duration::from_secs(2),
+        sweep: Duration::from_millis(100),
+        grace: Duration::from_millis(300),
+        orphan_age: Duration::ZERO,
+        ..EngineSettings::default()
+    }
+}
+
+impl Site {
+    async fn start(backend: Backend) -> Site {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let (url, database): (String, Arc<dyn std::any::Any + Send + Sync>) = match backend {
+            Backend::Embedded => (
+                format!("sqlite://{}/test.db", folder.path().display()),
+                Arc::new(()),
+            ),
+            Backend::Cluster => {
+                let database = Database::migrated().await;
+                (database.url(), Arc::new(database))
+            }
+        };
+        let mut site = Self::over(url, database, folder).await;
+        site.work();
+        site
+    }
+
+    async fn over(
+        url: String,
+        database: Arc<dyn std::any::Any + Send + Sync>,
+        folder: Arc<tempfile::TempDir>,
+    ) -> Site {
+        let store = Store::open(&url).await.unwrap();
+        store.migrate().await.unwrap();
+        let results = Results::open(&format!("file://{}/results", folder.path().display())).unwrap();
+        let notifier = Notifier::new();
+        let stop = CancellationToken::new();
+        if url.starts_with("postgres") {
+            notifier.connect(&url, stop.clone()).await.unwrap();
+        }
+        let act = ParameterInfo {
+            name: "ACT",
+            ucd: None,
+            unit: None,
+            kind: ParameterKind::Text,
+            required: false,
+            repeatable: false,
+            default: None,
+            meaning: "what to do",
+        };
+        let probe = Arc::new(Probe {
+            description: Description {
+                name: "probe",
+                title: "Probe",
+                summary: "",
+                parameters: vec![act],
+                any_parameter: false,
+                retryable: true,
+                execution_duration: Duration::from_hours(1),
+                max_execution_duration: Duration::from_hours(2),
+                retention: Duration::from_hours(1),
+            },
+            gate: Arc::new(Semaphore::new(0)),
+            runs: AtomicUsize::new(0),
+            stopped: Arc::new(Semaphore::new(0)),
+        });
+        let services: Arc<[Arc<dyn Service>]> = Arc::new([Arc::clone(&probe) as Arc<dyn Service>]);
+        let engine = Engine {
+            store,
+            results: Arc::new(results),
+            notifier,
+            services,
+            settings: settings(),
+        };
+        engine.keep_house(stop.clone());
+        let jobs = Jobs::new(engine.clone());
+        Site {
+            engine,
+            jobs,
+            probe,
+            database,
+            url,
+            folder,
+            stop,
+            worker: None,
+        }
+    }
+
+    /// Another server over the same database and results.
+    async fn replica(&self) -> Site {
+        let mut site = Self::over(
+            self.url.clone(),
+            Arc::clone(&self.database),
+            Arc::clone(&self.folder),
+        )
+        .await;
+        site.work();
+        site
+    }
+
+    fn work(&mut self) {
+        self.worker = Some(self.engine.run_jobs(4, "test", self.stop.clone()));
+    }
+
+    async fn create(&self, act: &str) -> JobId {
+        self.jobs
+            .create(&alice(), "probe", submission(act))
+            .await
+            .unwrap()
+            .id
+    }
+
+    async fn get(&self, id: JobId) -> Job {
+        self.jobs.get(&alice(), at(id)).await.unwrap()
+    }
+
+    /// Waits, by UWS's own means, until the job stands in this phase.
+    async fn until(&self, id: JobId, phase: Phase) -> Job {
+        let mut watch = self.jobs.watch(id);
+        let reached = async {
+            loop {
+                let job = self.get(id).await;
+                if job.phase == phase {
+                    return job;
+                }
+                assert!(
+                    !job.phase.is_terminal(),
+                    "{} instead of {phase}: {:?}",
+                    job.phase,
+                    job.error
+                );
+                watch.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), reached)
+            .await
+            .expect("the phase is reached")
+    }
+
+    fn objects(&self, id: JobId) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.folder.path().join("results").join(id.to_string())];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+fn alice() -> Caller {
+    Caller {
+        name: "alice".into(),
+        role: Role::User,
+    }
+}
+
+fn submission(act: &str) -> Submission {
+    let mut submission = Submission {
+        run: true,
+        ..Submission::default()
+    };
+    submission
+        .parameters
+        .push("ACT", ParameterValue::Inline(act.into()))
+        .unwrap();
+    submission
+}
+
+fn at(id: JobId) -> Place<'static> {
+    Place { service: None, id }
+}
+
+async fn a_job_runs_and_its_results_and_log_are_there(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("finish").await;
+    let job = site.until(job, Phase::Completed).await;
+    assert_eq!(
+        job.results
+            .iter()
+            .map(|r| (r.id.as_str(), r.size))
+            .collect::<Vec<_>>(),
+        [("a.txt", 3), ("result", 3)]
+    );
+    assert_eq!(
+        (job.info.progress_done, job.info.progress_total),
+        (Some(1), Some(2))
+    );
+    assert!(job.start_time >= Some(job.creation_time) && job.end_time >= job.start_time);
+    let lines = site.jobs.log(&alice(), at(job.id), 0).await.unwrap();
+    assert_eq!(
+        lines.iter().map(|l| l.line.as_str()).collect::<Vec<_>>(),
+        ["first line", "second line"]
+    );
+    assert_eq!(site.jobs.log(&alice(), at(job.id), 1).await.unwrap().len(), 1);
+    // Stored once, under two names.
+    assert_eq!(site.objects(job.id), ["a.txt"]);
+}
+
+async fn a_panic_is_a_fatal_error_of_that_job_alone(backend: Backend) {
+    let site = Site::start(backend).await;
+    let bad = site.create("panic").await;
+    let bad = site.until(bad, Phase::Error).await;
+    assert_eq!(bad.error.unwrap().kind.as_str(), "fatal");
+    let good = site.create("finish").await;
+    site.until(good, Phase::Completed).await;
+}
+
+async fn a_transient_failure_is_tried_again(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("flaky").await;
+    let job = site.until(job, Phase::Completed).await;
+    assert_eq!(job.error, None);
+    assert_eq!(site.probe.runs.load(Ordering::SeqCst), 2);
+}
+
+async fn a_job_over_its_duration_is_aborted_and_says_why(backend: Backend) {
+    let site = Site::start(backend).await;
+    let submission = Submission {
+        execution_duration: Some(1),
+        ..submission("wait")
+    };
+    let job = site.jobs.create(&alice(), "probe", submission).await.unwrap().id;
+    let job = site.until(job, Phase::Aborted).await;
+    assert!(job.error.unwrap().message.contains("duration"));
+    assert!(job.end_time.is_some());
+}
+
+async fn an_abort_reaches_a_running_executor(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("wait").await;
+    let mut watch = site.jobs.watch(job);
+    while site.get(job).await.results.is_empty() {
+        watch.changed().await;
+    }
+    let aborted = site.jobs.abort(&alice(), at(job)).await.unwrap();
+    assert_eq!(aborted.phase, Phase::Aborted);
+    assert!(aborted.end_time.is_some());
+    site.probe.stopped.acquire().await.unwrap().forget();
+    // What it has shown stays; doing it twice changes nothing; it does not run again.
+    let again = site.jobs.abort(&alice(), at(job)).await.unwrap();
+    assert_eq!(again.results.len(), 1);
+    assert!(matches!(
+        site.jobs.run(&alice(), at(job)).await,
+        Err(JobsError::IllegalPhase { .. })
+    ));
+}
+
+async fn a_stubborn_executor_is_dropped_after_the_grace_time(backend: Backend) {
+    let site = Site::start(backend).await;
+    let stubborn: Vec<JobId> = futures::stream::iter(0..4)
+        .then(|_| site.create("stubborn"))
+        .collect()
+        .await;
+    for job in &stubborn {
+        site.until(*job, Phase::Executing).await;
+    }
+    for job in &stubborn {
+        site.jobs.abort(&alice(), at(*job)).await.unwrap();
+    }
+    // All four slots come free again.
+    let next = site.create("finish").await;
+    site.until(next, Phase::Completed).await;
+}
+
+async fn a_job_is_suspended_while_it_waits_for_a_resource(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("suspend").await;
+    site.until(job, Phase::Suspended).await;
+    // WAIT does not block in SUSPENDED.
+    let waited = site
+        .jobs
+        .wait(
+            &alice(),
+            at(job),
+            Wait {
+                seconds: None,
+                phase: None,
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(waited.phase, Phase::Suspended);
+    site.probe.gate.add_permits(1);
+    site.until(job, Phase::Completed).await;
+}
+
+async fn a_held_job_runs_only_after_another_run(backend: Backend) {
+    let site = Site::start(backend).await;
+    let operator = Caller {
+        name: "o".into(),
+        role: Role::Operator,
+    };
+    let busy: Vec<JobId> = futures::stream::iter(0..4)
+        .then(|_| site.create("gate"))
+        .collect()
+        .await;
+    for job in &busy {
+        site.until(*job, Phase::Executing).await;
+    }
+    let job = site.create("finish").await;
+    assert_eq!(site.get(job).await.info.queue_position, Some(1));
+    assert!(matches!(
+        site.jobs.hold(&alice(), at(job)).await,
+        Err(JobsError::Forbidden)
+    ));
+    assert_eq!(
+        site.jobs.hold(&operator, at(job)).await.unwrap().phase,
+        Phase::Held
+    );
+    site.probe.gate.add_permits(4);
+    for job in busy {
+        site.until(job, Phase::Completed).await;
+    }
+    // A job that was queued later has run meanwhile, the held one has not.
+    let later = site.create("finish").await;
+    site.until(later, Phase::Completed).await;
+    assert_eq!(site.get(job).await.phase, Phase::Held);
+    site.jobs.run(&alice(), at(job)).await.unwrap();
+    site.until(job, Phase::Completed).await;
+}
+
+async fn a_draining_worker_puts_its_jobs_back(backend: Backend) {
+    let mut site = Site::start(backend).await;
+    let job = site.create("wait").await;
+    let quick = site.create("gate").await;
+    site.until(job, Phase::Executing).await;
+    site.until(quick, Phase::Executing).await;
+    let worker = site.worker.take().unwrap();
+    site.stop.cancel();
+    site.probe.gate.add_permits(1);
+    worker.await.unwrap();
+    // The one that could end has ended, the other is queued again with nothing to show.
+    assert_eq!(site.get(quick).await.phase, Phase::Completed);
+    let back = site.get(job).await;
+    assert_eq!((back.phase, back.results.len()), (Phase::Queued, 0));
+    assert!(site.objects(job).is_empty());
+    let other = site.replica().await;
+    other.until(job, Phase::Executing).await;
+}
+
+async fn a_worker_that_was_given_up_writes_nothing_more(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("gate").await;
+    site.until(job, Phase::Executing).await;
+    // Another replica finds the worker dead, as after a long pause: every lease is lost at once.
+    let lost = site.engine.store.give_up(-1).await.unwrap();
+    assert_eq!(lost, [job]);
+    site.probe.gate.add_permits(2);
+    let done = site.until(job, Phase::Completed).await;
+    assert_eq!(
+        done.results.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+        ["late.txt"]
+    );
+    assert_eq!(site.probe.runs.load(Ordering::SeqCst), 2);
+    let mut watch = site.jobs.watch(job);
+    while site.objects(job).len() != 1 {
+        watch.changed().await;
+    }
+}
+
+async fn others_see_nothing_of_a_job(backend: Backend) {
+    let site = Site::start(backend).await;
+    let bob = Caller {
+        name: "bob".into(),
+        role: Role::User,
+    };
+    let job = site.create("finish").await;
+    site.until(job, Phase::Completed).await;
+    let place = at(job);
+    let jobs = &site.jobs;
+    let refused = [
+        jobs.get(&bob, place).await.err(),
+        jobs.wait(&bob, place, Wait::default()).await.err(),
+        jobs.run(&bob, place).await.err(),
+        jobs.abort(&bob, place).await.err(),
+        jobs.delete(&bob, place).await.err(),
+        jobs.set_parameters(&bob, place, Submission::default())
+            .await
+            .err(),
+        jobs.set_execution_duration(&bob, place, 1).await.err(),
+        jobs.set_destruction(&bob, place, "2999".parse().unwrap())
+            .await
+            .err(),
+        jobs.set_run_id(&bob, place, None).await.err(),
+        jobs.results(&bob, place).await.err(),
+        jobs.result(&bob, place, "result").await.err(),
+        jobs.parameter(&bob, place, "ACT").await.err(),
+        jobs.log(&bob, place, 0).await.err(),
+    ];
+    for (n, error) in refused.iter().enumerate() {
+        assert!(matches!(error, Some(JobsError::Forbidden)), "{n}: {error:?}");
+    }
+    assert!(
+        jobs.search(&bob, &SearchFilter::default(), None, 10)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let unknown = jobs.get(&bob, at(JobId::new())).await;
+    assert!(matches!(unknown, Err(JobsError::NotFound(_))));
+    // A job is found only below its own service.
+    let elsewhere = jobs
+        .get(
+            &alice(),
+            Place {
+                service: Some("echo"),
+                id: job,
+            },
+        )
+        .await;
+    assert!(matches!(elsewhere, Err(JobsError::NotFound(_))));
+}
+
+async fn operators_see_every_job(backend: Backend) {
+    let site = Site::start(backend).await;
+    let operator = Caller {
+        name: "o".into(),
+        role: Role::Operator,
+    };
+    let job = site.create("finish").await;
+    site.until(job, Phase::Completed).await;
+    assert_eq!(
+        site.jobs.get(&operator, at(job)).await.unwrap().owner.as_deref(),
+        Some("alice")
+    );
+    site.jobs.delete(&operator, at(job)).await.unwrap();
+}
+
+async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {
+    let site = Site::start(backend).await;
+    let keyed = Submission {
+        idempotency_key: Some("k".into()),
+        ..submission("finish")
+    };
+    let first = site.jobs.create(&alice(), "probe", keyed.clone()).await.unwrap();
+    let second = site.jobs.create(&alice(), "probe", keyed.clone()).await.unwrap();
+    assert_eq!(first.id, second.id);
+    let bob = Caller {
+        name: "bob".into(),
+        role: Role::User,
+    };
+    assert_ne!(site.jobs.create(&bob, "probe", keyed).await.unwrap().id, first.id);
+}
+
+async fn bulk_acts_tell_how_each_job_fared(backend: Backend) {
+    let site = Site::start(backend).await;
+    let done = site.create("finish").await;
+    site.until(done, Phase::Completed).await;
+    let running = site.create("wait").await;
+    site.until(running, Phase::Executing).await;
+    let unknown = JobId::new();
+    let ids = BulkTarget::Ids(vec![done, running, unknown]);
+    let outcomes = site.jobs.bulk(&alice(), BulkAction::Abort, &ids).await.unwrap();
+    assert!(matches!(outcomes[0].error, Some(JobsError::IllegalPhase { .. })));
+    assert!(outcomes[1].error.is_none());
+    assert!(matches!(outcomes[2].error, Some(JobsError::NotFound(_))));
+    let all = BulkTarget::Filter(SearchFilter::default());
+    assert!(
+        site.jobs
+            .bulk(&alice(), BulkAction::Abort, &all)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        site.jobs
+            .bulk(&alice(), BulkAction::Delete, &all)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(
+        site.jobs
+            .counts(&alice(), &SearchFilter::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn a_destroyed_job_leaves_a_tombstone_and_no_object(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("wait").await;
+    let mut watch = site.jobs.watch(job);
+    while site.get(job).await.results.is_empty() {
+        watch.changed().await;
+    }
+    site.jobs.delete(&alice(), at(job)).await.unwrap();
+    site.probe.stopped.acquire().await.unwrap().forget();
+    assert!(matches!(site.jobs.get(&alice(), at(job)).await, Err(JobsError::Gone(stone)) if stone.id == job));
+    assert!(matches!(
+        site.jobs.delete(&alice(), at(job)).await,
+        Err(JobsError::Gone(_))
+    ));
+    assert!(site.objects(job).is_empty());
+}
+
+async fn objects_without_a_job_are_swept(backend: Backend) {
+    let site = Site::start(backend).await;
+    let orphan = JobId::new();
+    let done = site.create("finish").await;
+    site.until(done, Phase::Completed).await;
+    for key in [format!("{orphan}/1/x.fits"), format!("{done}/0/left.fits")] {
+        site.engine
+            .results
+            .put_bytes(&key, "image/fits", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+    }
+    let gone = async {
+        while !site.objects(orphan).is_empty() || site.objects(done) != ["a.txt"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), gone)
+        .await
+        .expect("swept");
+}
+
+async fn events_tell_of_ones_own_jobs(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut mine = site.jobs.events(&alice(), None);
+    let mut others = site.jobs.events(
+        &Caller {
+            name: "bob".into(),
+            role: Role::User,
+        },
+        None,
+    );
+    let job = site.create("finish").await;
+    loop {
+        if let EventKind::Job(summary) = mine.next().await.unwrap().kind {
+            assert_eq!(summary.job.id, job);
+            if summary.job.phase == Phase::Completed {
+                break;
+            }
+        }
+    }
+    site.jobs.delete(&alice(), at(job)).await.unwrap();
+    while !matches!(mine.next().await.unwrap().kind, EventKind::Destroyed(_)) {}
+    site.jobs.close();
+    assert!(others.next().await.is_none(), "another's job was told of");
+}
