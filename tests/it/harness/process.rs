@@ -49,11 +49,10 @@ impl Process {
             log,
             reader: Some(reader),
         };
-        match tokio::time::timeout(PATIENCE, address).await {
-            Ok(Ok(address)) => process.address = address,
-            Ok(Err(_ended)) => panic!("the server ended without a line `{READY}…`"),
-            Err(_elapsed) => panic!("the server has not said `{READY}…` for {PATIENCE:?}"),
-        }
+        let address = tokio::time::timeout(PATIENCE, address)
+            .await
+            .unwrap_or_else(|_| panic!("the server has not said `{READY}…` for {PATIENCE:?}"));
+        process.address = address.unwrap_or_else(|_| panic!("the server ended without a line `{READY}…`"));
         process
     }
 

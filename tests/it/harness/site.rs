@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -103,6 +104,47 @@ impl Site {
             bucket.build().expect("a client of the bucket"),
             RESULTS,
         ))
+    }
+
+    /// The names of those objects.
+    pub async fn object_names(&self) -> Vec<String> {
+        let listed: Vec<_> = self
+            .objects()
+            .list(None)
+            .try_collect()
+            .await
+            .expect("a list of objects");
+        listed
+            .into_iter()
+            .map(|object| object.location.to_string())
+            .collect()
+    }
+
+    /// Waits by UWS's WAIT until the job is in this phase; fails if it ends in another.
+    pub async fn wait(&self, job: &str, wanted: &str) {
+        loop {
+            let phase = self.get(&format!("{job}/phase")).await.expect(200).text();
+            if phase == wanted {
+                return;
+            }
+            let ended = ["COMPLETED", "ERROR", "ABORTED", "ARCHIVED"].contains(&phase.as_str());
+            assert!(
+                !ended,
+                "{phase} instead of {wanted}: {}",
+                self.get(job).await.text()
+            );
+            self.get(&format!("{job}?WAIT=50&PHASE={phase}"))
+                .await
+                .expect(200);
+        }
+    }
+
+    /// The JSON form of a document.
+    pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> T {
+        let request = self
+            .request(Method::GET, path)
+            .header("Accept", "application/json");
+        self.send(request).await.expect(200).json()
     }
 
     pub async fn get(&self, path: &str) -> Reply {
