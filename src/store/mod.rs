@@ -1,9 +1,10 @@
 //! The database: entities, migrations, and the SQL of the job queue in both dialects, side by side.
 //!
-//! SQLite is the embedded default, Postgres what replicas share. Calls `uws` and `settings`; knows nothing of HTTP,
+//! SQLite is the embedded default, Postgres what replicas share. Calls `sky`, `uws` and `settings`; knows nothing of HTTP,
 //! of objects, or of what a caller may do. Times are the database's own, in milliseconds since 1970 UTC, so that
 //! replicas with different clocks agree and both dialects compare them alike.
 
+pub mod catalogue;
 mod entity;
 pub mod jobs;
 mod migration;
@@ -23,6 +24,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
 pub use queue::{Claimed, Ending, Finish, Lease, Progress, Report, WorkerId};
 pub use sweep::TOO_LONG;

@@ -1,6 +1,7 @@
 //! The schema's history, one file a step; steps only ever add (expand, then contract a release later).
 
 mod m0001_jobs;
+mod m0002_catalogue;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -9,6 +10,9 @@ pub(super) struct Migrator;
 #[async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_jobs::Migration)]
+        vec![
+            Box::new(m0001_jobs::Migration),
+            Box::new(m0002_catalogue::Migration),
+        ]
     }
 }

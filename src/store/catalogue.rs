@@ -1,0 +1,602 @@
+//! The catalogue: collections, their images, and what of the images' headers cutouts are chosen by.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Func, OnConflict},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, StoreError,
+    entity::{collection, collection_root, image},
+};
+use crate::{
+    sky::{Cap, Position},
+    uws::Timestamp,
+};
+
+/// Rows of one INSERT; SQLite takes 32,766 values.
+const INSERT_ROWS: usize = 1_000;
+/// Paths of one question; the same bound.
+const QUESTION_ROWS: usize = 10_000;
+
+/// Number of a collection in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CollectionId(i64);
+
+/// Number of an image in the database; rises with the order in which images were first ingested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageId(i64);
+
+/// A named set of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// Number.
+    pub id: CollectionId,
+    /// Name.
+    pub name: String,
+    /// URLs that it was ingested from.
+    pub roots: Vec<String>,
+    /// When it was first ingested.
+    pub created: Timestamp,
+    /// How many images it has.
+    pub images: u64,
+}
+
+/// An image, as its headers describe it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image {
+    /// Path below the URL that was ingested; unique in its collection.
+    pub path: String,
+    /// Where it is.
+    pub url: String,
+    /// Bytes.
+    pub size: u64,
+    /// Entity tag when it was read.
+    pub etag: Option<String>,
+    /// When it was written.
+    pub modified: Option<Timestamp>,
+    /// Band or filter.
+    pub band: Option<String>,
+    /// Observation, or tag of a coadd.
+    pub obs: Option<String>,
+    /// Type of product.
+    pub product_type: Option<String>,
+    /// Field or object.
+    pub field: Option<String>,
+    /// When the observation began.
+    pub date_beg: Option<Timestamp>,
+    /// When it ended.
+    pub date_end: Option<Timestamp>,
+    /// Its HDUs that hold images.
+    pub hdus: Vec<ImageHdu>,
+    /// A cap that holds all of them that have coordinates.
+    pub cap: Option<Cap>,
+}
+
+/// An HDU that holds an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageHdu {
+    /// Place in the file, 0 the primary.
+    pub number: usize,
+    /// EXTNAME.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Axes, NAXIS1 first.
+    pub shape: Vec<u64>,
+    /// Number type of its pixels, as BITPIX has it.
+    pub bitpix: i64,
+    /// Whether it is compressed in tiles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compressed: bool,
+    /// RA, DEC and radius (deg) of a cap that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<[f64; 3]>,
+    /// Why its coordinates cannot be used, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wcs_problem: Option<String>,
+}
+
+/// An image of the catalogue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogued {
+    /// Number.
+    pub id: ImageId,
+    /// Number of its collection.
+    pub collection: CollectionId,
+    /// What is known of it.
+    pub image: Image,
+}
+
+/// Version of an image that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Where it was.
+    pub url: String,
+    /// Bytes.
+    pub size: u64,
+    /// Entity tag.
+    pub etag: Option<String>,
+}
+
+/// Which images are meant; an empty list means any. Words match in any case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// Of one of these collections.
+    pub collections: Vec<CollectionId>,
+    /// In one of these bands.
+    pub bands: Vec<String>,
+    /// Of one of these types.
+    pub types: Vec<String>,
+    /// Of one of these observations or coadd tags.
+    pub tags: Vec<String>,
+    /// Not over before this time; images without a date are left out.
+    pub from: Option<Timestamp>,
+    /// Begun by this time; likewise.
+    pub to: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    collection: i64,
+    count: i64,
+}
+
+impl Store {
+    /// The collection of this name, made if there is none, now also ingested from `root`.
+    pub async fn ensure_collection(&self, name: &str, root: &str) -> Result<CollectionId, StoreError> {
+        let new = collection::ActiveModel {
+            id: NotSet,
+            name: Set(name.to_owned()),
+            created: Set(Timestamp::of_this_host().millis()),
+        };
+        collection::Entity::insert(new)
+            .on_conflict(
+                OnConflict::column(collection::Column::Name)
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.write)
+            .await?;
+        let row = collection::Entity::find()
+            .filter(collection::Column::Name.eq(name))
+            .one(&self.write)
+            .await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt(format!("collection {name:?} vanished")))?;
+        let root = collection_root::ActiveModel {
+            collection: Set(row.id),
+            url: Set(root.to_owned()),
+        };
+        let columns = [collection_root::Column::Collection, collection_root::Column::Url];
+        collection_root::Entity::insert(root)
+            .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
+            .exec_without_returning(&self.write)
+            .await?;
+        Ok(CollectionId(row.id))
+    }
+
+    /// Every collection, by name.
+    pub async fn collections(&self) -> Result<Vec<Collection>, StoreError> {
+        let rows = collection::Entity::find()
+            .order_by_asc(collection::Column::Name)
+            .all(&self.read)
+            .await?;
+        let mut roots: HashMap<i64, Vec<String>> = HashMap::new();
+        for root in collection_root::Entity::find()
+            .order_by_asc(collection_root::Column::Url)
+            .all(&self.read)
+            .await?
+        {
+            roots.entry(root.collection).or_default().push(root.url);
+        }
+        let counts = image::Entity::find()
+            .select_only()
+            .column(image::Column::Collection)
+            .column_as(image::Column::Id.count(), "count")
+            .group_by(image::Column::Collection)
+            .into_model::<Count>()
+            .all(&self.read)
+            .await?;
+        let counts: HashMap<i64, i64> = counts
+            .into_iter()
+            .map(|row| (row.collection, row.count))
+            .collect();
+        rows.into_iter()
+            .map(|row| {
+                Ok(Collection {
+                    id: CollectionId(row.id),
+                    roots: roots.remove(&row.id).unwrap_or_default(),
+                    created: time(row.created)?,
+                    images: counts.get(&row.id).map_or(0, |count| natural(*count)),
+                    name: row.name,
+                })
+            })
+            .collect()
+    }
+
+    /// The versions in which these paths of a collection were read, of those that were.
+    pub async fn image_versions(
+        &self,
+        collection: CollectionId,
+        paths: &[String],
+    ) -> Result<HashMap<String, Version>, StoreError> {
+        let mut versions = HashMap::new();
+        for paths in paths.chunks(QUESTION_ROWS) {
+            let rows: Vec<(String, String, i64, Option<String>)> = image::Entity::find()
+                .filter(image::Column::Collection.eq(collection.0))
+                .filter(image::Column::Path.is_in(paths.iter().map(String::as_str)))
+                .select_only()
+                .columns([
+                    image::Column::Path,
+                    image::Column::Url,
+                    image::Column::Size,
+                    image::Column::Etag,
+                ])
+                .into_tuple()
+                .all(&self.read)
+                .await?;
+            versions.extend(rows.into_iter().map(|(path, url, size, etag)| {
+                (
+                    path,
+                    Version {
+                        url,
+                        size: natural(size),
+                        etag,
+                    },
+                )
+            }));
+        }
+        Ok(versions)
+    }
+
+    /// Adds images to a collection, in place of those of the same path.
+    pub async fn put_images(&self, collection: CollectionId, images: &[Image]) -> Result<(), StoreError> {
+        for images in images.chunks(INSERT_ROWS) {
+            let rows = images
+                .iter()
+                .map(|image| row(collection, image))
+                .collect::<Result<Vec<_>, _>>()?;
+            if rows.is_empty() {
+                continue;
+            }
+            image::Entity::insert_many(rows)
+                .on_conflict(replace_image())
+                .exec_without_returning(&self.write)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The image of a collection with this path.
+    pub async fn image(
+        &self,
+        collection: CollectionId,
+        path: &str,
+    ) -> Result<Option<Catalogued>, StoreError> {
+        image::Entity::find()
+            .filter(image::Column::Collection.eq(collection.0))
+            .filter(image::Column::Path.eq(path))
+            .one(&self.read)
+            .await?
+            .map(Catalogued::try_from)
+            .transpose()
+    }
+
+    /// At most `limit` images, in the order of their numbers, from the first after `after`.
+    pub async fn images(
+        &self,
+        filter: &ImageFilter,
+        after: Option<ImageId>,
+        limit: u64,
+    ) -> Result<Vec<Catalogued>, StoreError> {
+        image::Entity::find()
+            .filter(filter.condition())
+            .filter(image::Column::Id.gt(after.map_or(0, |id| id.0)))
+            .order_by_asc(image::Column::Id)
+            .limit(limit)
+            .all(&self.read)
+            .await?
+            .into_iter()
+            .map(Catalogued::try_from)
+            .collect()
+    }
+}
+
+impl ImageFilter {
+    fn condition(&self) -> Condition {
+        let mut condition = Condition::all();
+        if !self.collections.is_empty() {
+            condition =
+                condition.add(image::Column::Collection.is_in(self.collections.iter().map(|id| id.0)));
+        }
+        for (column, words) in [
+            (image::Column::Band, &self.bands),
+            (image::Column::ProductType, &self.types),
+            (image::Column::Obs, &self.tags),
+        ] {
+            if !words.is_empty() {
+                let lower = Expr::expr(Func::lower(Expr::col(column)));
+                condition = condition.add(lower.is_in(words.iter().map(|word| word.to_lowercase())));
+            }
+        }
+        let (begin, end) = (
+            Expr::col(image::Column::DateBeg),
+            Expr::col(image::Column::DateEnd),
+        );
+        if let Some(from) = self.from {
+            condition =
+                condition.add(Expr::expr(Func::coalesce([end.clone(), begin.clone()])).gte(from.millis()));
+        }
+        if let Some(to) = self.to {
+            condition = condition.add(Expr::expr(Func::coalesce([begin, end])).lte(to.millis()));
+        }
+        condition
+    }
+}
+
+fn replace_image() -> OnConflict {
+    use image::Column as C;
+    OnConflict::columns([C::Collection, C::Path])
+        .update_columns([
+            C::Url,
+            C::Size,
+            C::Etag,
+            C::Modified,
+            C::Band,
+            C::Obs,
+            C::ProductType,
+            C::Field,
+            C::DateBeg,
+            C::DateEnd,
+            C::Hdus,
+            C::Ra,
+            C::Dec,
+            C::Radius,
+        ])
+        .to_owned()
+}
+
+fn row(collection: CollectionId, image: &Image) -> Result<image::ActiveModel, StoreError> {
+    let hdus = serde_json::to_string(&image.hdus).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(image::ActiveModel {
+        id: NotSet,
+        collection: Set(collection.0),
+        path: Set(image.path.clone()),
+        url: Set(image.url.clone()),
+        size: Set(i64::try_from(image.size).unwrap_or(i64::MAX)),
+        etag: Set(image.etag.clone()),
+        modified: Set(image.modified.map(Timestamp::millis)),
+        band: Set(image.band.clone()),
+        obs: Set(image.obs.clone()),
+        product_type: Set(image.product_type.clone()),
+        field: Set(image.field.clone()),
+        date_beg: Set(image.date_beg.map(Timestamp::millis)),
+        date_end: Set(image.date_end.map(Timestamp::millis)),
+        hdus: Set(hdus),
+        ra: Set(image.cap.map(|cap| cap.centre.ra)),
+        dec: Set(image.cap.map(|cap| cap.centre.dec)),
+        radius: Set(image.cap.map(|cap| cap.radius)),
+    })
+}
+
+impl TryFrom<image::Model> for Catalogued {
+    type Error = StoreError;
+
+    fn try_from(row: image::Model) -> Result<Self, StoreError> {
+        let hdus = serde_json::from_str(&row.hdus)
+            .map_err(|error| StoreError::Corrupt(format!("HDUs of image {}: {error}", row.id)))?;
+        let cap = match (row.ra, row.dec, row.radius) {
+            (Some(ra), Some(dec), Some(radius)) => Some(Cap {
+                centre: Position { ra, dec },
+                radius,
+            }),
+            _ => None,
+        };
+        Ok(Catalogued {
+            id: ImageId(row.id),
+            collection: CollectionId(row.collection),
+            image: Image {
+                path: row.path,
+                url: row.url,
+                size: natural(row.size),
+                etag: row.etag,
+                modified: row.modified.map(time).transpose()?,
+                band: row.band,
+                obs: row.obs,
+                product_type: row.product_type,
+                field: row.field,
+                date_beg: row.date_beg.map(time).transpose()?,
+                date_end: row.date_end.map(time).transpose()?,
+                hdus,
+                cap,
+            },
+        })
+    }
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millis(millis).ok_or_else(|| StoreError::Corrupt(format!("time {millis}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/test.db", folder.path().display()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        (folder, store)
+    }
+
+    fn image(path: &str, band: &str, obs: &str, dates: Option<(&str, &str)>) -> Image {
+        Image {
+            path: path.into(),
+            url: format!("file:///maps/{path}"),
+            size: 2_880,
+            etag: Some("\"1\"".into()),
+            modified: Some("2026-01-02".parse().unwrap()),
+            band: Some(band.into()),
+            obs: Some(obs.into()),
+            product_type: None,
+            field: Some("ra0hdec-59.75".into()),
+            date_beg: dates.map(|dates| dates.0.parse().unwrap()),
+            date_end: dates.map(|dates| dates.1.parse().unwrap()),
+            hdus: vec![ImageHdu {
+                number: 1,
+                name: Some("SCI".into()),
+                shape: vec![100, 50],
+                bitpix: -32,
+                compressed: true,
+                cap: Some([359.5, -57.25, 1.5]),
+                wcs_problem: None,
+            }],
+            cap: Some(Cap {
+                centre: Position {
+                    ra: 359.5,
+                    dec: -57.25,
+                },
+                radius: 1.5,
+            }),
+        }
+    }
+
+    async fn paths(store: &Store, filter: &ImageFilter) -> Vec<String> {
+        let images = store.images(filter, None, 100).await.unwrap();
+        images.into_iter().map(|found| found.image.path).collect()
+    }
+
+    #[tokio::test]
+    async fn images_are_replaced_by_path_and_found_by_it() {
+        let (_folder, store) = store().await;
+        let maps = store.ensure_collection("maps", "file:///maps").await.unwrap();
+        assert_eq!(store.ensure_collection("maps", "s3://maps").await.unwrap(), maps);
+        let other = store.ensure_collection("other", "file:///maps").await.unwrap();
+        let first = image("a.fits", "150GHz", "1", None);
+        store
+            .put_images(maps, &[first.clone(), image("b.fits", "90GHz", "2", None)])
+            .await
+            .unwrap();
+        store
+            .put_images(other, std::slice::from_ref(&first))
+            .await
+            .unwrap();
+        let found = store.image(maps, "a.fits").await.unwrap().unwrap();
+        assert_eq!((found.collection, &found.image), (maps, &first));
+        let newer = Image {
+            etag: Some("\"2\"".into()),
+            cap: None,
+            hdus: Vec::new(),
+            ..first
+        };
+        store
+            .put_images(maps, std::slice::from_ref(&newer))
+            .await
+            .unwrap();
+        let again = store.image(maps, "a.fits").await.unwrap().unwrap();
+        assert_eq!((again.id, again.image), (found.id, newer));
+        assert!(store.image(maps, "c.fits").await.unwrap().is_none());
+        let collections = store.collections().await.unwrap();
+        let shown: Vec<_> = collections
+            .iter()
+            .map(|c| (c.name.as_str(), c.images, c.roots.len()))
+            .collect();
+        assert_eq!(shown, [("maps", 2, 2), ("other", 1, 1)]);
+        let known = store
+            .image_versions(maps, &["a.fits".into(), "c.fits".into()])
+            .await
+            .unwrap();
+        assert_eq!(known.len(), 1);
+        assert_eq!(known["a.fits"].etag.as_deref(), Some("\"2\""));
+    }
+
+    #[tokio::test]
+    async fn images_are_chosen_by_what_their_headers_say() {
+        let (_folder, store) = store().await;
+        let maps = store.ensure_collection("maps", "x").await.unwrap();
+        let other = store.ensure_collection("other", "x").await.unwrap();
+        let march = Some(("2020-03-01", "2020-03-02"));
+        let april = Some(("2020-04-01", "2020-04-02"));
+        store
+            .put_images(
+                maps,
+                &[
+                    image("a", "150GHz", "1", march),
+                    image("b", "90GHz", "1", april),
+                    image("c", "90GHz", "2", None),
+                ],
+            )
+            .await
+            .unwrap();
+        store
+            .put_images(other, &[image("d", "90GHz", "1", march)])
+            .await
+            .unwrap();
+        let filter = |change: fn(&mut ImageFilter)| {
+            let mut filter = ImageFilter::default();
+            change(&mut filter);
+            filter
+        };
+        assert_eq!(paths(&store, &ImageFilter::default()).await, ["a", "b", "c", "d"]);
+        assert_eq!(
+            paths(
+                &store,
+                &ImageFilter {
+                    collections: vec![maps],
+                    ..ImageFilter::default()
+                }
+            )
+            .await,
+            ["a", "b", "c"]
+        );
+        assert_eq!(
+            paths(&store, &filter(|f| f.bands = vec!["90ghz".into()])).await,
+            ["b", "c", "d"]
+        );
+        assert_eq!(paths(&store, &filter(|f| f.tags = vec!["2".into()])).await, ["c"]);
+        assert_eq!(
+            paths(&store, &filter(|f| f.types = vec!["psth".into()])).await,
+            [""; 0]
+        );
+        assert_eq!(
+            paths(&store, &filter(|f| f.from = "2020-03-15".parse().ok())).await,
+            ["b"]
+        );
+        assert_eq!(
+            paths(&store, &filter(|f| f.to = "2020-03-15".parse().ok())).await,
+            ["a", "d"]
+        );
+        assert_eq!(
+            paths(&store, &filter(|f| f.from = "2020-03-02".parse().ok())).await,
+            ["a", "b", "d"]
+        );
+        let page = store.images(&ImageFilter::default(), None, 3).await.unwrap();
+        let next = store
+            .images(&ImageFilter::default(), page.last().map(|last| last.id), 3)
+            .await
+            .unwrap();
+        assert_eq!((page.len(), next.len()), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn many_images_go_in_at_once() {
+        let (_folder, store) = store().await;
+        let maps = store.ensure_collection("maps", "x").await.unwrap();
+        let images: Vec<_> = (0..2_500)
+            .map(|n| image(&format!("{n}.fits"), "x", "1", None))
+            .collect();
+        store.put_images(maps, &images).await.unwrap();
+        assert_eq!(store.collections().await.unwrap()[0].images, 2_500);
+        let paths: Vec<_> = images.iter().map(|image| image.path.clone()).collect();
+        assert_eq!(store.image_versions(maps, &paths).await.unwrap().len(), 2_500);
+    }
+}
