@@ -1,12 +1,10 @@
 //! What is seen of the server while it runs: the log, on standard error.
 //!
-//! Calls `settings`.
+//! Calls nothing of this crate.
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-
-use crate::settings::{LogFormat, LogSettings};
 
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
@@ -27,22 +25,21 @@ pub enum TelemetryError {
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sends events of this process to standard error from now on. Once a process.
-pub fn install(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|source| TelemetryError::Level {
-        level: settings.level.clone(),
+/// Sends events of this process to standard error from now on, as text or one JSON object a line. Once a process.
+///
+/// `level` is one of error to trace, or a list such as `info,sidereal::engine=debug`.
+pub fn install(level: &str, json: bool) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(level).map_err(|source| TelemetryError::Level {
+        level: level.to_owned(),
         source,
     })?;
     let registry = tracing_subscriber::registry().with(filter);
-    match settings.format {
-        LogFormat::Text => {
-            let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
-            registry.with(lines).try_init()?;
-        }
-        LogFormat::Json => {
-            let lines = fmt::layer().with_writer(stderr).json().flatten_event(true);
-            registry.with(lines).try_init()?;
-        }
+    if json {
+        let lines = fmt::layer().with_writer(stderr).json().flatten_event(true);
+        registry.with(lines).try_init()?;
+    } else {
+        let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+        registry.with(lines).try_init()?;
     }
     Ok(())
 }
@@ -53,11 +50,7 @@ mod tests {
 
     #[test]
     fn a_level_that_is_none_is_named() {
-        let settings = LogSettings {
-            level: "sidereal=loud".into(),
-            ..LogSettings::default()
-        };
-        let message = install(&settings).unwrap_err().to_string();
+        let message = install("sidereal=loud", false).unwrap_err().to_string();
         assert!(
             message.contains("log.level") && message.contains("loud"),
             "{message}"

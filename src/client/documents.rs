@@ -1,3 +1,5 @@
+//! What the server answers, as JSON.
+
 use serde::{Deserialize, Serialize};
 
 use crate::uws::{JobId, Phase, Timestamp};

@@ -1,3 +1,5 @@
+//! Why a request to the server failed, as a caller of the command line needs to know.
+
 use std::{io, path::PathBuf};
 
 use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
