@@ -81,8 +81,7 @@ impl Cards {
         };
         let escaped = escape(text);
         if escaped.len() <= 68 {
-            self.0
-                .push(one(keyword, &format!("'{escaped:<8}'"), comment.as_bytes()));
+            self.0.push(one(keyword, &short(value), comment.as_bytes()));
             return;
         }
         let pieces = pieces(&escaped, 67);
@@ -105,7 +104,7 @@ fn short(value: &Value) -> String {
         Value::Logical(value) => format!("{:>20}", if *value { "T" } else { "F" }),
         Value::Integer(number) => format!("{number:>20}"),
         Value::Real(number) => format!("{:>20}", real(*number)),
-        Value::Text(text) => format!("'{:<8}'", escape(text)),
+        Value::Text(text) => format!("{:<20}", format!("'{:<8}'", escape(text))),
     }
 }
 
@@ -211,7 +210,7 @@ mod tests {
             lines,
             [
                 "CRPIX1  =               -12.25 / reference / pixel",
-                "OBJECT  = 'c       ' / name",
+                "OBJECT  = 'c       '           / name",
                 "KEEP    = 1",
                 "NEW     =                    T / added",
             ]

@@ -46,10 +46,10 @@ pub(super) fn encode(value: u32) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    /// The example of FITS 4.0, appendix J.3: 868229149 is written `hcHjjc9ghcEghc9g`.
+    /// The example of FITS 4.0, appendix J.3: the complement of 868229149 is written `hcHjjc9ghcEghc9g`.
     #[test]
     fn the_standards_example_is_reproduced() {
-        assert_eq!(&encode(868_229_149), b"hcHjjc9ghcEghc9g");
+        assert_eq!(&encode(!868_229_149), b"hcHjjc9ghcEghc9g");
     }
 
     #[test]

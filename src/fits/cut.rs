@@ -4,7 +4,7 @@ use super::area::{Edge, PixelBox};
 use super::cards::Cards;
 use super::error::FitsError;
 use super::file::File;
-use super::hdu::{Bitpix, Hdu, Kind};
+use super::hdu::{Bitpix, Hdu, Kind, is_table_name};
 use super::header::{Header, Value, name};
 use super::lines::Block;
 use super::{pad, plain, tiled};
@@ -173,12 +173,14 @@ fn blank(hdu: &Hdu) -> Option<i64> {
 fn kept_cards(hdu: &Hdu, axes: [usize; 2], shift: [i64; 2]) -> Cards {
     let header = hdu.header();
     let compressed = hdu.kind() == Kind::Compressed;
-    let own_name = hdu.name() == Some("COMPRESSED_IMAGE");
     let mut cards = Cards::of(header, |name| {
         !is_mandatory(name, hdu.number())
-            && !(compressed && (is_compression(name) || own_name && name == "EXTNAME"))
+            && !(compressed && is_compression(name))
             && !matches!(name, "CHECKSUM" | "DATASUM")
     });
+    if compressed {
+        cards.0.retain(|card| !is_table_name(card));
+    }
     let whole = !matches!(hdu.bitpix(), Bitpix::F32 | Bitpix::F64);
     if compressed
         && whole

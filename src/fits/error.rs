@@ -55,8 +55,8 @@ pub enum FitsError {
         /// Number of the HDU.
         hdu: usize,
     },
-    /// It holds no image.
-    #[error("HDU {hdu} holds no image")]
+    /// It holds no image of two axes or more.
+    #[error("HDU {hdu} holds no image of two axes or more")]
     NotAnImage {
         /// Number of the HDU.
         hdu: usize,

@@ -4,9 +4,12 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::error::FitsError;
-use super::header::{Header, Value};
+use super::header::{self, CARD, Header, Value};
 use super::tiles::Tiles;
 use super::wcs::Wcs;
+
+/// The EXTNAME of a compressed image that had none.
+const TABLE_NAME: &str = "COMPRESSED_IMAGE";
 
 /// What an HDU holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +115,7 @@ impl Hdu {
             .iter()
             .try_fold(bitpix.bytes(), |product, &axis| product.checked_mul(axis))
             .ok_or(FitsError::Overflow { hdu: number })?;
-        let name = header.text("EXTNAME").filter(|name| !name.is_empty());
+        let name = name(&header);
         let version = header.integer("EXTVER").unwrap_or(1);
         let (wcs, tiles) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
@@ -200,6 +203,29 @@ impl Hdu {
                 problem: problem.clone(),
             })
     }
+}
+
+/// EXTNAME; the name that compression gives to its table counts only if there is no other.
+fn name(header: &Header) -> Option<String> {
+    let cards = header.cards().as_slice();
+    let mut names = (0..cards.len())
+        .filter(|at| header::name(&cards[*at]) == b"EXTNAME")
+        .filter_map(|at| match header::value(&cards[at..]) {
+            Some(Value::Text(name)) if !name.is_empty() => Some(name),
+            _ => None,
+        });
+    let first = names.next()?;
+    if first == TABLE_NAME {
+        names.next().or(Some(first))
+    } else {
+        Some(first)
+    }
+}
+
+/// Whether a card is the name that compression gave to its table.
+pub(super) fn is_table_name(card: &[u8; CARD]) -> bool {
+    header::name(card) == b"EXTNAME"
+        && header::value(std::slice::from_ref(card)) == Some(Value::Text(TABLE_NAME.into()))
 }
 
 /// The mandatory keywords of a header.

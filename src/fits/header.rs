@@ -35,7 +35,7 @@ impl Header {
     }
 
     /// The cards, verbatim, blank ones too.
-    pub fn cards(&self) -> impl DoubleEndedIterator<Item = &[u8; CARD]> + ExactSizeIterator {
+    pub fn cards(&self) -> std::slice::Iter<'_, [u8; CARD]> {
         self.bytes.as_chunks::<CARD>().0.iter()
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::cards::card as card_of;
 use super::error::FitsError;
 use super::file::{File, within};
 use super::hdu::{Bitpix, Hdu};
-use super::header::{CARD, Header, has_value, name};
+use super::header::{CARD, Header, Value, has_value, name, value};
 use super::source;
 
 /// Longer rows are not those of a table of tiles.
@@ -118,11 +119,7 @@ impl Tiles {
             row_bytes,
             dither,
             gzip_1: whole && codec.trim() == "GZIP_1",
-            cards: header
-                .cards()
-                .filter(|card| has_value(card) && is_decoders(name(card)))
-                .copied()
-                .collect(),
+            cards: decoders_cards(header, !whole && codec.trim() == "NOCOMPRESS"),
             rows: data.start..data.start + table,
             heap: heap..data.end,
             kept: Mutex::new(HashMap::new()),
@@ -306,6 +303,33 @@ fn element_bytes(kind: char) -> Option<u64> {
         'M' => 16,
         _ => return None,
     })
+}
+
+/// The cards that tell a decoder how tiles are coded. Real numbers that were not quantised nor compressed are
+/// given to it as the standard's column for uncompressed tiles, which it reads; it refuses the codec.
+fn decoders_cards(header: &Header, uncompressed: bool) -> Vec<[u8; CARD]> {
+    let mut cards: Vec<_> = header
+        .cards()
+        .filter(|card| has_value(card) && is_decoders(name(card)))
+        .copied()
+        .collect();
+    let scaled = header.value("ZSCALE").is_some()
+        || (1..=header.integer("TFIELDS").unwrap_or(0).min(999))
+            .any(|field| header.text(&format!("TTYPE{field}")).as_deref() == Some("ZSCALE"));
+    if uncompressed && !scaled {
+        for card in &mut cards {
+            let keyword = String::from_utf8_lossy(name(card)).into_owned();
+            let text = match value(std::slice::from_ref(card)) {
+                Some(Value::Text(text)) if keyword.starts_with("TTYPE") && text == "COMPRESSED_DATA" => {
+                    "UNCOMPRESSED_DATA"
+                }
+                _ if keyword == "ZCMPTYPE" => "GZIP_1",
+                _ => continue,
+            };
+            *card = card_of(format!("{keyword:<8}= '{text}'").as_bytes());
+        }
+    }
+    cards
 }
 
 /// The cards that tell a decoder how tiles are coded; sizes are left out, they differ for each call.

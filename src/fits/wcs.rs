@@ -1,6 +1,7 @@
 //! Celestial coordinates of an image: sky to pixel and back, boxes, footprint (FITS 4.0, section 8).
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fits_well::wcs;
 
@@ -34,8 +35,13 @@ impl Wcs {
         let Some(found) = celestial_header(hdu.header(), hdu.shape())? else {
             return Ok(None);
         };
-        let header = fits_well::header::Header::parse(&found.cards).map_err(|error| error.to_string())?;
-        let inner = wcs::Wcs::from_header(&header, None).map_err(|error| error.to_string())?;
+        let parsed = catch_unwind(|| {
+            let header = fits_well::header::Header::parse(&found.cards)?;
+            wcs::Wcs::from_header(&header, None)
+        });
+        let inner = parsed
+            .map_err(|_| "its keywords could not be read")?
+            .map_err(|error| error.to_string())?;
         let description = inner.description();
         if !description.unsupported_axes.is_empty() || description.celestial_projection.is_none() {
             return Err(format!("{} is not a projection that is read", found.ctype));
@@ -85,7 +91,7 @@ impl Wcs {
             [lon, lat]
         };
         let mut pixel = [0.0; 2];
-        self.inner.world_to_pixel(&world, &mut pixel).ok()?;
+        guarded(|| self.inner.world_to_pixel(&world, &mut pixel))?;
         if !pixel.iter().all(|value| value.is_finite()) {
             return None;
         }
@@ -100,7 +106,7 @@ impl Wcs {
     /// The position of a 1-based pixel; `None` where the projection has none.
     pub fn to_sky(&self, pixel: [f64; 2]) -> Option<Position> {
         let mut world = [0.0; 2];
-        self.inner.pixel_to_world(&pixel, &mut world).ok()?;
+        guarded(|| self.inner.pixel_to_world(&pixel, &mut world))?;
         if !world.iter().all(|value| value.is_finite()) {
             return None;
         }
@@ -226,6 +232,11 @@ fn extent(middle: f64, length: Length, scale: f64) -> (i64, i64) {
     let pixels = pixels.clamp(1.0, WIDEST);
     let first = (middle - pixels / 2.0).ceil() as i64;
     (first, first + pixels as i64 - 1)
+}
+
+/// What the library can do with numbers that a file made up; a panic of it is no result either.
+fn guarded(transform: impl FnOnce() -> fits_well::Result<()>) -> Option<()> {
+    catch_unwind(AssertUnwindSafe(transform)).ok()?.ok()
 }
 
 fn shown(position: Position) -> String {
