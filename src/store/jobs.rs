@@ -1,11 +1,11 @@
 //! Jobs as documents: create, read, list, edit, destroy.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Order, QueryFilter,
     QueryOrder, QueryResult, QuerySelect, Value,
-    sea_query::{Expr, LikeExpr},
+    sea_query::{Expr, Func},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::{
     Dialect, Sql, Store, StoreError,
     entity::{job, job_result},
+    queue::{job_id, to_json},
+    storable,
 };
 use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 
@@ -20,6 +22,10 @@ use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 pub const MAX_LISTED_RESULTS: i64 = 1_000;
 /// Furthest place in the queue that is counted.
 const MAX_POSITION: i64 = 10_000;
+/// Longest time that a job is kept by default, in seconds: a thousand years, which ISO 8601 can still write.
+const MAX_RETENTION: u64 = 1_000 * 365 * 86_400;
+/// How often a job is inserted whose idempotency key is taken by one that is then gone.
+const INSERT_ATTEMPTS: usize = 3;
 /// Rows of one statement of a long list.
 const LIST_CHUNK: u64 = 10_000;
 
@@ -67,7 +73,7 @@ pub struct Filter {
     pub after: Option<Timestamp>,
     /// Created strictly before.
     pub before: Option<Timestamp>,
-    /// With this text in the label, or this beginning of the id.
+    /// With this text in the label, in any case, or this beginning of the id.
     pub text: Option<String>,
 }
 
@@ -159,69 +165,69 @@ pub enum Created {
     Before(Job),
 }
 
-/// `$17` is the retention in milliseconds: it counts from the database's now.
-const INSERT: Sql = Sql {
-    postgres: "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
-               destruction, priority, max_attempts, idempotency_key) \
-               SELECT $1, $2, $3, $4, 'PENDING', $5, $6, t.now, $7, COALESCE($8, t.now + $12), $9, $10, $11 \
-               FROM (SELECT (extract(epoch from clock_timestamp()) * 1000)::bigint AS now) t \
-               ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
-    sqlite: "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
-             destruction, priority, max_attempts, idempotency_key) \
-             SELECT $1, $2, $3, $4, 'PENDING', $5, $6, t.now, $7, COALESCE($8, t.now + $12), $9, $10, $11 \
-             FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) t WHERE true \
-             ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
-};
+/// `$12` is the retention in milliseconds: it counts from the database's now.
+const INSERT: Sql = Sql::both(
+    "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
+         destruction, priority, max_attempts, idempotency_key) \
+     VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11) \
+     ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
+);
 
 /// The row becomes a tombstone in one step; its objects go next, and the sweep sees to what is left.
 const DESTROY: Sql = Sql {
     postgres: "WITH gone AS (DELETE FROM job WHERE id = $1 RETURNING id, service, owner) \
                INSERT INTO job_destroyed (id, service, owner, at, objects) \
-               SELECT id, service, owner, (extract(epoch from clock_timestamp()) * 1000)::bigint, true FROM gone \
-               RETURNING id, service, owner, at",
+               SELECT id, service, owner, {now}, true FROM gone RETURNING id, service, owner, at",
     sqlite: "INSERT INTO job_destroyed (id, service, owner, at, objects) \
-             SELECT id, service, owner, CAST(round(unixepoch('subsec') * 1000) AS INTEGER), true FROM job WHERE id = $1 \
-             RETURNING id, service, owner, at",
+             SELECT id, service, owner, {now}, true FROM job WHERE id = $1 RETURNING id, service, owner, at",
 };
 
-const ABORT: Sql = Sql {
-    postgres: "UPDATE job SET phase = 'ABORTED', end_time = (extract(epoch from clock_timestamp()) * 1000)::bigint, \
-               worker = NULL, quote = NULL, version = version + 1 \
-               WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
-    sqlite: "UPDATE job SET phase = 'ABORTED', end_time = CAST(round(unixepoch('subsec') * 1000) AS INTEGER), \
-             worker = NULL, quote = NULL, version = version + 1 \
-             WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
-};
+const ABORT: Sql = Sql::both(
+    "UPDATE job SET phase = 'ABORTED', end_time = {now}, worker = NULL, quote = NULL, version = version + 1 \
+     WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
+);
+
+/// How many stand before the job of priority `$1`, virtual time `$2` and id `$3`; `$4` at most.
+const BEFORE: Sql = Sql::both(
+    "SELECT count(*) AS before FROM (SELECT 1 FROM job WHERE phase = 'QUEUED' AND priority > $1 \
+     UNION ALL SELECT 1 FROM job WHERE phase = 'QUEUED' AND priority = $1 AND (vtime, id) < ($2, $3) LIMIT $4) AS jobs",
+);
+
+const VERSIONS: Sql = Sql::both("SELECT id, version FROM job WHERE id IN {ids}");
 
 impl Store {
     /// Stores a new job in PENDING.
     pub async fn create(&self, new: &NewJob) -> Result<Created, StoreError> {
+        let key = new.idempotency_key.as_deref().map(storable).map(Cow::into_owned);
         let values: [Value; 12] = [
             new.id.0.into(),
             new.service.clone().into(),
             new.owner.clone().into(),
-            new.run_id.clone().into(),
+            new.run_id.as_deref().map(storable).map(Cow::into_owned).into(),
             json(&new.parameters)?.into(),
             new.quote.map(Timestamp::millis).into(),
             i64::from(new.execution_duration).into(),
             new.destruction.map(Timestamp::millis).into(),
             new.priority.into(),
             i64::from(new.max_attempts).into(),
-            new.idempotency_key.clone().into(),
-            i64::try_from(new.retention.saturating_mul(1000))
-                .unwrap_or(i64::MAX / 4)
-                .into(),
+            key.clone().into(),
+            (Ord::min(new.retention, MAX_RETENTION) as i64 * 1000).into(),
         ];
-        if let Some(row) = self.rows(INSERT, values).await?.first() {
-            return Ok(Created::New(model(row)?.into_job()?));
+        // The job that has the key may be destroyed before it is read: then the key is free.
+        for _ in 0..INSERT_ATTEMPTS {
+            if let Some(row) = self.rows(INSERT, values.clone()).await?.first() {
+                return Ok(Created::New(model(row)?.into_job()?));
+            }
+            let before = job::Entity::find()
+                .filter(job::Column::Owner.eq(&new.owner))
+                .filter(job::Column::IdempotencyKey.eq(key.clone()))
+                .one(&self.write)
+                .await?;
+            if let Some(before) = before {
+                return Ok(Created::Before(self.with_results(before).await?));
+            }
         }
-        let before = job::Entity::find()
-            .filter(job::Column::Owner.eq(&new.owner))
-            .filter(job::Column::IdempotencyKey.eq(new.idempotency_key.clone()))
-            .one(&self.write)
-            .await?
-            .ok_or_else(|| StoreError::Corrupt("an idempotency key without its job".into()))?;
-        Ok(Created::Before(self.with_results(before).await?))
+        Err(StoreError::Corrupt("an idempotency key without its job".into()))
     }
 
     /// The whole job; `None` if it is not there.
@@ -265,26 +271,10 @@ impl Store {
     }
 
     async fn queue_position(&self, id: JobId, priority: i64, vtime: i64) -> Result<u64, StoreError> {
-        let before = job::Entity::find()
-            .select_only()
-            .column(job::Column::Id)
-            .filter(job::Column::Phase.eq(Phase::Queued.as_str()))
-            .filter(
-                Condition::any().add(job::Column::Priority.gt(priority)).add(
-                    Condition::all().add(job::Column::Priority.eq(priority)).add(
-                        Condition::any().add(job::Column::Vtime.lt(vtime)).add(
-                            Condition::all()
-                                .add(job::Column::Vtime.eq(vtime))
-                                .add(job::Column::Id.lt(id.0)),
-                        ),
-                    ),
-                ),
-            )
-            .limit(MAX_POSITION as u64)
-            .into_tuple::<Uuid>()
-            .all(&self.read)
-            .await?;
-        Ok(before.len() as u64 + 1)
+        let values: [Value; 4] = [priority.into(), vtime.into(), id.0.into(), MAX_POSITION.into()];
+        let rows = self.select(BEFORE, values).await?;
+        rows.first()
+            .map_or(Ok(1), |row| Ok(row.try_get_by::<i64, _>("before")? as u64 + 1))
     }
 
     /// Where a job stands: phase and version, without reading the rest.
@@ -316,18 +306,10 @@ impl Store {
 
     /// Versions of these jobs, for those that are there.
     pub async fn versions(&self, ids: &[JobId]) -> Result<Vec<(JobId, i64)>, StoreError> {
-        let mut versions = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(500) {
-            let rows: Vec<(Uuid, i64)> = job::Entity::find()
-                .select_only()
-                .columns([job::Column::Id, job::Column::Version])
-                .filter(job::Column::Id.is_in(chunk.iter().map(|id| id.0)))
-                .into_tuple()
-                .all(&self.read)
-                .await?;
-            versions.extend(rows.into_iter().map(|(id, version)| (JobId(id), version)));
-        }
-        Ok(versions)
+        let rows = self.select(VERSIONS, [to_json(&ids)?.into()]).await?;
+        rows.iter()
+            .map(|row| Ok((job_id(row)?, row.try_get_by("version")?)))
+            .collect()
     }
 
     /// Summaries of these jobs, for those that are there.
@@ -336,6 +318,7 @@ impl Store {
         for chunk in ids.chunks(500) {
             let rows = job::Entity::find()
                 .filter(job::Column::Id.is_in(chunk.iter().map(|id| id.0)))
+                .into_partial_model::<job::Summary>()
                 .all(&self.read)
                 .await?;
             for row in rows {
@@ -353,26 +336,21 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<JobSummary>, StoreError> {
         let mut query = job::Entity::find()
-            .filter(condition(filter))
+            .filter(self.condition(filter))
             .order_by(job::Column::CreationTime, Order::Desc)
             .order_by(job::Column::Id, Order::Desc)
             .limit(limit);
         if let Some((time, id)) = before {
-            query = query.filter(
-                Condition::any()
-                    .add(job::Column::CreationTime.lt(time.millis()))
-                    .add(
-                        Condition::all()
-                            .add(job::Column::CreationTime.eq(time.millis()))
-                            .add(job::Column::Id.lt(id.0)),
-                    ),
-            );
+            // A row value, so that the index is entered where the page begins.
+            let place = [Expr::col(job::Column::CreationTime), Expr::col(job::Column::Id)];
+            query = query.filter(Expr::tuple(place).lt(Expr::tuple([time.millis().into(), id.0.into()])));
         }
         query
+            .into_partial_model::<job::Summary>()
             .all(&self.read)
             .await?
             .into_iter()
-            .map(job::Model::into_summary)
+            .map(job::Summary::into_summary)
             .collect()
     }
 
@@ -398,7 +376,7 @@ impl Store {
             .select_only()
             .column(job::Column::Phase)
             .column_as(job::Column::Id.count(), "jobs")
-            .filter(condition(filter))
+            .filter(self.condition(filter))
             .group_by(job::Column::Phase)
             .into_tuple()
             .all(&self.read)
@@ -411,6 +389,47 @@ impl Store {
                 Ok((phase, count as u64))
             })
             .collect()
+    }
+
+    fn condition(&self, filter: &Filter) -> Condition {
+        let mut all = Condition::all();
+        if let Some(owner) = &filter.owner {
+            all = all.add(job::Column::Owner.eq(owner));
+        }
+        if !filter.services.is_empty() {
+            let services = filter
+                .services
+                .iter()
+                .map(|service| storable(service).into_owned());
+            all = all.add(job::Column::Service.is_in(services));
+        }
+        if !filter.phases.is_empty() {
+            all = all.add(job::Column::Phase.is_in(filter.phases.iter().map(|phase| phase.as_str())));
+        }
+        if let Some(label) = &filter.label {
+            all = all.add(job::Column::RunId.eq(storable(label).into_owned()));
+        }
+        if let Some(after) = filter.after {
+            all = all.add(job::Column::CreationTime.gt(after.millis()));
+        }
+        if let Some(before) = filter.before {
+            all = all.add(job::Column::CreationTime.lt(before.millis()));
+        }
+        if let Some(text) = &filter.text {
+            // LIKE has wildcards, a longest pattern, and a different mind about capitals in each dialect.
+            let place = match self.dialect {
+                Dialect::Sqlite => Func::cust("instr"),
+                Dialect::Postgres => Func::cust("strpos"),
+            }
+            .arg(Func::lower(Expr::col(job::Column::RunId)))
+            .arg(Func::lower(Expr::val(storable(text).into_owned())));
+            let mut any = Condition::any().add(Expr::expr(place).gt(0));
+            if let Some((low, high)) = id_range(text) {
+                any = any.add(job::Column::Id.between(low, high));
+            }
+            all = all.add(any);
+        }
+        all
     }
 
     /// Changes a job. `None` if it is not there, or is in a phase that forbids it.
@@ -426,7 +445,10 @@ impl Store {
                 query.col_expr(job::Column::ExecutionDuration, Expr::value(i64::from(seconds)))
             }
             Edit::Destruction(time) => query.col_expr(job::Column::Destruction, Expr::value(time.millis())),
-            Edit::RunId(run_id) => query.col_expr(job::Column::RunId, Expr::value(run_id)),
+            Edit::RunId(run_id) => {
+                let run_id = run_id.as_deref().map(storable).map(Cow::into_owned);
+                query.col_expr(job::Column::RunId, Expr::value(run_id))
+            }
         };
         if query.exec(&self.write).await?.rows_affected == 0 {
             return Ok(None);
@@ -465,55 +487,42 @@ impl Store {
 
     /// The tombstone of a destroyed job.
     pub async fn destroyed(&self, id: JobId) -> Result<Option<Tombstone>, StoreError> {
-        const SELECT: Sql = Sql {
-            sqlite: "SELECT id, service, owner, at FROM job_destroyed WHERE id = $1",
-            postgres: "SELECT id, service, owner, at FROM job_destroyed WHERE id = $1",
-        };
-        let rows = self
-            .read
-            .query_all_raw(self.statement(SELECT, [id.0.into()]))
-            .await?;
+        const SELECT: Sql = Sql::both("SELECT id, service, owner, at FROM job_destroyed WHERE id = $1");
+        let rows = self.select(SELECT, [id.0.into()]).await?;
         rows.first().map(tombstone).transpose()
     }
 
     /// Every visible result of a job, in the order produced.
     pub async fn results(&self, id: JobId) -> Result<Vec<StoredResult>, StoreError> {
-        const SELECT: Sql = Sql {
-            sqlite: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                     WHERE r.job = $1 ORDER BY r.position",
-            postgres: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                       WHERE r.job = $1 ORDER BY r.position",
-        };
-        let rows = self
-            .read
-            .query_all_raw(self.statement(SELECT, [id.0.into()]))
-            .await?;
+        const SELECT: Sql = Sql::both(
+            "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+             WHERE r.job = $1 ORDER BY r.position",
+        );
+        let rows = self.select(SELECT, [id.0.into()]).await?;
         rows.iter().map(stored_result).collect()
     }
 
     /// One visible result of a job.
     pub async fn result(&self, id: JobId, name: &str) -> Result<Option<StoredResult>, StoreError> {
-        const SELECT: Sql = Sql {
-            sqlite: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                     WHERE r.job = $1 AND r.name = $2",
-            postgres: "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                       WHERE r.job = $1 AND r.name = $2",
-        };
+        const SELECT: Sql = Sql::both(
+            "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+             WHERE r.job = $1 AND r.name = $2",
+        );
         let rows = self
-            .read
-            .query_all_raw(self.statement(SELECT, [id.0.into(), name.into()]))
+            .select(SELECT, [id.0.into(), storable(name).as_ref().into()])
             .await?;
         rows.first().map(stored_result).transpose()
     }
 
     /// Up to `limit` lines of a job's log after the line numbered `after` (0: from the start).
     pub async fn log(&self, id: JobId, after: u64, limit: u64) -> Result<Vec<LogLine>, StoreError> {
-        const SELECT: Sql = Sql {
-            sqlite: "SELECT sequence, at, line FROM job_log WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
-            postgres: "SELECT sequence, at, line FROM job_log WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
-        };
-        let values: [Value; 3] = [id.0.into(), (after as i64).into(), (limit as i64).into()];
-        let rows = self.read.query_all_raw(self.statement(SELECT, values)).await?;
+        const SELECT: Sql = Sql::both(
+            "SELECT sequence, at, line FROM job_log WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+        );
+        let (after, limit) = (natural(after), natural(limit));
+        let rows = self
+            .select(SELECT, [id.0.into(), after.into(), limit.into()])
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(LogLine {
@@ -524,6 +533,11 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// A count as the databases take it.
+fn natural(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 pub(super) fn model(row: &QueryResult) -> Result<job::Model, StoreError> {
@@ -557,38 +571,6 @@ fn time(millis: i64) -> Result<Timestamp, StoreError> {
 
 fn json(parameters: &Parameters) -> Result<String, StoreError> {
     serde_json::to_string(parameters).map_err(|error| StoreError::Corrupt(format!("parameters: {error}")))
-}
-
-fn condition(filter: &Filter) -> Condition {
-    let mut all = Condition::all();
-    if let Some(owner) = &filter.owner {
-        all = all.add(job::Column::Owner.eq(owner));
-    }
-    if !filter.services.is_empty() {
-        all = all.add(job::Column::Service.is_in(&filter.services));
-    }
-    if !filter.phases.is_empty() {
-        all = all.add(job::Column::Phase.is_in(filter.phases.iter().map(|phase| phase.as_str())));
-    }
-    if let Some(label) = &filter.label {
-        all = all.add(job::Column::RunId.eq(label));
-    }
-    if let Some(after) = filter.after {
-        all = all.add(job::Column::CreationTime.gt(after.millis()));
-    }
-    if let Some(before) = filter.before {
-        all = all.add(job::Column::CreationTime.lt(before.millis()));
-    }
-    if let Some(text) = &filter.text {
-        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let mut any = Condition::any()
-            .add(Expr::col(job::Column::RunId).like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
-        if let Some((low, high)) = id_range(text) {
-            any = any.add(job::Column::Id.between(low, high));
-        }
-        all = all.add(any);
-    }
-    all
 }
 
 /// The ids that begin with this text, as the least and greatest of them.

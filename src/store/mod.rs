@@ -11,7 +11,7 @@ mod migration;
 pub mod queue;
 pub mod sweep;
 
-use std::{str::FromStr, time::Duration};
+use std::{borrow::Cow, str::FromStr, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
@@ -35,6 +35,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
 /// How long a connection is waited for.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest statement of Postgres: none of ours needs more than a moment.
+const STATEMENT_TIMEOUT: &str = "60s";
 /// Key of the Postgres advisory lock that lets one replica migrate at a time.
 const MIGRATION_LOCK: i64 = 0x5349_4445_5245_414C;
 
@@ -94,7 +96,7 @@ impl Store {
                 url: url.into(),
             })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = postgres_pool(url, POSTGRES_CONNECTIONS).await?;
+            let pool = postgres_pool(url, POSTGRES_CONNECTIONS, STATEMENT_TIMEOUT).await?;
             Ok(Store {
                 dialect: Dialect::Postgres,
                 read: pool.clone(),
@@ -108,26 +110,32 @@ impl Store {
         }
     }
 
-    /// Brings the schema up to date. Replicas that start together take turns.
+    /// Brings the schema up to date, wholly or not at all. Replicas that start together take turns.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        // One connection only: a pooled one may hold a stale schema of SQLite, and the lock belongs to a connection.
+        // A connection of its own: a pooled one may hold a stale schema of SQLite, and steps may take their time.
         let connection = match self.dialect {
             Dialect::Sqlite => sqlite_pool(&self.url, 1).await?,
-            Dialect::Postgres => postgres_pool(&self.url, 1).await?,
+            Dialect::Postgres => postgres_pool(&self.url, 1, "0").await?,
         };
-        if self.dialect == Dialect::Postgres {
-            connection
-                .execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))
-                .await?;
-        }
-        let migrated = migration::Migrator::up(&connection, None).await;
+        let migrated = self.migrate_over(&connection).await;
         connection.close().await?;
-        Ok(migrated?)
+        migrated
     }
 
-    /// Names of the migrations that have not been applied.
+    async fn migrate_over(&self, connection: &DatabaseConnection) -> Result<(), StoreError> {
+        let transaction = begin(connection).await?;
+        if self.dialect == Dialect::Postgres {
+            transaction
+                .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                .await?;
+        }
+        migration::Migrator::up(&transaction, None).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Names of the migrations that have not been applied; writes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = migration::Migrator::get_pending_migrations(&self.read).await?;
+        let pending = migration::Migrator::get_pending_migrations_read_only(&self.read).await?;
         Ok(pending
             .iter()
             .map(|migration| migration.name().to_owned())
@@ -167,6 +175,16 @@ impl Store {
         Statement::from_sql_and_values(self.backend(), sql.of(self.dialect), values)
     }
 
+    /// Rows of a statement that only reads: on SQLite beside the writer.
+    async fn select(
+        &self,
+        sql: Sql,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        Ok(self.read.query_all_raw(self.statement(sql, values)).await?)
+    }
+
+    /// Rows that a statement which writes gives back.
     async fn rows(
         &self,
         sql: Sql,
@@ -183,17 +201,21 @@ impl Store {
             .rows_affected())
     }
 
-    /// A transaction that takes SQLite's write lock at once: one that reads first and writes later could fail.
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(self.write.begin_with_options(options).await?)
+        begin(&self.write).await
     }
 }
 
-/// A statement in both dialects.
+/// A transaction that takes SQLite's write lock at once: one that reads first and writes later could fail.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(connection.begin_with_options(options).await?)
+}
+
+/// A statement in both dialects, with words in braces for what they never say alike.
 #[derive(Debug, Clone, Copy)]
 pub struct Sql {
     /// For SQLite.
@@ -202,13 +224,78 @@ pub struct Sql {
     pub postgres: &'static str,
 }
 
+/// What the words in braces stand for. Postgres's `statement_timestamp` is one value in a statement, so that an index
+/// can be searched for it.
+const WORDS: [(&str, Sql); 5] = [
+    (
+        "{now}",
+        Sql {
+            sqlite: "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
+            postgres: "(extract(epoch from statement_timestamp()) * 1000)::bigint",
+        },
+    ),
+    (
+        "{least}",
+        Sql {
+            sqlite: "min",
+            postgres: "least",
+        },
+    ),
+    (
+        "{greatest}",
+        Sql {
+            sqlite: "max",
+            postgres: "greatest",
+        },
+    ),
+    // `FINISH`'s alone: the run goes back to the queue.
+    (
+        "{again}",
+        Sql::both("(f.back AND job.attempt - f.returned < job.max_attempts)"),
+    ),
+    // The ids in the JSON array `$1`.
+    (
+        "{ids}",
+        Sql {
+            sqlite: "(SELECT unhex(replace(value, '-', '')) FROM json_each($1))",
+            postgres: "(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb))",
+        },
+    ),
+];
+
 impl Sql {
-    /// The text of one dialect.
-    pub const fn of(self, dialect: Dialect) -> &'static str {
-        match dialect {
-            Dialect::Sqlite => self.sqlite,
-            Dialect::Postgres => self.postgres,
+    /// A statement that both dialects take.
+    pub const fn both(text: &'static str) -> Self {
+        Sql {
+            sqlite: text,
+            postgres: text,
         }
+    }
+
+    /// The text of one dialect.
+    pub fn of(self, dialect: Dialect) -> String {
+        let pick = |sql: Sql| match dialect {
+            Dialect::Sqlite => sql.sqlite,
+            Dialect::Postgres => sql.postgres,
+        };
+        WORDS
+            .into_iter()
+            .fold(pick(self).to_owned(), |text, (word, meaning)| {
+                if text.contains(word) {
+                    text.replace(word, pick(meaning))
+                } else {
+                    text
+                }
+            })
+    }
+}
+
+/// Text as Postgres can keep it: without NUL, which comes of broken files and hostile clients.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -228,13 +315,13 @@ async fn sqlite_pool(url: &str, connections: u32) -> Result<DatabaseConnection, 
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-async fn postgres_pool(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {
+async fn postgres_pool(url: &str, connections: u32, timeout: &str) -> Result<DatabaseConnection, StoreError> {
     let options = PgConnectOptions::from_str(url)?
         .application_name("sidereal")
         // A forgotten transaction would keep dead rows of the queue from being cleared.
         .options([
-            ("statement_timeout", "60s"),
-            ("idle_in_transaction_session_timeout", "60s"),
+            ("statement_timeout", timeout),
+            ("idle_in_transaction_session_timeout", timeout),
         ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)

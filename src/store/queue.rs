@@ -4,12 +4,14 @@
 //! so that a worker that lost its lease touches no row. What is long (many jobs, many results) travels as one JSON
 //! value, so that a statement is prepared once however many rows it is about.
 
+use std::borrow::Cow;
+
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Dialect, LeaseLost, LogLine, Sql, Store, StoreError, StoredResult, jobs::model};
-use crate::uws::{ErrorSummary, Job, JobId};
+use super::{Dialect, LeaseLost, LogLine, Sql, Store, StoreError, StoredResult, jobs::model, storable};
+use crate::uws::{ErrorSummary, Job, JobId, Phase};
 
 /// Identifier of a running server as a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,96 +81,124 @@ pub struct Finish {
     pub ending: Ending,
 }
 
-/// PENDING or HELD to QUEUED. The place in the queue is by start-time fair queueing: the owner's own last virtual time
-/// or that of the queue's head, whichever is later, plus one; so an owner's thousands of jobs stand one step apart each,
-/// and another owner's first job goes before nearly all of them. `$3` is the weight's inverse, in thousandths.
+/// The virtual time of job `$1`'s class of priority: that of the service's next new job or of the latest one to run,
+/// whichever is earlier; without those, of any next new job; null when nothing waits or runs. Jobs that were claimed
+/// before (`fence` above 0) keep their old place and would turn the clock back.
+macro_rules! clock {
+    () => {
+        "WITH me AS (SELECT owner, service, priority FROM job WHERE id = $1 AND phase IN ('PENDING', 'HELD')), \
+         head AS (SELECT min(vtime) AS vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) \
+             AND service = (SELECT service FROM me) AND fence = 0), \
+         latest AS (SELECT max(vtime) AS vtime FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
+             AND priority = (SELECT priority FROM me)), \
+         clock AS (SELECT coalesce({least}(head.vtime, latest.vtime), head.vtime, latest.vtime, \
+             (SELECT min(vtime) FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) AND fence = 0)) \
+             AS vtime FROM head, latest)"
+    };
+}
+
+/// Start-time fair queueing: a job stands one step of `$2` behind its owner's last, but never before the clock; so an
+/// owner's thousands of jobs stand one step apart each, and another owner's first goes before nearly all of them. What an
+/// owner had in the queue counts while some of it still waits, and one step once it does not. Locks the owner's row, so
+/// that jobs of one owner that are run at once get different places.
+macro_rules! stamp {
+    () => {
+        "INSERT INTO job_owner (name, priority, vtime) \
+             SELECT me.owner, me.priority, coalesce(clock.vtime, 0) FROM me, clock WHERE true \
+         ON CONFLICT (name, priority) DO UPDATE SET vtime = CASE \
+             WHEN (SELECT vtime FROM clock) IS NULL THEN 0 \
+             WHEN EXISTS (SELECT 1 FROM job WHERE phase = 'QUEUED' AND owner = job_owner.name \
+                 AND priority = job_owner.priority AND fence = 0) THEN {greatest}(job_owner.vtime + $2, excluded.vtime) \
+             ELSE {greatest}({least}(job_owner.vtime, excluded.vtime) + $2, excluded.vtime) END"
+    };
+}
+
+/// PENDING or HELD to QUEUED; `$2` is the weight's inverse, in thousandths.
 pub const RUN: Sql = Sql {
-    postgres: "WITH me AS (SELECT id, owner, priority FROM job WHERE id = $1 AND phase IN ('PENDING', 'HELD')), \
-               head AS (SELECT COALESCE( \
-                   (SELECT vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) ORDER BY priority DESC, vtime, id LIMIT 1), \
-                   (SELECT max(vtime) FROM job_owner), 0) AS vtime), \
-               mine AS (INSERT INTO job_owner (name, vtime) SELECT me.owner, head.vtime + $2 FROM me, head \
-                   ON CONFLICT (name) DO UPDATE SET vtime = GREATEST(job_owner.vtime + $2, excluded.vtime) RETURNING vtime) \
-               UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = 0, version = version + 1 FROM mine \
-               WHERE job.id = $1 AND phase IN ('PENDING', 'HELD') RETURNING job.*",
-    sqlite: "INSERT INTO job_owner (name, vtime) \
-             SELECT owner, $2 + COALESCE( \
-                 (SELECT q.vtime FROM job q WHERE q.phase = 'QUEUED' AND q.priority = job.priority ORDER BY q.priority DESC, q.vtime, q.id LIMIT 1), \
-                 (SELECT max(vtime) FROM job_owner), 0) \
-             FROM job WHERE id = $1 AND phase IN ('PENDING', 'HELD') \
-             ON CONFLICT (name) DO UPDATE SET vtime = max(job_owner.vtime + $2, excluded.vtime)",
+    postgres: concat!(
+        clock!(),
+        ", mine AS (",
+        stamp!(),
+        " RETURNING vtime) \
+          UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = 0, version = version + 1 FROM mine \
+          WHERE job.id = $1 AND phase IN ('PENDING', 'HELD') RETURNING job.*"
+    ),
+    sqlite: concat!(clock!(), " ", stamp!()),
 };
 
 const RUN_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET phase = 'QUEUED', run_after = 0, version = version + 1, \
-             vtime = (SELECT o.vtime FROM job_owner o WHERE o.name = job.owner) \
+             vtime = (SELECT o.vtime FROM job_owner o WHERE o.name = job.owner AND o.priority = job.priority) \
              WHERE id = $1 AND phase IN ('PENDING', 'HELD') RETURNING *",
 };
 
 /// QUEUED to HELD.
-const HOLD: Sql = Sql {
-    postgres: "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING *",
-    sqlite: "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING *",
-};
+const HOLD: Sql = Sql::both(
+    "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING *",
+);
+
+/// What a claim writes.
+macro_rules! claimed {
+    () => {
+        "UPDATE job SET phase = 'EXECUTING', worker = $1, fence = fence + 1, attempt = attempt + 1, start_time = {now}, \
+         quote = NULL, version = version + 1 "
+    };
+}
 
 /// QUEUED to EXECUTING, up to `$2` jobs of the services in the JSON array `$3`.
 pub const CLAIM: Sql = Sql {
-    postgres: "WITH t AS MATERIALIZED (SELECT (extract(epoch from clock_timestamp()) * 1000)::bigint AS now), \
-               next AS MATERIALIZED (SELECT id FROM job, t WHERE phase = 'QUEUED' AND run_after <= t.now \
-                   AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) \
-                   ORDER BY priority DESC, vtime, id LIMIT $2 FOR UPDATE OF job SKIP LOCKED) \
-               UPDATE job SET phase = 'EXECUTING', worker = $1, fence = fence + 1, attempt = attempt + 1, start_time = t.now, \
-                   quote = NULL, result_count = 0, progress_done = NULL, progress_total = NULL, progress_note = NULL, \
-                   version = version + 1 \
-               FROM next, t WHERE job.id = next.id RETURNING job.*",
-    sqlite: "UPDATE job SET phase = 'EXECUTING', worker = $1, fence = fence + 1, attempt = attempt + 1, \
-                 start_time = CAST(round(unixepoch('subsec') * 1000) AS INTEGER), \
-                 quote = NULL, result_count = 0, progress_done = NULL, progress_total = NULL, progress_note = NULL, \
-                 version = version + 1 \
-             WHERE id IN (SELECT id FROM job WHERE phase = 'QUEUED' \
-                 AND run_after <= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) \
-                 AND service IN (SELECT value FROM json_each($3)) \
-                 ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING *",
+    postgres: concat!(
+        "WITH next AS MATERIALIZED (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
+             AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) \
+             ORDER BY priority DESC, vtime, id LIMIT $2 FOR UPDATE SKIP LOCKED) ",
+        claimed!(),
+        "FROM next WHERE job.id = next.id RETURNING job.*"
+    ),
+    sqlite: concat!(
+        claimed!(),
+        "WHERE id IN (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
+             AND service IN (SELECT value FROM json_each($3)) \
+             ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING *"
+    ),
 };
+
+/// What the end of a run writes. `{again}`: it asked to go back to the queue, and an attempt is left.
+macro_rules! finished {
+    () => {
+        "UPDATE job SET phase = CASE WHEN {again} THEN 'QUEUED' ELSE f.phase END, \
+             start_time = CASE WHEN {again} THEN NULL ELSE job.start_time END, \
+             end_time = CASE WHEN {again} THEN NULL ELSE {now} END, \
+             run_after = CASE WHEN {again} THEN {now} + f.after ELSE 0 END, \
+             fence = CASE WHEN {again} THEN job.fence + 1 ELSE job.fence END, \
+             result_count = CASE WHEN {again} THEN 0 ELSE job.result_count END, \
+             progress_done = CASE WHEN {again} THEN NULL ELSE job.progress_done END, \
+             progress_total = CASE WHEN {again} THEN NULL ELSE job.progress_total END, \
+             progress_note = CASE WHEN {again} THEN NULL ELSE job.progress_note END, \
+             error_kind = CASE WHEN {again} THEN NULL ELSE f.kind END, \
+             error_message = CASE WHEN {again} THEN NULL ELSE f.message END, \
+             error_detail = CASE WHEN {again} THEN NULL ELSE f.detail END, \
+             attempt = job.attempt - f.returned, worker = NULL, version = version + 1 "
+    };
+}
 
 /// EXECUTING or SUSPENDED to what the run's end says, for every entry of the JSON array `$1`; gives the jobs that were
 /// still leased. Back in the queue, a job's fence rises, so that what the run had produced is no longer seen.
 pub const FINISH: Sql = Sql {
-    postgres: "UPDATE job SET \
-                   phase = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN 'QUEUED' \
-                       WHEN f.phase = 'RETRY' THEN 'ERROR' ELSE f.phase END, \
-                   end_time = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN NULL \
-                       ELSE (extract(epoch from clock_timestamp()) * 1000)::bigint END, \
-                   error_kind = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.kind END, \
-                   error_message = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.message END, \
-                   error_detail = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.detail END, \
-                   attempt = CASE WHEN f.phase = 'QUEUED' THEN job.attempt - 1 ELSE job.attempt END, \
-                   start_time = CASE WHEN f.phase = 'QUEUED' THEN NULL ELSE job.start_time END, \
-                   run_after = CASE WHEN f.phase = 'RETRY' THEN (extract(epoch from clock_timestamp()) * 1000)::bigint + f.after ELSE 0 END, \
-                   fence = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN job.fence + 1 ELSE job.fence END, \
-                   result_count = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN 0 ELSE job.result_count END, \
-                   worker = NULL, version = version + 1 \
-               FROM jsonb_to_recordset($1::jsonb) AS f(id uuid, fence bigint, phase text, kind text, message text, detail text, after bigint) \
-               WHERE job.id = f.id AND job.fence = f.fence AND job.phase IN ('EXECUTING', 'SUSPENDED') RETURNING job.id",
-    sqlite: "UPDATE job SET \
-                 phase = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN 'QUEUED' \
-                     WHEN f.phase = 'RETRY' THEN 'ERROR' ELSE f.phase END, \
-                 end_time = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN NULL \
-                     ELSE CAST(round(unixepoch('subsec') * 1000) AS INTEGER) END, \
-                 error_kind = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.kind END, \
-                 error_message = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.message END, \
-                 error_detail = CASE WHEN f.phase = 'RETRY' AND job.attempt < job.max_attempts THEN NULL ELSE f.detail END, \
-                 attempt = CASE WHEN f.phase = 'QUEUED' THEN job.attempt - 1 ELSE job.attempt END, \
-                 start_time = CASE WHEN f.phase = 'QUEUED' THEN NULL ELSE job.start_time END, \
-                 run_after = CASE WHEN f.phase = 'RETRY' THEN CAST(round(unixepoch('subsec') * 1000) AS INTEGER) + f.after ELSE 0 END, \
-                 fence = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN job.fence + 1 ELSE job.fence END, \
-                 result_count = CASE WHEN f.phase = 'QUEUED' OR (f.phase = 'RETRY' AND job.attempt < job.max_attempts) THEN 0 ELSE job.result_count END, \
-                 worker = NULL, version = version + 1 \
-             FROM (SELECT unhex(value ->> 'id') AS id, value ->> 'fence' AS fence, value ->> 'phase' AS phase, \
-                 value ->> 'kind' AS kind, value ->> 'message' AS message, value ->> 'detail' AS detail, \
-                 value ->> 'after' AS after FROM json_each($1)) AS f \
-             WHERE job.id = f.id AND job.fence = f.fence AND job.phase IN ('EXECUTING', 'SUSPENDED') RETURNING job.id",
+    postgres: concat!(
+        finished!(),
+        "FROM jsonb_to_recordset($1::jsonb) AS f(id uuid, fence bigint, back boolean, returned bigint, after bigint, \
+             phase text, kind text, message text, detail text) \
+         WHERE job.id = f.id AND job.fence = f.fence AND job.phase IN ('EXECUTING', 'SUSPENDED') RETURNING job.id"
+    ),
+    sqlite: concat!(
+        finished!(),
+        "FROM (SELECT unhex(value ->> 'id') AS id, value ->> 'fence' AS fence, value ->> 'back' AS back, \
+             value ->> 'returned' AS returned, value ->> 'after' AS after, value ->> 'phase' AS phase, \
+             value ->> 'kind' AS kind, value ->> 'message' AS message, value ->> 'detail' AS detail \
+             FROM json_each($1)) AS f \
+         WHERE job.id = f.id AND job.fence = f.fence AND job.phase IN ('EXECUTING', 'SUSPENDED') RETURNING job.id"
+    ),
 };
 
 /// One entry of `FINISH`'s array.
@@ -177,30 +207,40 @@ struct FinishRow<'a> {
     /// Hexadecimal without hyphens, which both dialects read.
     id: String,
     fence: i64,
+    /// Whether it is to go back to the queue while attempts are left.
+    back: bool,
+    /// Attempts that do not count.
+    returned: i64,
+    /// Milliseconds until it may be claimed again.
+    after: i64,
+    /// Where it goes otherwise.
     phase: &'static str,
     kind: Option<&'static str>,
-    message: Option<&'a str>,
-    detail: Option<&'a str>,
-    after: i64,
+    message: Option<Cow<'a, str>>,
+    detail: Option<Cow<'a, str>>,
 }
 
 impl<'a> FinishRow<'a> {
     fn new(finish: &'a Finish) -> Self {
-        let (phase, error, after) = match &finish.ending {
-            Ending::Completed => ("COMPLETED", None, 0),
-            Ending::Failed(error) => ("ERROR", Some(error), 0),
-            Ending::Retry(error, after) => ("RETRY", Some(error), *after),
-            Ending::TimedOut(error) => ("ABORTED", Some(error), 0),
-            Ending::Released => ("QUEUED", None, 0),
+        let (phase, error) = match &finish.ending {
+            Ending::Completed => (Phase::Completed, None),
+            Ending::Failed(error) | Ending::Retry(error, _) => (Phase::Error, Some(error)),
+            Ending::TimedOut(error) => (Phase::Aborted, Some(error)),
+            Ending::Released => (Phase::Queued, None),
         };
         FinishRow {
             id: finish.lease.job.0.simple().to_string(),
             fence: finish.lease.fence,
-            phase,
+            back: matches!(finish.ending, Ending::Retry(..) | Ending::Released),
+            returned: i64::from(finish.ending == Ending::Released),
+            after: match finish.ending {
+                Ending::Retry(_, after) => after,
+                _ => 0,
+            },
+            phase: phase.as_str(),
             kind: error.map(|error| error.kind.as_str()),
-            message: error.map(|error| error.message.as_str()),
-            detail: error.and_then(|error| error.detail.as_deref()),
-            after,
+            message: error.map(|error| storable(&error.message)),
+            detail: error.and_then(|error| error.detail.as_deref()).map(storable),
         }
     }
 }
@@ -216,7 +256,7 @@ const REPORT_POSTGRES: Sql = Sql {
                    SELECT mine.id, $2, r.position, r.name, r.media_type, r.size, r.sha256, r.object, r.principal FROM mine, \
                    jsonb_to_recordset($6::jsonb) AS r(position bigint, name text, media_type text, size bigint, sha256 text, object text, principal boolean)), \
                lines AS (INSERT INTO job_log (job, sequence, at, line) \
-                   SELECT mine.id, l.sequence, (extract(epoch from clock_timestamp()) * 1000)::bigint, l.line FROM mine, \
+                   SELECT mine.id, l.sequence, {now}, l.line FROM mine, \
                    jsonb_to_recordset($7::jsonb) AS l(sequence bigint, line text)) \
                SELECT id FROM mine",
 };
@@ -238,27 +278,24 @@ const REPORT_RESULTS_SQLITE: Sql = Sql {
 const REPORT_LINES_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "INSERT INTO job_log (job, sequence, at, line) \
-             SELECT $1, value ->> 'sequence', CAST(round(unixepoch('subsec') * 1000) AS INTEGER), value ->> 'line' FROM json_each($2)",
+             SELECT $1, value ->> 'sequence', {now}, value ->> 'line' FROM json_each($2)",
 };
 
 /// EXECUTING to SUSPENDED and back.
-const PAUSE: Sql = Sql {
-    postgres: "UPDATE job SET phase = $3, version = version + 1 WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
-    sqlite: "UPDATE job SET phase = $3, version = version + 1 WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
-};
+const PAUSE: Sql = Sql::both(
+    "UPDATE job SET phase = $3, version = version + 1 \
+     WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
+);
 
-const REGISTER: Sql = Sql {
-    postgres: "INSERT INTO worker (id, host, started_at, seen_at) SELECT $1, $2, t.now, t.now \
-               FROM (SELECT (extract(epoch from clock_timestamp()) * 1000)::bigint AS now) t ON CONFLICT (id) DO NOTHING",
-    sqlite: "INSERT INTO worker (id, host, started_at, seen_at) SELECT $1, $2, t.now, t.now \
-             FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) t WHERE true ON CONFLICT (id) DO NOTHING",
-};
+const REGISTER: Sql = Sql::both(
+    "INSERT INTO worker (id, host, started_at, seen_at) VALUES ($1, $2, {now}, {now}) ON CONFLICT (id) DO NOTHING",
+);
 
 /// Renews the lease on all jobs of a worker and lists them; no row: the worker was given up.
 const BEAT: Sql = Sql {
-    postgres: "WITH me AS (UPDATE worker SET seen_at = (extract(epoch from clock_timestamp()) * 1000)::bigint WHERE id = $1 RETURNING id) \
+    postgres: "WITH me AS (UPDATE worker SET seen_at = {now} WHERE id = $1 RETURNING id) \
                SELECT job.id, job.fence FROM me LEFT JOIN job ON job.worker = me.id AND job.phase IN ('EXECUTING', 'SUSPENDED')",
-    sqlite: "UPDATE worker SET seen_at = CAST(round(unixepoch('subsec') * 1000) AS INTEGER) WHERE id = $1",
+    sqlite: "UPDATE worker SET seen_at = {now} WHERE id = $1",
 };
 
 const BEAT_SQLITE: Sql = Sql {
@@ -266,10 +303,7 @@ const BEAT_SQLITE: Sql = Sql {
     sqlite: "SELECT id, fence FROM job WHERE worker = $1 AND phase IN ('EXECUTING', 'SUSPENDED')",
 };
 
-const RETIRE: Sql = Sql {
-    postgres: "DELETE FROM worker WHERE id = $1",
-    sqlite: "DELETE FROM worker WHERE id = $1",
-};
+const RETIRE: Sql = Sql::both("DELETE FROM worker WHERE id = $1");
 
 /// A result as an entry of `REPORT`'s array.
 #[derive(Serialize)]
@@ -286,7 +320,7 @@ struct ResultRow<'a> {
 #[derive(Serialize)]
 struct LineRow<'a> {
     sequence: u64,
-    line: &'a str,
+    line: Cow<'a, str>,
 }
 
 impl Store {
@@ -377,7 +411,7 @@ impl Store {
             .iter()
             .map(|line| LineRow {
                 sequence: line.sequence,
-                line: &line.line,
+                line: storable(&line.line),
             })
             .collect();
         let (job, fence): (Value, Value) = (lease.job.0.into(), lease.fence.into());
@@ -388,7 +422,9 @@ impl Store {
             fence.clone(),
             progress.map(|progress| progress.done as i64).into(),
             progress.map(|progress| progress.total as i64).into(),
-            progress.map(|progress| progress.note.clone()).into(),
+            progress
+                .map(|progress| storable(&progress.note).into_owned())
+                .into(),
             results.clone().into(),
         ];
         let held = match self.dialect {
@@ -421,7 +457,9 @@ impl Store {
 
     /// Ends runs, many in one statement; gives the jobs whose lease was still held.
     pub async fn finish(&self, finishes: &[Finish]) -> Result<Vec<JobId>, StoreError> {
-        let rows: Vec<FinishRow<'_>> = finishes.iter().map(FinishRow::new).collect();
+        let mut rows: Vec<FinishRow<'_>> = finishes.iter().map(FinishRow::new).collect();
+        // In one order, so that a worker and a sweep that end the same runs at once never wait for each other.
+        rows.sort_by(|one, other| one.id.cmp(&other.id));
         let rows = self.rows(FINISH, [to_json(&rows)?.into()]).await?;
         rows.iter().map(job_id).collect()
     }
@@ -437,11 +475,9 @@ impl Store {
 
     /// Number of the last line of a job's log; 0 if it has none.
     pub async fn last_line(&self, id: JobId) -> Result<u64, StoreError> {
-        const SELECT: Sql = Sql {
-            sqlite: "SELECT COALESCE(max(sequence), 0) AS last FROM job_log WHERE job = $1",
-            postgres: "SELECT COALESCE(max(sequence), 0) AS last FROM job_log WHERE job = $1",
-        };
-        let rows = self.rows(SELECT, [id.0.into()]).await?;
+        const SELECT: Sql =
+            Sql::both("SELECT COALESCE(max(sequence), 0) AS last FROM job_log WHERE job = $1");
+        let rows = self.select(SELECT, [id.0.into()]).await?;
         rows.first()
             .map_or(Ok(0), |row| Ok(row.try_get_by::<i64, _>("last")? as u64))
     }
@@ -485,7 +521,7 @@ impl Store {
     }
 }
 
-fn lease(row: &QueryResult) -> Result<Option<Lease>, StoreError> {
+pub(super) fn lease(row: &QueryResult) -> Result<Option<Lease>, StoreError> {
     let Some(id) = row.try_get_by::<Option<Uuid>, _>("id")? else {
         return Ok(None);
     };
@@ -499,6 +535,6 @@ pub(super) fn job_id(row: &QueryResult) -> Result<JobId, StoreError> {
     Ok(JobId(row.try_get_by("id")?))
 }
 
-fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

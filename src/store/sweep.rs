@@ -1,90 +1,42 @@
 //! What any replica may do at any time, as often as it likes: give up lost workers' jobs, end what ran too long,
 //! destroy what is due, forget old tombstones.
 
-use sea_orm::Value;
-
-use super::{Dialect, Sql, Store, StoreError, queue::job_id};
-use crate::uws::JobId;
+use super::{
+    Ending, Finish, Lease, Sql, Store, StoreError,
+    queue::{job_id, lease, to_json},
+};
+use crate::uws::{ErrorKind, ErrorSummary, JobId};
 
 /// Message of a job whose workers were lost as often as it may be started.
 const LOST: &str = "The server that ran this job stopped answering; no attempt is left.";
 /// Message of a job that ran longer than its execution duration.
 pub const TOO_LONG: &str = "The execution duration is over.";
 
-/// Jobs of workers unheard for `$1` milliseconds: back to QUEUED while attempts remain, else ERROR.
-const GIVE_UP: Sql = Sql {
-    postgres: "WITH t AS (SELECT (extract(epoch from clock_timestamp()) * 1000)::bigint AS now), \
-               dead AS (DELETE FROM worker USING t WHERE seen_at < t.now - $1 RETURNING worker.id), \
-               lost AS (SELECT job.id FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') AND (worker IN (SELECT id FROM dead) \
-                   OR NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = job.worker)) FOR UPDATE SKIP LOCKED) \
-               UPDATE job SET phase = CASE WHEN attempt < max_attempts THEN 'QUEUED' ELSE 'ERROR' END, \
-                   end_time = CASE WHEN attempt < max_attempts THEN NULL ELSE t.now END, \
-                   start_time = CASE WHEN attempt < max_attempts THEN NULL ELSE start_time END, \
-                   error_kind = CASE WHEN attempt < max_attempts THEN NULL ELSE 'transient' END, \
-                   error_message = CASE WHEN attempt < max_attempts THEN NULL ELSE $2 END, \
-                   fence = CASE WHEN attempt < max_attempts THEN fence + 1 ELSE fence END, \
-                   result_count = CASE WHEN attempt < max_attempts THEN 0 ELSE result_count END, \
-                   worker = NULL, run_after = 0, version = version + 1 \
-               FROM lost, t WHERE job.id = lost.id RETURNING job.id",
-    sqlite: "UPDATE job SET phase = CASE WHEN attempt < max_attempts THEN 'QUEUED' ELSE 'ERROR' END, \
-                 end_time = CASE WHEN attempt < max_attempts THEN NULL ELSE CAST(round(unixepoch('subsec') * 1000) AS INTEGER) END, \
-                 start_time = CASE WHEN attempt < max_attempts THEN NULL ELSE start_time END, \
-                 error_kind = CASE WHEN attempt < max_attempts THEN NULL ELSE 'transient' END, \
-                 error_message = CASE WHEN attempt < max_attempts THEN NULL ELSE $2 END, \
-                 fence = CASE WHEN attempt < max_attempts THEN fence + 1 ELSE fence END, \
-                   result_count = CASE WHEN attempt < max_attempts THEN 0 ELSE result_count END, \
-                   worker = NULL, run_after = 0, version = version + 1 \
-             WHERE phase IN ('EXECUTING', 'SUSPENDED') AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = job.worker \
-                 AND w.seen_at >= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) - $1) RETURNING id",
-};
+/// Runs whose worker is not known, or unheard for `$1` milliseconds.
+const LOST_RUNS: Sql = Sql::both(
+    "SELECT id, fence FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
+     AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = job.worker AND w.seen_at >= {now} - $1)",
+);
 
-/// Postgres does this in `GIVE_UP`.
-const BURY: Sql = Sql {
-    postgres: "",
-    sqlite: "DELETE FROM worker WHERE seen_at < CAST(round(unixepoch('subsec') * 1000) AS INTEGER) - $1",
-};
+const BURY: Sql = Sql::both("DELETE FROM worker WHERE seen_at < {now} - $1");
 
-/// Jobs whose run is over its duration by `$1` milliseconds: their own worker ends them on time, this is for one that
+/// Runs that are over their duration by `$1` milliseconds: their own worker ends them on time, this is for one that
 /// does not.
-const EXPIRE: Sql = Sql {
-    postgres: "UPDATE job SET phase = 'ABORTED', end_time = (extract(epoch from clock_timestamp()) * 1000)::bigint, worker = NULL, \
-                   error_kind = 'fatal', error_message = $2, version = version + 1 \
-               WHERE id IN (SELECT id FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') AND execution_duration > 0 \
-                   AND start_time + execution_duration * 1000 + $1 < (extract(epoch from clock_timestamp()) * 1000)::bigint \
-                   FOR UPDATE SKIP LOCKED) RETURNING id",
-    sqlite: "UPDATE job SET phase = 'ABORTED', end_time = CAST(round(unixepoch('subsec') * 1000) AS INTEGER), worker = NULL, \
-                 error_kind = 'fatal', error_message = $2, version = version + 1 \
-             WHERE phase IN ('EXECUTING', 'SUSPENDED') AND execution_duration > 0 \
-                 AND start_time + execution_duration * 1000 + $1 < CAST(round(unixepoch('subsec') * 1000) AS INTEGER) RETURNING id",
-};
+const OVERDUE_RUNS: Sql = Sql::both(
+    "SELECT id, fence FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') AND execution_duration > 0 \
+     AND start_time + execution_duration * 1000 + $1 < {now}",
+);
 
-const DUE: Sql = Sql {
-    postgres: "SELECT id FROM job WHERE destruction <= (extract(epoch from clock_timestamp()) * 1000)::bigint ORDER BY destruction LIMIT $1",
-    sqlite: "SELECT id FROM job WHERE destruction <= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) ORDER BY destruction LIMIT $1",
-};
+const DUE: Sql = Sql::both("SELECT id FROM job WHERE destruction <= {now} ORDER BY destruction LIMIT $1");
 
-const WITH_OBJECTS: Sql = Sql {
-    postgres: "SELECT id FROM job_destroyed WHERE objects ORDER BY id LIMIT $1",
-    sqlite: "SELECT id FROM job_destroyed WHERE objects ORDER BY id LIMIT $1",
-};
+const WITH_OBJECTS: Sql = Sql::both("SELECT id FROM job_destroyed WHERE objects ORDER BY id LIMIT $1");
 
-const WITHOUT_OBJECTS: Sql = Sql {
-    postgres: "UPDATE job_destroyed SET objects = false WHERE id = $1",
-    sqlite: "UPDATE job_destroyed SET objects = false WHERE id = $1",
-};
+const WITHOUT_OBJECTS: Sql = Sql::both("UPDATE job_destroyed SET objects = false WHERE id = $1");
 
-const FORGET: Sql = Sql {
-    postgres: "DELETE FROM job_destroyed WHERE NOT objects AND at < (extract(epoch from clock_timestamp()) * 1000)::bigint - $1",
-    sqlite: "DELETE FROM job_destroyed WHERE NOT objects AND at < CAST(round(unixepoch('subsec') * 1000) AS INTEGER) - $1",
-};
+const FORGET: Sql = Sql::both("DELETE FROM job_destroyed WHERE NOT objects AND at < {now} - $1");
 
-/// Each job's current fence, for those of the JSON array `$1` that are there.
-const FENCES: Sql = Sql {
-    postgres: "SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running FROM job \
-               WHERE id IN (SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb))",
-    sqlite: "SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running FROM job \
-             WHERE id IN (SELECT unhex(replace(value, '-', '')) FROM json_each($1))",
-};
+const FENCES: Sql =
+    Sql::both("SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running FROM job WHERE id IN {ids}");
 
 /// Whose objects are current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,36 +52,59 @@ pub struct CurrentFence {
 impl Store {
     /// Gives up workers unheard for `lease_ms` and takes their jobs back; gives the jobs that changed.
     pub async fn give_up(&self, lease_ms: i64) -> Result<Vec<JobId>, StoreError> {
-        let values: [Value; 2] = [lease_ms.into(), LOST.into()];
-        let rows = self.rows(GIVE_UP, values).await?;
-        if self.dialect == Dialect::Sqlite {
-            self.execute(BURY, [lease_ms.into()]).await?;
-        }
-        rows.iter().map(job_id).collect()
+        let error = ErrorSummary {
+            kind: ErrorKind::Transient,
+            message: LOST.to_owned(),
+            detail: None,
+        };
+        let changed = self
+            .end_runs(LOST_RUNS, lease_ms, &Ending::Retry(error, 0))
+            .await?;
+        self.execute(BURY, [lease_ms.into()]).await?;
+        Ok(changed)
     }
 
     /// Aborts jobs that are over their execution duration by more than `grace_ms`; gives them.
     pub async fn expire(&self, grace_ms: i64) -> Result<Vec<JobId>, StoreError> {
-        let values: [Value; 2] = [grace_ms.into(), TOO_LONG.into()];
-        self.rows(EXPIRE, values).await?.iter().map(job_id).collect()
+        let error = ErrorSummary {
+            kind: ErrorKind::Fatal,
+            message: TOO_LONG.to_owned(),
+            detail: None,
+        };
+        self.end_runs(OVERDUE_RUNS, grace_ms, &Ending::TimedOut(error))
+            .await
+    }
+
+    /// Ends the runs that `runs` selects, but for those that end meanwhile: each is meant with its fence.
+    async fn end_runs(&self, runs: Sql, ms: i64, ending: &Ending) -> Result<Vec<JobId>, StoreError> {
+        let finishes = self
+            .select(runs, [ms.into()])
+            .await?
+            .iter()
+            .filter_map(|row| lease(row).transpose())
+            .map(|lease| {
+                lease.map(|lease: Lease| Finish {
+                    lease,
+                    ending: ending.clone(),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if finishes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.finish(&finishes).await
     }
 
     /// Jobs whose destruction time has come, longest overdue first.
     pub async fn due(&self, limit: u64) -> Result<Vec<JobId>, StoreError> {
-        self.rows(DUE, [(limit as i64).into()])
-            .await?
-            .iter()
-            .map(job_id)
-            .collect()
+        let rows = self.select(DUE, [(limit as i64).into()]).await?;
+        rows.iter().map(job_id).collect()
     }
 
     /// Destroyed jobs that still have objects.
     pub async fn with_objects(&self, limit: u64) -> Result<Vec<JobId>, StoreError> {
-        self.rows(WITH_OBJECTS, [(limit as i64).into()])
-            .await?
-            .iter()
-            .map(job_id)
-            .collect()
+        let rows = self.select(WITH_OBJECTS, [(limit as i64).into()]).await?;
+        rows.iter().map(job_id).collect()
     }
 
     /// Notes that a destroyed job's objects are gone.
@@ -145,9 +120,7 @@ impl Store {
 
     /// The current fence of each of these jobs, for those that are there.
     pub async fn fences(&self, ids: &[JobId]) -> Result<Vec<CurrentFence>, StoreError> {
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let ids = serde_json::to_string(&ids).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let rows = self.rows(FENCES, [ids.into()]).await?;
+        let rows = self.select(FENCES, [to_json(&ids)?.into()]).await?;
         rows.iter()
             .map(|row| {
                 Ok(CurrentFence {

@@ -8,3 +8,4 @@ mod harness;
 mod layers;
 #[allow(dead_code)]
 mod s3;
+mod store;

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    store::StoreError,
+    store::{JobSummary, StoreError},
     uws::{ErrorKind, ErrorSummary, Job, JobId, JobInfo, JobRef, Timestamp},
 };
 
@@ -98,14 +98,37 @@ impl Model {
             },
         })
     }
+}
 
+/// What a list tells of a job: never its parameters, which may be megabytes each.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub(in crate::store) struct Summary {
+    id: Uuid,
+    service: String,
+    owner: String,
+    run_id: Option<String>,
+    phase: String,
+    creation_time: i64,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    destruction: Option<i64>,
+    error_message: Option<String>,
+    progress_done: Option<i64>,
+    progress_total: Option<i64>,
+    progress_note: Option<String>,
+    result_count: i64,
+    version: i64,
+}
+
+impl Summary {
     /// The entry of a list.
-    pub(in crate::store) fn into_summary(self) -> Result<crate::store::JobSummary, StoreError> {
+    pub(in crate::store) fn into_summary(self) -> Result<JobSummary, StoreError> {
         let phase = self
             .phase
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("phase {:?}", self.phase)))?;
-        Ok(crate::store::JobSummary {
+        Ok(JobSummary {
             start_time: optional_time(self.start_time)?,
             end_time: optional_time(self.end_time)?,
             destruction: optional_time(self.destruction)?,

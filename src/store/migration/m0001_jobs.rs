@@ -38,8 +38,10 @@ const TABLES: &[&str] = &[
         idempotency_key    TEXT
     )",
     "CREATE INDEX job_ready ON job (priority DESC, vtime, id) WHERE phase = 'QUEUED'",
+    "CREATE INDEX job_waiting ON job (owner, priority) WHERE phase = 'QUEUED'",
     "CREATE INDEX job_running ON job (worker) WHERE phase IN ('EXECUTING', 'SUSPENDED')",
     "CREATE INDEX job_of_owner ON job (owner, creation_time, id)",
+    "CREATE INDEX job_created ON job (creation_time, id)",
     "CREATE INDEX job_destruction ON job (destruction)",
     "CREATE UNIQUE INDEX job_idempotency ON job (owner, idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE TABLE job_result (
@@ -61,8 +63,13 @@ const TABLES: &[&str] = &[
         line     TEXT NOT NULL,
         PRIMARY KEY (job, sequence)
     )",
-    // Virtual time of each owner's last queued job: start-time fair queueing.
-    "CREATE TABLE job_owner (name TEXT PRIMARY KEY, vtime BIGINT NOT NULL)",
+    // Virtual time of each owner's last queued job, in each class of priority: start-time fair queueing.
+    "CREATE TABLE job_owner (
+        name     TEXT NOT NULL,
+        priority BIGINT NOT NULL,
+        vtime    BIGINT NOT NULL,
+        PRIMARY KEY (name, priority)
+    )",
     "CREATE TABLE worker (id {uuid} PRIMARY KEY, host TEXT NOT NULL, started_at BIGINT NOT NULL, seen_at BIGINT NOT NULL)",
     // What is left of a destroyed job; `objects` until its files are gone too.
     "CREATE TABLE job_destroyed (

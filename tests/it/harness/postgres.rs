@@ -29,6 +29,11 @@ impl Database {
         Self::copy_of(template.await).await
     }
 
+    /// A database without tables.
+    pub async fn empty() -> Self {
+        Self::copy_of("template1").await
+    }
+
     async fn copy_of(template: &str) -> Self {
         let server = server();
         let name = format!("sidereal_test_{}", Uuid::now_v7().simple());
