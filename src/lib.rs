@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod net;
 pub mod notify;
 pub mod objects;
+pub mod services;
 pub mod settings;
 pub mod sky;
 pub mod store;

@@ -178,6 +178,15 @@ impl Store {
         Ok(CollectionId(row.id))
     }
 
+    /// The number of the collection of this name.
+    pub async fn collection(&self, name: &str) -> Result<Option<CollectionId>, StoreError> {
+        let row = collection::Entity::find()
+            .filter(collection::Column::Name.eq(name))
+            .one(&self.read)
+            .await?;
+        Ok(row.map(|row| CollectionId(row.id)))
+    }
+
     /// Every collection, by name.
     pub async fn collections(&self) -> Result<Vec<Collection>, StoreError> {
         let rows = collection::Entity::find()
@@ -505,6 +514,8 @@ mod tests {
         let again = store.image(maps, "a.fits").await.unwrap().unwrap();
         assert_eq!((again.id, again.image), (found.id, newer));
         assert!(store.image(maps, "c.fits").await.unwrap().is_none());
+        assert_eq!(store.collection("other").await.unwrap(), Some(other));
+        assert_eq!(store.collection("none").await.unwrap(), None);
         let collections = store.collections().await.unwrap();
         let shown: Vec<_> = collections
             .iter()

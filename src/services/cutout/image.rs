@@ -1,0 +1,165 @@
+//! An image that is open: its headers, and the boxes of positions on it.
+
+use crate::{
+    fits::{File, FitsError, Hdu, PixelBox, Reason, SourceError},
+    objects::{ObjectsError, Sources},
+    sky::{Length, Position, Size},
+};
+
+/// Why there is no cutout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `reason` in the manifest.
+    pub reason: &'static str,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// No image of those that the job asked for.
+pub const NO_MATCHING_IMAGE: &str = "no_matching_image";
+
+impl Fault {
+    /// A fault with one of the reasons that FITS files give.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
+        Fault {
+            reason: reason.name(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether the position does not lie on the image.
+    pub fn is_outside(&self) -> bool {
+        self.reason == Reason::OutsideFootprint.name()
+    }
+}
+
+impl From<FitsError> for Fault {
+    fn from(error: FitsError) -> Fault {
+        let reason = error.reason();
+        match error {
+            // What a store says of itself is for the log of the server.
+            FitsError::Source(SourceError::Other(source)) => {
+                tracing::warn!(%source, "an image could not be read");
+                Fault::new(reason, "the store of the image did not answer as it should")
+            }
+            error => Fault::new(reason, error.to_string()),
+        }
+    }
+}
+
+/// A box on an HDU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HduBox {
+    /// The HDU.
+    pub hdu: usize,
+    /// Its box, which may hang over the edges.
+    pub area: PixelBox,
+    /// Width and height (arcmin).
+    pub extent: [f64; 2],
+}
+
+/// Reads the headers of an image.
+pub async fn open(sources: &Sources, url: &str) -> Result<File, Fault> {
+    if url.to_ascii_lowercase().ends_with(".gz") {
+        let message = "it is compressed as a whole by gzip, of which no part can be read alone";
+        return Err(Fault::new(Reason::SourceUnreadable, message));
+    }
+    let source = sources.open(url).await.map_err(|error| match error {
+        ObjectsError::NotFound => SourceError::NotFound,
+        ObjectsError::Changed => SourceError::Changed,
+        other => SourceError::Other(other.into()),
+    });
+    Ok(File::open(source.map_err(FitsError::from)?).await?)
+}
+
+/// The HDUs to cut: those that `asked` names, or all that hold images.
+pub fn chosen<'a>(file: &'a File, asked: &[String]) -> Result<Vec<&'a Hdu>, Fault> {
+    if asked.is_empty() {
+        return Ok(file.hdus().iter().filter(|hdu| hdu.is_image()).collect());
+    }
+    let mut hdus: Vec<&Hdu> = Vec::new();
+    for name in asked {
+        let found = file.select(name).into_iter().filter(|hdu| hdu.is_image());
+        hdus.extend(found);
+    }
+    hdus.sort_by_key(|hdu| hdu.number());
+    hdus.dedup_by_key(|hdu| hdu.number());
+    if hdus.is_empty() {
+        let message = format!("the file has no image HDU {}", asked.join(" or "));
+        return Err(Fault {
+            reason: NO_MATCHING_IMAGE,
+            message,
+        });
+    }
+    Ok(hdus)
+}
+
+/// The boxes of `size` around `position` on those of `hdus` that it touches.
+///
+/// An HDU without coordinates of its own has those of one of the same shape, as weights and masks often do. Of HDUs
+/// that nobody named, one without any coordinates is left out.
+pub fn boxes(
+    file: &File,
+    hdus: &[&Hdu],
+    named: bool,
+    position: Position,
+    size: Size,
+) -> Result<Vec<HduBox>, Fault> {
+    let mut boxes = Vec::new();
+    let mut outside = None;
+    let mut unusable = None;
+    for hdu in hdus {
+        match hdu_box(file, hdu, position, size) {
+            Ok(Some(found)) => boxes.push(found),
+            Ok(None) if named => {
+                unusable = unusable.or_else(|| Some(FitsError::NoWcs { hdu: hdu.number() }));
+            }
+            Ok(None) => {}
+            Err(error @ FitsError::Outside { .. }) => outside = Some(error),
+            Err(error) => unusable = unusable.or(Some(error)),
+        }
+    }
+    match (unusable, outside) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(error)) if boxes.is_empty() => Err(error.into()),
+        (None, None) if boxes.is_empty() => Err(Fault::new(
+            Reason::NoWcs,
+            "no HDU of the file has celestial coordinates",
+        )),
+        _ => Ok(boxes),
+    }
+}
+
+fn hdu_box(file: &File, hdu: &Hdu, position: Position, size: Size) -> Result<Option<HduBox>, FitsError> {
+    let wcs = match hdu.wcs()? {
+        Some(wcs) => wcs,
+        None => match like(file, hdu) {
+            Some(wcs) => wcs,
+            None => return Ok(None),
+        },
+    };
+    let area = wcs.pixel_box(position, size)?;
+    let scale = || wcs.to_pixel(position).and_then(|pixel| wcs.scale(pixel));
+    let arcmin = |length, pixels: u64, axis: usize| match length {
+        Length::Degrees(degrees) => degrees * 60.0,
+        Length::Pixels(_) => scale().map_or(f64::NAN, |scale| pixels as f64 * scale[axis] * 60.0),
+    };
+    let extent = [
+        arcmin(size.width, area.width(), 0),
+        arcmin(size.height, area.height(), 1),
+    ];
+    Ok(Some(HduBox {
+        hdu: hdu.number(),
+        area,
+        extent,
+    }))
+}
+
+/// The coordinates of another image of the same shape, whose axes lie as those of an image without coordinates do.
+fn like<'a>(file: &'a File, hdu: &Hdu) -> Option<&'a crate::fits::Wcs> {
+    file.hdus()
+        .iter()
+        .filter(|other| other.is_image() && other.shape() == hdu.shape())
+        .filter_map(|other| other.wcs().ok().flatten())
+        .find(|wcs| wcs.axes() == [0, 1])
+}

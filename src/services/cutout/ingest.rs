@@ -1,0 +1,333 @@
+//! Filling the catalogue: images below URLs, their headers read by range, those that have not changed left alone.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::{StreamExt, stream};
+
+use super::image::{Fault, open};
+use crate::{
+    fits::{File, Hdu, Value},
+    objects::{Found, Sources},
+    sky::Cap,
+    store::{CollectionId, Image, ImageHdu, Store, StoreError, Version},
+    uws::Timestamp,
+};
+
+/// Files that are looked up and written together.
+const BATCH: usize = 256;
+/// Files whose headers are read at once.
+const AT_ONCE: usize = 16;
+/// Longest name of a collection.
+const LONGEST_NAME: usize = 64;
+
+/// Keywords that the catalogue is filled from, the first that has a value; SPT-3G's, with `DATE-OBS` of the standard.
+const BAND: &[&str] = &["BAND", "FILTER"];
+const OBS: &[&str] = &["OBS-ID", "OBSID"];
+const PRODUCT_TYPE: &[&str] = &["FILETYPE"];
+const FIELD: &[&str] = &["FIELD", "OBJECT"];
+const DATE_BEG: &[&str] = &["DATE-BEG", "DATE-OBS"];
+const DATE_END: &[&str] = &["DATE-END"];
+
+/// What came of an ingest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Images that the catalogue now has of what was looked at.
+    pub images: u64,
+    /// How many of them had been read before and are the same.
+    pub unchanged: u64,
+    /// Files that are no images or could not be read.
+    pub unreadable: u64,
+}
+
+/// Told as an ingest goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// So far.
+    Counts(Counts),
+    /// A file that could not be read.
+    Unreadable {
+        /// Where it is.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Why an ingest stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A name that no collection may have.
+    #[error(
+        "collection name {0:?}: expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+    )]
+    Name(String),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads the images below `urls` into `collection`, which is made with its first image. Again is an update: images are
+/// known by their path below the URL; one of the same URL, entity tag and size is not read.
+pub async fn ingest(
+    store: &Store,
+    sources: &Arc<Sources>,
+    collection: &str,
+    urls: &[String],
+    mut tell: impl FnMut(Progress) + Send,
+) -> Result<Counts, IngestError> {
+    check_name(collection)?;
+    let known = store.collection(collection).await?;
+    let mut ingest = Ingest {
+        store,
+        sources,
+        name: collection,
+        known,
+        counts: Counts::default(),
+        seen: HashMap::new(),
+    };
+    for root in urls {
+        let mut batches = sources.find(root).await.ready_chunks(BATCH);
+        while let Some(batch) = batches.next().await {
+            let mut found = Vec::with_capacity(batch.len());
+            for item in batch {
+                match item {
+                    Ok(item) => found.push(item),
+                    Err((url, error)) => ingest.unreadable(url, error.to_string(), &mut tell),
+                }
+            }
+            ingest.batch(root, found, &mut tell).await?;
+            tell(Progress::Counts(ingest.counts));
+        }
+    }
+    Ok(ingest.counts)
+}
+
+/// Letters, digits, `.`, `_`, `-`: the name is the first part of an image's ID.
+fn check_name(name: &str) -> Result<(), IngestError> {
+    let fits = (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if fits {
+        Ok(())
+    } else {
+        Err(IngestError::Name(name.chars().take(LONGEST_NAME).collect()))
+    }
+}
+
+struct Ingest<'a> {
+    store: &'a Store,
+    sources: &'a Arc<Sources>,
+    name: &'a str,
+    known: Option<CollectionId>,
+    counts: Counts,
+    /// URL of each path of this ingest: two files of one path are not the same image.
+    seen: HashMap<String, String>,
+}
+
+impl Ingest<'_> {
+    async fn batch(
+        &mut self,
+        root: &str,
+        found: Vec<Found>,
+        tell: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<(), IngestError> {
+        let mut fresh = Vec::new();
+        for file in found {
+            match self.seen.get(&file.path) {
+                None => {
+                    self.seen.insert(file.path.clone(), file.url.clone());
+                    fresh.push(file);
+                }
+                Some(other) if *other == file.url => {}
+                Some(other) => {
+                    let why = format!("the collection has its path {:?} from {other}", file.path);
+                    self.unreadable(file.url, why, tell);
+                }
+            }
+        }
+        let mut versions = HashMap::new();
+        if let Some(known) = self.known {
+            let paths: Vec<String> = fresh.iter().map(|file| file.path.clone()).collect();
+            versions = self.store.image_versions(known, &paths).await?;
+        }
+        let reads = fresh.into_iter().map(|file| {
+            let sources = Arc::clone(self.sources);
+            let version = versions.remove(&file.path);
+            tokio::spawn(read(sources, file, version))
+        });
+        let mut reads = stream::iter(reads).buffer_unordered(AT_ONCE);
+        let mut images = Vec::new();
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(Read::Image(image)) => images.push(*image),
+                Ok(Read::Unchanged) => {
+                    self.counts.images += 1;
+                    self.counts.unchanged += 1;
+                }
+                Ok(Read::Unreadable { url, why }) => self.unreadable(url, why, tell),
+                Err(error) => self.unreadable(root.to_owned(), error.to_string(), tell),
+            }
+        }
+        if !images.is_empty() {
+            let collection = self.store.ensure_collection(self.name, root).await?;
+            self.known = Some(collection);
+            self.store.put_images(collection, &images).await?;
+            self.counts.images += images.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn unreadable(&mut self, url: String, why: String, tell: &mut (impl FnMut(Progress) + Send)) {
+        self.counts.unreadable += 1;
+        tell(Progress::Unreadable { url, why });
+    }
+}
+
+enum Read {
+    Image(Box<Image>),
+    Unchanged,
+    Unreadable { url: String, why: String },
+}
+
+async fn read(sources: Arc<Sources>, file: Found, version: Option<Version>) -> Read {
+    if same(version.as_ref(), &file, file.etag.as_deref()) {
+        return Read::Unchanged;
+    }
+    let opened = match open(&sources, &file.url).await {
+        Ok(opened) => opened,
+        Err(Fault { message, .. }) => {
+            return Read::Unreadable {
+                url: file.url,
+                why: message,
+            };
+        }
+    };
+    // Not every store lists tags, but each gives one with the file.
+    if same(version.as_ref(), &file, opened.etag()) {
+        return Read::Unchanged;
+    }
+    match describe(&file, &opened) {
+        Some(image) => Read::Image(Box::new(image)),
+        None => Read::Unreadable {
+            url: file.url,
+            why: "it holds no image".into(),
+        },
+    }
+}
+
+/// Without a tag nothing is known to be the same.
+fn same(version: Option<&Version>, file: &Found, etag: Option<&str>) -> bool {
+    version.is_some_and(|version| {
+        etag.is_some()
+            && version.etag.as_deref() == etag
+            && version.size == file.size
+            && version.url == file.url
+    })
+}
+
+/// What the headers of a file say of it; `None` if it holds no image.
+fn describe(found: &Found, file: &File) -> Option<Image> {
+    let images: Vec<&Hdu> = file.hdus().iter().filter(|hdu| hdu.is_image()).collect();
+    let first = images.first()?;
+    // What the primary says holds for all.
+    let headers = [file.hdus().first(), Some(first)];
+    let word = |keywords: &[&str]| {
+        headers
+            .iter()
+            .flatten()
+            .find_map(|hdu| keywords.iter().find_map(|keyword| text(hdu, keyword)))
+    };
+    let time = |keywords: &[&str]| word(keywords).and_then(|text| text.parse::<Timestamp>().ok());
+    let mut cap: Option<Cap> = None;
+    let hdus = images
+        .iter()
+        .map(|hdu| {
+            let (own, problem) = match hdu.wcs() {
+                Ok(wcs) => (wcs.map(crate::fits::Wcs::cap), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            cap = match (cap, own) {
+                (Some(all), Some(own)) => Some(around(all, own)),
+                (all, own) => all.or(own),
+            };
+            ImageHdu {
+                number: hdu.number(),
+                name: hdu.name().map(str::to_owned),
+                shape: hdu.shape().to_vec(),
+                bitpix: hdu.bitpix().code(),
+                compressed: hdu.kind() == crate::fits::Kind::Compressed,
+                cap: own.map(|cap| [cap.centre.ra, cap.centre.dec, cap.radius]),
+                wcs_problem: problem,
+            }
+        })
+        .collect();
+    Some(Image {
+        path: found.path.clone(),
+        url: found.url.clone(),
+        size: file.size(),
+        etag: file.etag().map(str::to_owned),
+        modified: found
+            .modified
+            .and_then(|modified| Timestamp::from_millis(modified.timestamp_millis())),
+        band: word(BAND),
+        obs: word(OBS),
+        product_type: word(PRODUCT_TYPE),
+        field: word(FIELD),
+        date_beg: time(DATE_BEG),
+        date_end: time(DATE_END),
+        hdus,
+        cap,
+    })
+}
+
+/// The value of a keyword as text, unless it is blank.
+fn text(hdu: &Hdu, keyword: &str) -> Option<String> {
+    let text = match hdu.header().value(keyword)? {
+        Value::Text(text) => text.trim().to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Logical(_) => return None,
+    };
+    // No keyword of these is longer; a database has no zero bytes.
+    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// A cap that holds two: the larger one, widened.
+fn around(a: Cap, b: Cap) -> Cap {
+    let (large, small) = if a.radius >= b.radius { (a, b) } else { (b, a) };
+    let reach = large.centre.separation(small.centre) + small.radius;
+    Cap {
+        centre: large.centre,
+        radius: large.radius.max(reach).min(180.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sky::Position;
+
+    #[test]
+    fn names_of_collections_are_words() {
+        for name in ["m13", "SPT-3G_2020.1", "0"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "a/b", ".a", "a b", "é", &"x".repeat(65)] {
+            assert!(matches!(check_name(name), Err(IngestError::Name(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cap_around_two_holds_both() {
+        let cap = |ra, radius| Cap {
+            centre: Position { ra, dec: 0.0 },
+            radius,
+        };
+        let all = around(cap(359.5, 0.5), cap(0.5, 1.0));
+        assert!((all.centre.ra - 0.5).abs() < 1e-12 && (all.radius - 1.5).abs() < 1e-9);
+        assert_eq!(around(cap(10.0, 2.0), cap(10.5, 0.5)), cap(10.0, 2.0));
+    }
+}

@@ -1,0 +1,105 @@
+//! The job type `cutout`: pieces of sky images around a list of positions.
+//!
+//! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
+//! `execute` cut, in the bounds of `memory`; `names` and `manifest` are what the user gets to see; `ingest` fills the
+//! catalogue.
+
+mod execute;
+mod image;
+pub mod ingest;
+mod limits;
+mod list;
+mod manifest;
+mod memory;
+mod names;
+mod parameters;
+mod plan;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+
+use self::{
+    memory::Memory,
+    parameters::{Request, positions},
+    plan::Selection,
+};
+use crate::{
+    auth::Caller,
+    engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage, Unavailable},
+    objects::Sources,
+    settings::CutoutSettings,
+    store::Store,
+    uws::ParameterValue,
+};
+
+/// The service.
+pub struct Cutout {
+    store: Store,
+    sources: Arc<Sources>,
+    memory: Memory,
+    max_positions: usize,
+    description: Description,
+}
+
+impl Cutout {
+    /// Over the catalogue of `store`, whose images `sources` opens.
+    pub fn new(store: Store, sources: Arc<Sources>, settings: &CutoutSettings) -> Cutout {
+        Cutout {
+            store,
+            sources,
+            memory: Memory::new(settings.memory),
+            max_positions: settings.max_positions,
+            description: Description {
+                name: "cutout",
+                title: "Cutouts",
+                summary: "Cuts pieces out of sky images around a list of positions: FITS with exact coordinates and every \
+                          card kept, and a manifest with a row for each position on each image.",
+                parameters: parameters::describe(),
+                any_parameter: false,
+                retryable: true,
+                execution_duration: Duration::from_hours(1),
+                max_execution_duration: Duration::from_hours(24),
+                retention: Duration::from_hours(30 * 24),
+            },
+        }
+    }
+}
+
+impl Service for Cutout {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn check<'a>(
+        &'a self,
+        draft: &'a Draft<'a>,
+        _stage: Stage,
+        _caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
+        Box::pin(async move {
+            let list = match positions(draft.parameters)? {
+                None => None,
+                Some(ParameterValue::Inline(text)) => Some(text.clone().into()),
+                Some(ParameterValue::Upload { key, .. }) => Some((draft.read_upload)(key).await?),
+            };
+            let parameters = draft.parameters.clone();
+            let most = self.max_positions;
+            // A long list takes a while to read.
+            let request =
+                tokio::task::spawn_blocking(move || Request::read(&parameters, list.as_deref(), most))
+                    .await
+                    .map_err(|error| Unavailable(error.to_string()))?
+                    .map_err(CheckError::Usage)?;
+            let found = Selection::find(&self.store, &request)
+                .await
+                .map_err(|error| Unavailable(error.to_string()))?;
+            found.map_err(CheckError::Usage)?;
+            Ok(Accepted::default())
+        })
+    }
+
+    fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(execute::run(self, context))
+    }
+}

@@ -1,0 +1,129 @@
+//! Names of the files that a job makes.
+
+use std::collections::HashSet;
+
+use crate::store::Image;
+
+/// Longest name, its ending included; the store of results takes 200 bytes.
+const LONGEST: usize = 180;
+/// Endings of images' names, the longer ones first.
+const ENDINGS: [&str; 6] = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts", ".fz"];
+
+/// The names that are taken.
+#[derive(Debug, Default)]
+pub struct Names(HashSet<String>);
+
+impl Names {
+    /// `{id}_{band}_{obs}_{type}.fits`, absent parts left out; with none of them `{id}_{image}.fits`. A name that is
+    /// taken gets `_2` and so on.
+    pub fn take(&mut self, id: &str, image: &Image) -> String {
+        let parts = [&image.band, &image.obs, &image.product_type];
+        let mut parts: Vec<&str> = parts
+            .into_iter()
+            .flatten()
+            .map(|part| part.trim())
+            .filter(|part| !part.is_empty())
+            .collect();
+        if parts.is_empty() {
+            parts.push(stem(&image.path));
+        }
+        let name = clean(&[&[id], &parts[..]].concat().join("_"));
+        let room = LONGEST - ".fits".len();
+        let mut taken = format!("{}.fits", &name[..name.len().min(room)]);
+        let mut count = 1_u64;
+        while !self.0.insert(taken.clone()) {
+            count += 1;
+            let ending = format!("_{count}.fits");
+            taken = format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())]);
+        }
+        taken
+    }
+}
+
+/// The file's name without the endings of images.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let lower = name.to_ascii_lowercase();
+    match ENDINGS.iter().find(|ending| lower.ends_with(**ending)) {
+        Some(ending) => &name[..name.len() - ending.len()],
+        None => name,
+    }
+}
+
+/// Only `[A-Za-z0-9.+_-]`, each other character an underscore; no name that hides.
+fn clean(name: &str) -> String {
+    let mut name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".+_-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if name.starts_with('.') {
+        name.replace_range(..1, "_");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(path: &str, band: Option<&str>, obs: Option<&str>, product_type: Option<&str>) -> Image {
+        Image {
+            path: path.into(),
+            url: String::new(),
+            size: 0,
+            etag: None,
+            modified: None,
+            band: band.map(str::to_owned),
+            obs: obs.map(str::to_owned),
+            product_type: product_type.map(str::to_owned),
+            field: None,
+            date_beg: None,
+            date_end: None,
+            hdus: Vec::new(),
+            cap: None,
+        }
+    }
+
+    #[test]
+    fn absent_parts_are_left_out_and_clashes_numbered() {
+        let mut names = Names::default();
+        let full = image("x/a.fits", Some("150GHz"), Some("winter_2020"), Some("psth"));
+        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth.fits");
+        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth_2.fits");
+        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth_3.fits");
+        assert_eq!(
+            names.take("M13", &image("x/a.fits", None, Some("1"), None)),
+            "M13_1.fits"
+        );
+        assert_eq!(
+            names.take("M13", &image("x/a.b.fits.fz", None, None, None)),
+            "M13_a.b.fits"
+        );
+        assert_eq!(
+            names.take("J164141.42+362736.7", &image("m13.FITS", None, None, None)),
+            "J164141.42+362736.7_m13.fits"
+        );
+    }
+
+    #[test]
+    fn whatever_a_user_names_a_position_the_file_is_safe() {
+        let mut names = Names::default();
+        let plain = image("a.fits", None, None, None);
+        assert_eq!(
+            names.take("../../etc/pass wd", &plain),
+            "_._.._etc_pass_wd_a.fits"
+        );
+        assert_eq!(names.take("é\u{0}\n", &plain), "____a.fits");
+        assert_eq!(names.take(".hidden", &plain), "_hidden_a.fits");
+        let long = "x".repeat(500);
+        let (first, second) = (names.take(&long, &plain), names.take(&long, &plain));
+        assert_eq!((first.len(), second.len()), (LONGEST, LONGEST));
+        assert!(second.ends_with("_2.fits"));
+    }
+}
