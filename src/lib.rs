@@ -10,6 +10,7 @@ pub mod auth;
 pub mod client;
 pub mod engine;
 pub mod fits;
+pub mod http;
 pub mod jobs;
 pub mod net;
 pub mod notify;

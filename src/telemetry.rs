@@ -1,9 +1,13 @@
-//! What is seen of the server while it runs: the log, on standard error.
+//! What is seen of the server while it runs: the log, on standard error, and its metrics.
 //!
 //! Calls nothing of this crate.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::OnceLock,
+};
 
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Why nothing can be logged.
@@ -42,6 +46,30 @@ pub fn install(level: &str, json: bool) -> Result<(), TelemetryError> {
         registry.with(lines).try_init()?;
     }
     Ok(())
+}
+
+/// Upper bounds of the histograms' buckets, in seconds.
+const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+
+/// The metrics of this process, gathered from the first call on.
+pub fn metrics() -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS
+        .get_or_init(|| {
+            let builder = PrometheusBuilder::new();
+            let builder = match builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS) {
+                Ok(builder) => builder,
+                // Only an empty list of buckets is refused.
+                Err(_) => PrometheusBuilder::new(),
+            };
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("metrics are gathered elsewhere already");
+            }
+            handle
+        })
+        .clone()
 }
 
 #[cfg(test)]

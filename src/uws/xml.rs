@@ -86,24 +86,27 @@ pub fn results(results: &[ResultRef], job_url: &str) -> Vec<u8> {
 }
 
 /// The `uws:jobs` document, written piece by piece since a list may be long.
-pub struct JobList<'a> {
+pub struct JobList {
     xml: Xml,
-    list_url: &'a str,
+    list_url: String,
 }
 
-impl<'a> JobList<'a> {
+impl JobList {
     /// An empty list; `list_url` is its own URL.
-    pub fn new(list_url: &'a str) -> Self {
+    pub fn new(list_url: &str) -> Self {
         let mut xml = Writer::new(Vec::with_capacity(4_096));
         in_memory(declaration(&mut xml));
         let root = root("uws:jobs").with_attributes([("xmlns:xsi", XSI), ("version", "1.1")]);
         in_memory(xml.write_event(Event::Start(root)));
-        JobList { xml, list_url }
+        JobList {
+            xml,
+            list_url: list_url.to_owned(),
+        }
     }
 
     /// Adds a `uws:jobref`.
     pub fn push(&mut self, job: &JobRef) {
-        in_memory(write_job_ref(&mut self.xml, job, self.list_url));
+        in_memory(write_job_ref(&mut self.xml, job, &self.list_url));
     }
 
     /// What has been written since the last call.

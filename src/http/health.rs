@@ -1,0 +1,107 @@
+//! Probes and metrics.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use poem::{
+    Response, Route,
+    endpoint::make,
+    endpoint::make_sync,
+    get,
+    http::{StatusCode, header},
+};
+use tokio::sync::Mutex;
+
+use super::problem::Problem;
+use crate::{jobs::Jobs, uws::Timestamp};
+
+/// For how long an answer about database and object store holds.
+const FRESH: Duration = Duration::from_secs(5);
+/// When they must have answered.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether the server can do its work.
+pub struct Health {
+    jobs: Jobs,
+    since: Timestamp,
+    /// When it was last looked at, and whether all was well. Held while looking, so that one look serves everyone.
+    last: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Health {
+    /// Of what these jobs stand on.
+    pub fn new(jobs: &Jobs) -> Arc<Self> {
+        Arc::new(Health {
+            jobs: jobs.clone(),
+            since: Timestamp::of_this_host(),
+            last: Mutex::new(None),
+        })
+    }
+
+    /// When the server began to answer.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// Whether database and object store answer, by a look that is at most a few seconds old.
+    pub async fn is_ready(&self) -> bool {
+        let mut last = self.last.lock().await;
+        if let Some((at, ready)) = *last
+            && at.elapsed() < FRESH
+        {
+            return ready;
+        }
+        let ready = match tokio::time::timeout(PATIENCE, self.jobs.ready()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not ready");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("not ready: database or object store took longer than {PATIENCE:?}");
+                false
+            }
+        };
+        *last = Some((Instant::now(), ready));
+        ready
+    }
+
+    /// `/livez`: the process answers. `/readyz`: it can do its work.
+    pub fn probes(self: Arc<Self>) -> Route {
+        Route::new().at("/livez", get(make_sync(|_| plain("ok")))).at(
+            "/readyz",
+            get(make(move |_| {
+                let health = Arc::clone(&self);
+                async move {
+                    if health.is_ready().await {
+                        Ok(plain("ok"))
+                    } else {
+                        let message = "the database or the object store does not answer";
+                        Err(poem::Error::from(Problem::new(
+                            StatusCode::SERVICE_UNAVAILABLE,
+                            message,
+                        )))
+                    }
+                }
+            })),
+        )
+    }
+}
+
+/// All metrics, in Prometheus' text format.
+pub fn metrics(handle: &PrometheusHandle) -> Response {
+    handle.run_upkeep();
+    Response::builder()
+        .content_type("text/plain; version=0.0.4")
+        .body(handle.render())
+}
+
+fn plain(text: &'static str) -> Response {
+    Response::builder()
+        .content_type("text/plain; charset=utf-8")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(text)
+}

@@ -1,0 +1,188 @@
+//! The server's face: UWS 1.1 for every service, `/api/v1`, errors, ranges, events, health. Only this and the services'
+//! routes know poem.
+//!
+//! Calls `jobs`, `engine` (descriptions), `auth` (callers), `objects`, `store` (rows it shows), `uws`, `settings`,
+//! `telemetry`.
+
+mod body;
+mod caller;
+mod content;
+mod crowd;
+mod docs;
+mod edge;
+mod events;
+mod form;
+mod guard;
+mod health;
+mod listen;
+mod log;
+mod negotiate;
+mod parameter;
+mod problem;
+mod range;
+mod reply;
+mod schema;
+mod services;
+mod uws;
+mod v1;
+
+use std::{io, sync::Arc, time::Duration};
+
+use poem::{
+    Route, Server,
+    endpoint::{BoxEndpoint, make_sync},
+    get,
+};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use caller::Identified;
+pub use problem::Problem;
+
+use self::{
+    body::Bounds,
+    crowd::Crowd,
+    edge::{Edge, Methods},
+    guard::Guard,
+    health::Health,
+    listen::Gate,
+};
+use crate::{
+    jobs::Jobs,
+    settings::{AuthMode, Settings},
+    uws::JobId,
+};
+
+/// Time that open requests get after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Routes that a service brings: all of them lie below `prefix`, a path below the public URL such as `/api/v1/cutout`.
+pub struct ServiceRoutes {
+    /// Where.
+    pub prefix: String,
+    /// What.
+    pub route: Route,
+}
+
+/// What handlers share.
+struct Site {
+    jobs: Jobs,
+    /// The public URL without a slash at its end.
+    base: String,
+    max_body: u64,
+    waits: Arc<Crowd>,
+    listeners: Arc<Crowd>,
+    health: Arc<Health>,
+}
+
+impl Site {
+    fn new(jobs: &Jobs, settings: &Settings) -> Arc<Self> {
+        Arc::new(Site {
+            jobs: jobs.clone(),
+            base: settings.public_base().trim_end_matches('/').to_owned(),
+            max_body: settings.max_body,
+            waits: Crowd::new("waits", 10_000, 20_000),
+            listeners: Crowd::new("event streams", 200, 5_000),
+            health: Health::new(jobs),
+        })
+    }
+
+    fn list_url(&self, service: &str) -> String {
+        format!("{}/api/{service}/async", self.base)
+    }
+
+    fn job_url(&self, service: &str, id: JobId) -> String {
+        format!("{}/api/{service}/async/{id}", self.base)
+    }
+}
+
+/// Everything that the public listener answers to: all paths below the public URL's, and the probes at the root too.
+pub fn routes(jobs: &Jobs, settings: &Settings, services: Vec<ServiceRoutes>) -> BoxEndpoint<'static> {
+    let site = Site::new(jobs, settings);
+    let apis = (uws::Uws(Arc::clone(&site)), v1::V1(Arc::clone(&site)));
+    let mut tree = Route::new()
+        .nest("/", service(apis))
+        .at("/openapi.json", get(make_sync(|_| docs::document())))
+        .at("/docs", get(make_sync(|_| docs::page())));
+    for ServiceRoutes { prefix, route } in services {
+        tree = tree.nest(prefix, route);
+    }
+    let public = Url::parse(&site.base).ok();
+    let base_path = public
+        .as_ref()
+        .map_or("", |url| url.path().trim_end_matches('/'))
+        .to_owned();
+    let probes = Arc::clone(&site.health).probes();
+    let whole = if base_path.is_empty() {
+        probes.nest("/", tree)
+    } else {
+        let below = Arc::clone(&site.health).probes().nest("/", tree);
+        probes.nest(&base_path, below)
+    };
+    Edge {
+        base_path,
+        guard: public.map(|url| Guard::new(&url, settings.auth.mode == AuthMode::Local)),
+        bounds: Bounds::new(settings.max_body),
+        methods: Methods::of(&<(uws::Uws, v1::V1) as OpenApi>::meta()),
+    }
+    .around(whole)
+}
+
+/// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.
+pub fn internal_routes(jobs: &Jobs, metrics: bool) -> BoxEndpoint<'static> {
+    let probes = Health::new(jobs).probes();
+    let whole = if metrics {
+        let handle = crate::telemetry::metrics();
+        probes.at("/metrics", get(make_sync(move |_| health::metrics(&handle))))
+    } else {
+        probes
+    };
+    Edge {
+        base_path: String::new(),
+        guard: None,
+        bounds: Bounds::new(1 << 20),
+        methods: Methods::default(),
+    }
+    .around(whole)
+}
+
+/// Serves the routes to the connections of a listener until `stop`: then no more are accepted, requests that are open
+/// get some time to end, and the task ends.
+pub fn serve(
+    listener: TcpListener,
+    routes: BoxEndpoint<'static>,
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let gate = Gate::new(listener)?;
+    Ok(tokio::spawn(async move {
+        let server = Server::new_with_acceptor(gate);
+        let stopped = stop.cancelled_owned();
+        if let Err(error) = server
+            .run_with_graceful_shutdown(routes, stopped, Some(GRACE))
+            .await
+        {
+            tracing::error!(%error, "the listener failed");
+        }
+    }))
+}
+
+/// The OpenAPI document: JSON, the same at every call, with a newline at its end. Its servers are relative.
+pub fn openapi() -> String {
+    docs::openapi()
+}
+
+fn service<T: OpenApi + 'static>(apis: T) -> OpenApiService<T, ()> {
+    OpenApiService::new(apis, "Sidereal", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Long jobs over the IVOA's Universal Worker Service 1.1 (UWS), and their results. Below `/api/{service}` \
+             is UWS for one service, below `/api/v1` JSON over all of them.",
+        )
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
+}
+
+/// A job that a URL names; what cannot be the name of one is not there.
+fn job_id(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("job not found"))
+}

@@ -1,0 +1,414 @@
+//! JSON over all services: search, counts, bulk acts, logs, events.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use poem::http::HeaderMap;
+use poem_openapi::{
+    OpenApi,
+    param::{Header, Path, Query},
+    payload::Json,
+    types::MaybeUndefined,
+};
+use serde::Serialize;
+
+use super::{
+    Site,
+    caller::Identified,
+    events::{self, Summary, summary},
+    form::add_text,
+    job_id, log,
+    parameter::{Many, Number, Once},
+    problem::Problem,
+    reply::{Atom, Created, Events, JsonOf, Nothing, Reply},
+    schema, services,
+};
+use crate::{
+    auth::Role,
+    jobs::{BulkAction, BulkOutcome, BulkTarget, Place, SearchFilter, Submission},
+    uws::{Job, JobId, Phase, Timestamp, json},
+};
+
+/// Jobs of a page, unless the client says otherwise.
+const PAGE: u64 = 50;
+
+/// The API over all services.
+pub struct V1(pub Arc<Site>);
+
+#[OpenApi(prefix_path = "/api/v1")]
+impl V1 {
+    /// The caller's jobs of all services
+    ///
+    /// Newest first, in pages; all that is given must match.
+    #[oai(path = "/jobs", method = "get", operation_id = "searchJobs")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn search(
+        &self,
+        Identified(caller): Identified,
+        /// Of one of these services.
+        service: Query<Many<String>>,
+        /// In one of these phases.
+        phase: Query<Many<Phase>>,
+        /// With this label (runId).
+        label: Query<Once<String>>,
+        /// Created strictly after this time.
+        after: Query<Once<Timestamp>>,
+        /// Created strictly before this time.
+        before: Query<Once<Timestamp>>,
+        /// With this text in the label, or this beginning of the identifier.
+        q: Query<Once<String>>,
+        /// Jobs of a page, at most 1,000.
+        limit: Query<Once<Number>>,
+        /// `next` of the page before.
+        cursor: Query<Once<String>>,
+    ) -> Result<Reply<JsonOf<schema::JobPage>>, Problem> {
+        #[derive(Serialize)]
+        struct Page<'a> {
+            items: Vec<Summary<'a>>,
+            next: Option<String>,
+        }
+        let filter = filter(service, phase, label, after, before, q);
+        let limit = limit.0.0.map_or(PAGE, |number| number.0);
+        let page = self
+            .0
+            .jobs
+            .search(&caller, &filter, cursor.0.0.as_deref(), limit)
+            .await?;
+        Reply::json(&Page {
+            items: page.items.iter().map(|job| summary(job, &self.0.base)).collect(),
+            next: page.next,
+        })
+    }
+
+    /// How many of the caller's jobs stand in each phase
+    #[oai(path = "/jobs/counts", method = "get", operation_id = "countJobs")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn counts(
+        &self,
+        Identified(caller): Identified,
+        /// Of one of these services.
+        service: Query<Many<String>>,
+        /// In one of these phases.
+        phase: Query<Many<Phase>>,
+        /// With this label (runId).
+        label: Query<Once<String>>,
+        /// Created strictly after this time.
+        after: Query<Once<Timestamp>>,
+        /// Created strictly before this time.
+        before: Query<Once<Timestamp>>,
+        /// With this text in the label, or this beginning of the identifier.
+        q: Query<Once<String>>,
+    ) -> Result<Reply<JsonOf<schema::JobCounts>>, Problem> {
+        #[derive(Serialize)]
+        struct Counts {
+            phases: BTreeMap<&'static str, u64>,
+            total: u64,
+        }
+        let filter = filter(service, phase, label, after, before, q);
+        let counts = self.0.jobs.counts(&caller, &filter).await?;
+        Reply::json(&Counts {
+            total: counts.values().sum(),
+            phases: Phase::ALL
+                .into_iter()
+                .map(|phase| (phase.as_str(), counts.get(&phase).copied().unwrap_or_default()))
+                .collect(),
+        })
+    }
+
+    /// Creates a job
+    #[oai(path = "/jobs", method = "post", operation_id = "createJobFromJson")]
+    async fn create(
+        &self,
+        Identified(caller): Identified,
+        /// A key of the client's: the same request with the same key makes no second job.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: Json<schema::NewJob>,
+    ) -> Result<Reply<Created<schema::ServiceJob>>, Problem> {
+        let new = body.0;
+        let mut submission = Submission {
+            run: new.run,
+            run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
+            execution_duration: new.execution_duration,
+            destruction: new
+                .destruction
+                .as_deref()
+                .map(|text| time("destruction", text))
+                .transpose()?,
+            idempotency_key: key.0,
+            ..Submission::default()
+        };
+        for (name, value) in new.parameters {
+            add_values(&mut submission, &name, value.0)?;
+        }
+        let job = self.0.jobs.create(&caller, &new.service, submission).await?;
+        let url = self.0.job_url(&job.service, job.id);
+        Reply::created(&url, &self.document(&job))
+    }
+
+    /// Aborts or destroys many jobs
+    #[oai(path = "/jobs/bulk", method = "post", operation_id = "bulk")]
+    async fn bulk(
+        &self,
+        Identified(caller): Identified,
+        body: Json<schema::Bulk>,
+    ) -> Result<Reply<JsonOf<schema::BulkReport>>, Problem> {
+        let schema::Bulk { action, ids, filter } = body.0;
+        let action = match action {
+            schema::BulkAction::Abort => BulkAction::Abort,
+            schema::BulkAction::Delete => BulkAction::Delete,
+        };
+        let target = match (ids, filter) {
+            (Some(ids), None) => {
+                let ids: Result<Vec<JobId>, Problem> = ids
+                    .iter()
+                    .map(|id| {
+                        id.parse()
+                            .map_err(|error| Problem::usage("ids", format!("{id:?} is {error}")))
+                    })
+                    .collect();
+                BulkTarget::Ids(ids?)
+            }
+            (None, Some(filter)) => BulkTarget::Filter(bulk_filter(filter)?),
+            _ => return Err(Problem::usage("ids", "expected either ids or filter")),
+        };
+        let outcomes = self.0.jobs.bulk(&caller, action, &target).await?;
+        Reply::json(&report(outcomes))
+    }
+
+    /// A job
+    ///
+    /// 410 with the time if it was destroyed.
+    #[oai(path = "/jobs/:id", method = "get", operation_id = "getJobOfAnyService")]
+    async fn job(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<JsonOf<schema::ServiceJob>>, Problem> {
+        let job = self.0.jobs.get(&caller, place(&id)?).await?;
+        Reply::json(&self.document(&job))
+    }
+
+    /// Sets the label of a job
+    #[oai(path = "/jobs/:id", method = "patch", operation_id = "changeJob")]
+    async fn change(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        body: Json<schema::JobChange>,
+    ) -> Result<Reply<JsonOf<schema::ServiceJob>>, Problem> {
+        let place = place(&id)?;
+        let job = match body.0.run_id {
+            MaybeUndefined::Undefined => self.0.jobs.get(&caller, place).await?,
+            MaybeUndefined::Null => self.0.jobs.set_run_id(&caller, place, None).await?,
+            MaybeUndefined::Value(run_id) => {
+                let run_id = (!run_id.is_empty()).then_some(run_id);
+                self.0.jobs.set_run_id(&caller, place, run_id).await?
+            }
+        };
+        Reply::json(&self.document(&job))
+    }
+
+    /// Destroys a job and its results
+    #[oai(path = "/jobs/:id", method = "delete", operation_id = "deleteJobOfAnyService")]
+    async fn delete(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<Nothing>, Problem> {
+        self.0.jobs.delete(&caller, place(&id)?).await?;
+        Ok(Reply::done())
+    }
+
+    /// The log of a job
+    ///
+    /// A line is a time, a space, and what was logged.
+    #[oai(path = "/jobs/:id/log", method = "get", operation_id = "getLog")]
+    async fn log(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        /// Leave out so many lines.
+        after: Query<Once<u64>>,
+        /// Go on until the job has ended.
+        follow: Query<Once<bool>>,
+    ) -> Result<Reply<Atom>, Problem> {
+        let id = job_id(&id)?;
+        let (after, follow) = (after.0.0.unwrap_or_default(), follow.0.0.unwrap_or_default());
+        let ticket = if follow {
+            Some(self.0.listeners.enter(&caller.name)?)
+        } else {
+            None
+        };
+        let body = log::body(&self.0.jobs, caller, id, after, ticket).await?;
+        Ok(Reply::text(body))
+    }
+
+    /// What happens to the caller's jobs, as it happens
+    ///
+    /// Events `job` (new, changed; a destroyed one has `id`, `service`, `destroyed`), `progress`, and `resync` when
+    /// some were lost and everything must be read anew.
+    #[oai(path = "/events", method = "get", operation_id = "getEvents")]
+    async fn events(
+        &self,
+        Identified(caller): Identified,
+        headers: &HeaderMap,
+    ) -> Result<Reply<Events<schema::JobSummary>>, Problem> {
+        // What is no number of ours is as one that is no longer remembered.
+        let last = headers.get("last-event-id").map(|value| {
+            value
+                .to_str()
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(u64::MAX)
+        });
+        let ticket = self.0.listeners.enter(&caller.name)?;
+        let events = self.0.jobs.events(&caller, last);
+        Ok(Reply::of(events::stream(events, self.0.base.clone(), ticket)))
+    }
+
+    /// The services of this server
+    #[oai(path = "/services", method = "get", operation_id = "getServices")]
+    async fn services(&self) -> Result<Reply<JsonOf<schema::ServiceList>>, Problem> {
+        Reply::json(&services::all(&self.0))
+    }
+
+    /// The caller
+    #[oai(path = "/me", method = "get", operation_id = "getMe")]
+    async fn me(&self, Identified(caller): Identified) -> Result<Reply<JsonOf<schema::Me>>, Problem> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Me {
+            name: String,
+            roles: Vec<Role>,
+            max_body: u64,
+        }
+        let roles = [Role::User, Role::Operator, Role::Admin];
+        Reply::json(&Me {
+            roles: roles.into_iter().filter(|role| caller.has(*role)).collect(),
+            name: caller.name,
+            max_body: self.0.max_body,
+        })
+    }
+}
+
+impl V1 {
+    fn document<'a>(&self, job: &'a Job) -> impl Serialize + use<'a> {
+        #[derive(Serialize)]
+        struct ServiceJob<'a> {
+            service: &'a str,
+            href: String,
+            #[serde(flatten)]
+            job: json::JobDocument<'a>,
+        }
+        ServiceJob {
+            service: &job.service,
+            href: self.0.job_url(&job.service, job.id),
+            job: json::job(job, &self.0.list_url(&job.service)),
+        }
+    }
+}
+
+fn place(id: &str) -> Result<Place<'static>, Problem> {
+    Ok(Place {
+        service: None,
+        id: job_id(id)?,
+    })
+}
+
+fn filter(
+    service: Query<Many<String>>,
+    phase: Query<Many<Phase>>,
+    label: Query<Once<String>>,
+    after: Query<Once<Timestamp>>,
+    before: Query<Once<Timestamp>>,
+    q: Query<Once<String>>,
+) -> SearchFilter {
+    SearchFilter {
+        services: service.0.0,
+        phases: phase.0.0,
+        label: label.0.0,
+        after: after.0.0,
+        before: before.0.0,
+        q: q.0.0,
+    }
+}
+
+fn bulk_filter(filter: schema::BulkFilter) -> Result<SearchFilter, Problem> {
+    let at = |name: &str, text: Option<String>| text.map(|text| time(name, &text)).transpose();
+    Ok(SearchFilter {
+        services: filter.service,
+        phases: filter.phase.into_iter().map(phase).collect(),
+        label: filter.label,
+        after: at("filter.after", filter.after)?,
+        before: at("filter.before", filter.before)?,
+        q: filter.q,
+    })
+}
+
+fn phase(phase: schema::Phase) -> Phase {
+    match phase {
+        schema::Phase::Pending => Phase::Pending,
+        schema::Phase::Queued => Phase::Queued,
+        schema::Phase::Executing => Phase::Executing,
+        schema::Phase::Completed => Phase::Completed,
+        schema::Phase::Error => Phase::Error,
+        schema::Phase::Aborted => Phase::Aborted,
+        schema::Phase::Unknown => Phase::Unknown,
+        schema::Phase::Held => Phase::Held,
+        schema::Phase::Suspended => Phase::Suspended,
+        schema::Phase::Archived => Phase::Archived,
+    }
+}
+
+fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse()
+        .map_err(|error| Problem::usage(name, format!("{error}")))
+}
+
+fn add_values(submission: &mut Submission, name: &str, value: serde_json::Value) -> Result<(), Problem> {
+    use serde_json::Value;
+    match value {
+        Value::Array(values) => values.into_iter().try_for_each(|value| match value {
+            Value::Array(_) => Err(Problem::usage(name, "expected a text, or an array of texts")),
+            value => add_values(submission, name, value),
+        }),
+        Value::String(text) if text.contains('\0') => Err(Problem::usage(name, "contains a NUL character")),
+        Value::String(text) => add_text(submission, name, text),
+        Value::Number(number) => add_text(submission, name, number.to_string()),
+        Value::Bool(value) => add_text(submission, name, value.to_string()),
+        Value::Null | Value::Object(_) => Err(Problem::usage(name, "expected a text, or an array of texts")),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    done: usize,
+    failed: usize,
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    id: JobId,
+    error: Option<String>,
+}
+
+fn report(outcomes: Vec<BulkOutcome>) -> Report {
+    let items: Vec<Item> = outcomes
+        .into_iter()
+        .map(|outcome| Item {
+            id: outcome.id,
+            error: outcome.error.map(|error| {
+                let problem = Problem::from(error);
+                problem.log();
+                problem.to_string()
+            }),
+        })
+        .collect();
+    let failed = items.iter().filter(|item| item.error.is_some()).count();
+    Report {
+        done: items.len() - failed,
+        failed,
+        items,
+    }
+}
