@@ -6,7 +6,9 @@
 //! `cli · app · services · http · jobs · engine · auth · client deploy gerrit objects store notify · fits · net sky ·
 //! uws · settings telemetry`
 
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod client;
 pub mod engine;
 pub mod fits;

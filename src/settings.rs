@@ -29,8 +29,10 @@ const DEFAULT_FILE: &str = "sidereal.toml";
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Public listener.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Listener of probes and metrics.
+    #[serde(deserialize_with = "some_address")]
     pub internal_listen: Option<SocketAddr>,
     /// Base of every absolute URL; `http://` and the listener by default.
     pub public_url: Option<Url>,
@@ -92,7 +94,7 @@ impl Default for Settings {
 
 /// Which half of the server a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Role {
     /// Both.
     All,
@@ -100,6 +102,19 @@ pub enum Role {
     Api,
     /// Runs jobs; its listener has the probes only.
     Worker,
+}
+
+impl TryFrom<String> for Role {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "all" => Ok(Role::All),
+            "api" => Ok(Role::Api),
+            "worker" => Ok(Role::Worker),
+            _ => Err(format!("{word:?} is not one of all, api, worker")),
+        }
+    }
 }
 
 impl Role {
@@ -135,12 +150,24 @@ impl Default for AuthSettings {
 
 /// Where callers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum AuthMode {
     /// Every request is the one user `local`, who holds all roles.
     Local,
     /// An `OpenID` Connect provider.
     Oidc,
+}
+
+impl TryFrom<String> for AuthMode {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "local" => Ok(AuthMode::Local),
+            "oidc" => Ok(AuthMode::Oidc),
+            _ => Err(format!("{word:?} is not one of local, oidc")),
+        }
+    }
 }
 
 /// Section `cutout`.
@@ -220,12 +247,24 @@ impl Default for LogSettings {
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// For people.
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(format!("{word:?} is not one of text, json")),
+        }
+    }
 }
 
 /// Why there are no usable settings.
@@ -538,6 +577,19 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         }
         Ok(NumberOrText::Decimal(_)) | Err(_) => Err(de::Error::custom(EXPECTED)),
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|_| {
+        de::Error::custom(format!(
+            "{text:?} is no address (expected one with a port, such as 127.0.0.1:8080 or [::1]:8080)"
+        ))
+    })
+}
+
+fn some_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

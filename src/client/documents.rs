@@ -110,6 +110,9 @@ pub struct JobSummary {
     pub owner_id: Option<String>,
     /// When it was created.
     pub creation_time: Timestamp,
+    /// What else the server says of it.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What is listed of `/api/v1/jobs`; empty means all.
@@ -125,7 +128,7 @@ pub struct JobFilter {
     pub after: Option<Timestamp>,
     /// Created before this.
     pub before: Option<Timestamp>,
-    /// A word of the label or the parameters.
+    /// A part of the label, or the beginning of the identifier.
     pub q: Option<String>,
 }
 

@@ -5,6 +5,7 @@
 mod documents;
 mod download;
 mod error;
+mod log;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 

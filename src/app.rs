@@ -1,0 +1,198 @@
+//! The composition root: settings → stores → engine → services → server.
+//!
+//! Calls everything to its right; the command line starts and drains it.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::{Engine, Service},
+    http,
+    jobs::Jobs,
+    notify::Notifier,
+    objects::{ObjectsError, Results, Sources},
+    services::{cutout::Cutout, echo::Echo},
+    settings::{Settings, SettingsError},
+    store::{Dialect, Store, StoreError},
+};
+
+/// What requests get to be answered when all jobs have been drained.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The home of the embedded defaults cannot be made.
+    #[error("data directory {}: {source}", .path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database does not answer or cannot be migrated.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The object store cannot be used.
+    #[error("results: {0}")]
+    Objects(#[from] ObjectsError),
+    /// The connection for wake-ups between replicas.
+    #[error("database, wake-ups: {0}")]
+    Notify(Box<dyn std::error::Error + Send + Sync>),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    jobs: Jobs,
+    /// Ends the taking of jobs and the sweeps.
+    stop_engine: CancellationToken,
+    engine: Vec<JoinHandle<()>>,
+    /// Ends the listeners and the wake-ups.
+    stop_rest: CancellationToken,
+    rest: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// Opens the stores, brings the schema up to date, and starts what the role has. With port 0 a free one is taken.
+    pub async fn start(mut settings: Settings) -> Result<App, AppError> {
+        settings.check()?;
+        prepare_data_dir(&settings)?;
+        // First of all, so that a second server on the same address changes nothing.
+        let listener = listen(settings.listen).await?;
+        let internal = match settings.internal_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let address = listener.local_addr().unwrap_or(settings.listen);
+        settings.listen = address;
+
+        let store = Store::open(settings.database_url().expose_secret()).await?;
+        store.migrate().await?;
+        let results = Arc::new(Results::open(&settings.results_url())?);
+        let notifier = Notifier::new();
+        let (stop_engine, stop_rest) = (CancellationToken::new(), CancellationToken::new());
+        let mut rest = Vec::new();
+        if store.dialect() == Dialect::Postgres {
+            let connected = notifier.connect(store.url(), stop_rest.clone()).await;
+            rest.push(connected.map_err(|error| AppError::Notify(error.into()))?);
+        }
+        let engine = Engine {
+            services: services(&settings, &store).into(),
+            store,
+            results,
+            notifier,
+            settings: settings.engine.clone(),
+        };
+        let jobs = Jobs::new(engine.clone());
+
+        let failed = |source| AppError::Listen { address, source };
+        let routes = if settings.role.serves() {
+            http::routes(&jobs, &settings, Vec::new())
+        } else {
+            http::internal_routes(&jobs, false)
+        };
+        rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
+        if let Some(listener) = internal {
+            let routes = http::internal_routes(&jobs, true);
+            rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
+        }
+        let mut running = vec![engine.keep_house(stop_engine.clone())];
+        if settings.role.works() {
+            running.push(engine.run_jobs(settings.workers(), &host(), stop_engine.clone()));
+        }
+        Ok(App {
+            address,
+            jobs,
+            stop_engine,
+            engine: running,
+            stop_rest,
+            rest,
+        })
+    }
+
+    /// The address of the public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more jobs, lets running ones end or puts them back, while requests are still answered; then ends those
+    /// too.
+    pub async fn drain(self) {
+        self.stop_engine.cancel();
+        for task in self.engine {
+            // A panic has been logged; there is nothing left to stop.
+            let _ = task.await;
+        }
+        self.jobs.close();
+        self.stop_rest.cancel();
+        let ended = futures::future::join_all(self.rest);
+        if tokio::time::timeout(LAST_ANSWERS, ended).await.is_err() {
+            tracing::warn!("some requests were not answered in time");
+        }
+    }
+}
+
+/// The job types of the settings, in their order. A new one is a folder under `services/` and a line here.
+fn services(settings: &Settings, store: &Store) -> Vec<Arc<dyn Service>> {
+    let sources = Arc::new(Sources::default());
+    let service = |name: &String| -> Option<Arc<dyn Service>> {
+        match name.as_str() {
+            "cutout" => Some(Arc::new(Cutout::new(
+                store.clone(),
+                Arc::clone(&sources),
+                &settings.cutout,
+            ))),
+            "echo" => Some(Arc::new(Echo::default())),
+            // The settings have been checked.
+            _ => None,
+        }
+    };
+    settings.services.iter().filter_map(service).collect()
+}
+
+/// Makes the home of the embedded defaults, readable by this user only, if any of them is used.
+pub fn prepare_data_dir(settings: &Settings) -> Result<(), AppError> {
+    if settings.database_url.is_some() && settings.results_url.is_some() {
+        return Ok(());
+    }
+    let path: &Path = &settings.data_dir;
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(path).map_err(|source| AppError::DataDir {
+        path: path.into(),
+        source,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| AppError::Listen { address, source })
+}
+
+/// This machine and process, for the books of the workers.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", name.trim(), std::process::id())
+}
