@@ -51,7 +51,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
             request.list.unused.join(", ")
         ));
     }
-    let plan = plan(service, context, &request).await?;
+    let mut plan = plan(service, context, &request).await?;
     let total = plan.pairs();
     context.log(format!(
         "{} positions, {} images, {total} pairs to look at",
@@ -68,7 +68,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
         total,
     };
     context.progress(0, total as u64, "cutting");
-    job.cut_images(&plan).await?;
+    job.cut_images(std::mem::take(&mut plan.images)).await?;
     job.add_unmatched(&plan);
     job.finish().await
 }
@@ -152,9 +152,9 @@ struct Task {
 type Running<'a> = FuturesUnordered<BoxFuture<'a, Result<Row, Failure>>>;
 
 impl<'a> Job<'a> {
-    async fn cut_images(&mut self, plan: &Plan) -> Result<(), Failure> {
+    async fn cut_images(&mut self, images: Vec<PlannedImage>) -> Result<(), Failure> {
         let mut running: Running<'a> = FuturesUnordered::new();
-        let mut images = pin!(self.open_ahead(plan.images.clone()));
+        let mut images = pin!(self.open_ahead(images));
         while let Some(opened) = self.alongside(&mut running, images.next()).await? {
             let opened = Arc::new(opened?);
             for task in self.tasks(&opened)? {

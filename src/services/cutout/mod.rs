@@ -14,6 +14,8 @@ mod memory;
 mod names;
 mod parameters;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

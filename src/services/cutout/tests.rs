@@ -1,0 +1,631 @@
+//! Jobs of this service, run by the engine over a folder of images made here.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Cutout,
+    ingest::{Counts, IngestError, Progress, ingest},
+};
+use crate::{
+    auth::Caller,
+    engine::{Engine, Service},
+    fits::File,
+    jobs::{Jobs, JobsError, Place, Submission, Upload, Wait},
+    notify::Notifier,
+    objects::{Results, Sources},
+    settings::{CutoutSettings, EngineSettings},
+    store::Store,
+    uws::{Job, ParameterValue, Phase},
+};
+
+/// A server without its HTTP, and a folder of images.
+struct Bench {
+    folder: TempDir,
+    store: Store,
+    sources: Arc<Sources>,
+    cutout: Arc<Cutout>,
+    jobs: Jobs,
+    stop: CancellationToken,
+}
+
+impl Bench {
+    async fn new(memory: u64) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::create_dir(path.join("images")).unwrap();
+        let store = Store::open(&format!("sqlite://{}/test.db", path.display()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let sources = Arc::new(Sources::default());
+        let settings = CutoutSettings {
+            memory,
+            ..CutoutSettings::default()
+        };
+        let cutout = Arc::new(Cutout::new(store.clone(), Arc::clone(&sources), &settings));
+        let engine = Engine {
+            store: store.clone(),
+            results: Arc::new(Results::open(path.join("results").to_str().unwrap()).unwrap()),
+            notifier: Notifier::new(),
+            services: Arc::from([cutout.clone() as Arc<dyn Service>]),
+            settings: EngineSettings::default(),
+        };
+        let stop = CancellationToken::new();
+        engine.run_jobs(2, "test", stop.clone());
+        Bench {
+            folder,
+            store,
+            sources,
+            cutout,
+            jobs: Jobs::new(engine),
+            stop,
+        }
+    }
+
+    fn image(&self, name: &str) -> PathBuf {
+        self.folder.path().join("images").join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::create_dir_all(self.image(name).parent().unwrap()).unwrap();
+        std::fs::write(self.image(name), bytes).unwrap();
+    }
+
+    async fn ingest(&self) -> (Counts, Vec<String>) {
+        let mut unreadable = Vec::new();
+        let urls = [self.folder.path().join("images").to_str().unwrap().to_owned()];
+        let counts = ingest(&self.store, &self.sources, "maps", &urls, |progress| {
+            if let Progress::Unreadable { url, why } = progress {
+                unreadable.push(format!("{}: {why}", url.rsplit('/').next().unwrap_or_default()));
+            }
+        });
+        let counts = counts.await.unwrap();
+        (counts, unreadable)
+    }
+
+    async fn create(&self, parameters: &[(&str, &str)]) -> Result<Job, JobsError> {
+        let mut submission = Submission {
+            run: true,
+            ..Submission::default()
+        };
+        for (name, value) in parameters {
+            if *name == "POSITIONS" {
+                let bytes = bytes::Bytes::copy_from_slice(value.as_bytes());
+                submission.uploads.push(Upload {
+                    name: (*name).into(),
+                    media_type: "text/csv".into(),
+                    bytes,
+                });
+            } else {
+                submission
+                    .parameters
+                    .push(name, ParameterValue::Inline((*value).into()))
+                    .unwrap();
+            }
+        }
+        self.jobs.create(&Caller::local(), "cutout", submission).await
+    }
+
+    /// Waits until the job's phase is none of `before`.
+    async fn wait(&self, job: &Job, before: &[Phase]) -> Job {
+        let place = Place {
+            service: None,
+            id: job.id,
+        };
+        loop {
+            let now = self.jobs.get(&Caller::local(), place).await.unwrap();
+            if !before.contains(&now.phase) {
+                return now;
+            }
+            let wait = Wait {
+                seconds: None,
+                phase: Some(now.phase),
+            };
+            self.jobs.wait(&Caller::local(), place, wait).await.unwrap();
+        }
+    }
+
+    /// Runs a job to its end and gives its manifest.
+    async fn run(&self, parameters: &[(&str, &str)]) -> (Job, Json) {
+        let job = self.create(parameters).await.unwrap();
+        let job = self
+            .wait(
+                &job,
+                &[Phase::Pending, Phase::Queued, Phase::Executing, Phase::Suspended],
+            )
+            .await;
+        assert_eq!(job.phase, Phase::Completed, "{:?}", job.error);
+        let manifest = self.result(&job, "manifest.json").await;
+        let manifest: Json = serde_json::from_slice(&manifest).unwrap();
+        assert_eq!(manifest["job"], job.id.to_string());
+        (job, manifest)
+    }
+
+    async fn result(&self, job: &Job, name: &str) -> bytes::Bytes {
+        let place = Place {
+            service: None,
+            id: job.id,
+        };
+        let stored = self.jobs.result(&Caller::local(), place, name).await.unwrap();
+        let bytes = self.jobs.objects().read(&stored.object, u64::MAX).await.unwrap();
+        assert_eq!(bytes.len() as u64, stored.size);
+        bytes
+    }
+
+    async fn faults(&self, parameters: &[(&str, &str)]) -> Vec<String> {
+        match self.create(parameters).await {
+            Err(JobsError::Usage(faults)) => faults.iter().map(ToString::to_string).collect(),
+            other => panic!("{parameters:?} gave {other:?}"),
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn header(cards: &[String]) -> Vec<u8> {
+    let mut text = String::new();
+    for card in cards.iter().map(String::as_str).chain(["END"]) {
+        write!(text, "{card:<80}").unwrap();
+    }
+    let blocks = text.len().next_multiple_of(2880);
+    format!("{text:<blocks$}").into_bytes()
+}
+
+/// A TAN image of 60 x 50 pixels of 1 arcmin, at (`ra`, `dec`) in its middle, whose pixel (x, y) from 1 is x + 100 y.
+fn tan_image(ra: f64, dec: f64, cards: &[&str]) -> Vec<u8> {
+    let mut all: Vec<String> = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                  -32",
+        "NAXIS   =                    2",
+        "NAXIS1  =                   60",
+        "NAXIS2  =                   50",
+        "CTYPE1  = 'RA---TAN'",
+        "CTYPE2  = 'DEC--TAN'",
+        "CRPIX1  =                 30.5",
+        "CRPIX2  =                 25.5",
+        "CDELT1  = -0.01666666666666667",
+        "CDELT2  =  0.01666666666666667",
+    ]
+    .map(String::from)
+    .into();
+    all.push(format!("CRVAL1  = {ra:>20}"));
+    all.push(format!("CRVAL2  = {dec:>20}"));
+    all.extend(cards.iter().map(|card| (*card).to_owned()));
+    let mut bytes = header(&all);
+    for y in 1..=50_u16 {
+        for x in 1..=60_u16 {
+            bytes.extend(f32::from(x + 100 * y).to_be_bytes());
+        }
+    }
+    bytes.resize(bytes.len().next_multiple_of(2880), 0);
+    bytes
+}
+
+/// The pixels of the primary of a file, and its headers.
+async fn pixels(path: &Path) -> (File, Vec<f32>) {
+    let source = Sources::default().open(path.to_str().unwrap()).await.unwrap();
+    let file = File::open(source).await.unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let data = file.hdus()[0].data();
+    let data = &bytes[data.start as usize..data.end as usize];
+    (
+        file,
+        data.chunks_exact(4)
+            .map(|chunk| f32::from_be_bytes(chunk.try_into().unwrap()))
+            .collect(),
+    )
+}
+
+#[tokio::test]
+async fn one_position_gives_one_cutout_that_is_the_result() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write(
+        "a/one.fits",
+        &tan_image(10.0, -30.0, &["FILTER  = 'r'", "OBS-ID  = 'n1'", "COMMENT kept"]),
+    );
+    assert_eq!(
+        bench.ingest().await,
+        (
+            Counts {
+                images: 1,
+                unchanged: 0,
+                unreadable: 0
+            },
+            vec![]
+        )
+    );
+    let (job, manifest) = bench
+        .run(&[("POSITIONS", "RA,DEC,OBJID\n10,-30,x y"), ("SIZE", "4,6")])
+        .await;
+    assert_eq!(manifest["counts"], serde_json::json!({"ok": 1, "failed": 0}));
+    let row = &manifest["rows"][0];
+    assert_eq!(
+        (&row["row"], &row["id"], &row["status"]),
+        (&1.into(), &"x y".into(), &"ok".into())
+    );
+    assert_eq!(
+        (&row["collection"], &row["image"], &row["hdu"]),
+        (&"maps".into(), &"a/one.fits".into(), &"0".into())
+    );
+    assert_eq!(
+        (&row["band"], &row["obs"], &row["type"]),
+        (&"r".into(), &"n1".into(), &Json::Null)
+    );
+    assert_eq!(
+        (&row["x_min"], &row["x_max"], &row["y_min"], &row["y_max"]),
+        (&29.into(), &32.into(), &23.into(), &28.into())
+    );
+    assert_eq!(
+        (&row["xsize"], &row["ysize"], &row["coverage"]),
+        (&4.0.into(), &6.0.into(), &1.0.into())
+    );
+    assert_eq!(row["file"], "x_y_r_n1.fits");
+
+    let names: Vec<_> = job.results.iter().map(|result| result.id.as_str()).collect();
+    for name in ["result", "manifest.json", "manifest.csv", "x_y_r_n1.fits"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let bytes = bench.result(&job, "x_y_r_n1.fits").await;
+    assert_eq!(bytes, bench.result(&job, "result").await);
+    assert_eq!(row["sha256"], hex::encode(Sha256::digest(&bytes)));
+    assert_eq!(row["size"], bytes.len());
+    let path = bench.image("cut.out");
+    std::fs::write(&path, &bytes).unwrap();
+    let (file, data) = pixels(&path).await;
+    let expected: Vec<f32> = (23..=28_u16)
+        .flat_map(|y| (29..=32_u16).map(move |x| f32::from(x + 100 * y)))
+        .collect();
+    assert_eq!(data, expected);
+    let header = file.hdus()[0].header();
+    assert_eq!(
+        (header.real("CRPIX1"), header.real("CRPIX2")),
+        (Some(2.5), Some(3.5))
+    );
+    assert_eq!(header.text("CUTSRC").as_deref(), Some("maps/a/one.fits"));
+    assert_eq!(header.text("CUTJOB"), Some(job.id.to_string()));
+    assert_eq!(header.text("CUTETAG").as_deref(), row["etag"].as_str());
+    assert!(header.text("CHECKSUM").is_some() && header.text("CUTBOX").is_some());
+    assert_eq!(
+        (job.info.progress_done, job.info.progress_total),
+        (Some(1), Some(1))
+    );
+    // The alias is no second object.
+    let objects = walk(&bench.folder.path().join("results"));
+    let stored: Vec<_> = objects
+        .iter()
+        .filter(|path| !path.to_string_lossy().contains("/in/"))
+        .collect();
+    assert_eq!(stored.len(), 3, "{stored:?}");
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(walk(&path))
+        } else {
+            files.push(path)
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn what_is_bad_fails_alone() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write("good.fits", &tan_image(10.0, 0.0, &["FILTER  = 'r'"]));
+    bench.write("same.fits", &tan_image(10.0, 0.0, &["FILTER  = 'g'"]));
+    bench.write("truncated.fits", &tan_image(10.0, 0.0, &["FILTER  = 'i'"]));
+    bench.write("gone.fits", &tan_image(10.0, 0.0, &["FILTER  = 'z'"]));
+    bench.write(
+        "singular.fits",
+        &tan_image(10.0, 0.0, &["FILTER  = 'y'", "PC1_1   = 0.0", "PC2_2   = 0.0"]),
+    );
+    bench.write("elsewhere.fits", &tan_image(200.0, 80.0, &[]));
+    bench.write("junk.fits", b"this is no FITS file");
+    bench.write("endless.fits", &[b' '; 2880 * 3]);
+    bench.write("packed.fits.gz", &[0x1f, 0x8b, 8, 0]);
+    bench.write("notes.txt", b"not looked at");
+    let (counts, unreadable) = bench.ingest().await;
+    assert_eq!(
+        counts,
+        Counts {
+            images: 6,
+            unchanged: 0,
+            unreadable: 3
+        },
+        "{unreadable:?}"
+    );
+    assert!(
+        unreadable
+            .iter()
+            .any(|line| line.starts_with("packed.fits.gz") && line.contains("gzip")),
+        "{unreadable:?}"
+    );
+    let whole = tan_image(10.0, 0.0, &["FILTER  = 'i'"]);
+    bench.write("truncated.fits", &whole[..whole.len() - 2880 * 3]);
+    std::fs::remove_file(bench.image("gone.fits")).unwrap();
+
+    let positions = "RA,DEC,OBJID\n10.4,0,edge\n100,0,nowhere\n10,0,middle\n10,0,middle\n";
+    let (job, manifest) = bench.run(&[("POSITIONS", positions), ("SIZE", "20")]).await;
+    let rows: Vec<_> = manifest["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+            (
+                row["row"].as_u64().unwrap(),
+                text("image"),
+                text("reason"),
+                text("file"),
+            )
+        })
+        .collect();
+    let of = |row: u64, image: &str| {
+        let mut found = rows.iter().filter(|r| r.0 == row && r.1 == image);
+        let first = found
+            .next()
+            .unwrap_or_else(|| panic!("no row {row} of {image}: {rows:?}"));
+        assert!(found.next().is_none());
+        (first.2.as_str(), first.3.as_str())
+    };
+    for row in [1, 3, 4] {
+        assert_eq!(of(row, "truncated.fits"), ("source_unreadable", ""));
+        assert_eq!(of(row, "gone.fits"), ("source_unreadable", ""));
+    }
+    for row in 1..=4 {
+        assert_eq!(of(row, "singular.fits"), ("no_wcs", ""));
+    }
+    assert_eq!(of(1, "good.fits"), ("", "edge_r.fits"));
+    assert_eq!(of(3, "good.fits"), ("", "middle_r.fits"));
+    assert_eq!(of(4, "good.fits"), ("", "middle_r_2.fits"));
+    assert_eq!(of(4, "same.fits"), ("", "middle_g_2.fits"));
+    assert!(rows.iter().all(|row| row.1 != "elsewhere.fits"), "{rows:?}");
+    assert_eq!(manifest["counts"], serde_json::json!({"ok": 6, "failed": 10}));
+    let edge = manifest["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["file"] == "edge_r.fits")
+        .unwrap();
+    assert_eq!((&edge["x_min"], &edge["coverage"]), (&1.into(), &0.8.into()));
+    // More than one cutout: the result is the manifest.
+    assert_eq!(
+        bench.result(&job, "result").await,
+        bench.result(&job, "manifest.json").await
+    );
+    let csv = bench.result(&job, "manifest.csv").await;
+    assert_eq!(csv::Reader::from_reader(&csv[..]).records().count(), 16);
+    let place = Place {
+        service: None,
+        id: job.id,
+    };
+    let log = bench.jobs.log(&Caller::local(), place, 0).await.unwrap();
+    assert!(log.iter().any(|line| line.line.contains("gone.fits")), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_position_beside_the_images_has_one_row_and_says_why() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'r'"]));
+    bench.write(
+        "plain.fits",
+        &header(&["SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = 2880"].map(String::from))
+            .iter()
+            .copied()
+            .chain([0; 2880])
+            .collect::<Vec<u8>>(),
+    );
+    assert_eq!(
+        bench.ingest().await.0,
+        Counts {
+            images: 2,
+            unchanged: 0,
+            unreadable: 0
+        }
+    );
+    let list = "RA,DEC,OBJID,XSIZE,BANDS\n40,0,far,,\n10,0,other,,g\n10.42,0.4,corner,0.5,\n";
+    let (_, manifest) = bench.run(&[("POSITIONS", list)]).await;
+    let reasons: Vec<_> = manifest["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["reason"].as_str().unwrap_or("-"))
+        .collect();
+    assert_eq!(reasons, ["outside_footprint", "no_matching_image", "-"]);
+    let (_, named) = bench
+        .run(&[
+            ("POSITIONS", "RA,DEC\n40,0"),
+            ("ID", "maps/a.fits"),
+            ("ID", "maps/plain.fits"),
+        ])
+        .await;
+    let rows: Vec<_> = named["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["image"].as_str().unwrap(), row["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rows, [("a.fits", "outside_footprint"), ("plain.fits", "no_wcs")]);
+    let (_, hdus) = bench
+        .run(&[
+            ("POSITIONS", "RA,DEC\n10,0"),
+            ("HDUS", "SCI"),
+            ("COLLECTION", "maps"),
+        ])
+        .await;
+    assert_eq!(hdus["rows"][0]["reason"], "no_matching_image");
+}
+
+#[tokio::test]
+async fn edges_are_trimmed_padded_or_refused() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
+    bench.ingest().await;
+    let list = "RA,DEC,OBJID\n10.5,0,e\n";
+    for (edge, status, x_min, width) in [
+        ("trim", "ok", 1, 5),
+        ("pad", "ok", -4, 10),
+        ("strict", "failed", -4, 0),
+    ] {
+        let (job, manifest) = bench
+            .run(&[("POSITIONS", list), ("SIZE", "10px"), ("EDGE", edge)])
+            .await;
+        let row = &manifest["rows"][0];
+        assert_eq!(
+            (&row["status"], &row["x_min"]),
+            (&status.into(), &x_min.into()),
+            "{row}"
+        );
+        if status == "failed" {
+            assert_eq!(row["reason"], "outside_footprint");
+            continue;
+        }
+        assert_eq!(row["coverage"], 0.5);
+        assert!((row["xsize"].as_f64().unwrap() - 10.0).abs() < 0.01, "{row}");
+        let path = bench.image("cut.out");
+        std::fs::write(&path, bench.result(&job, "result").await).unwrap();
+        let (file, data) = pixels(&path).await;
+        assert_eq!(file.hdus()[0].shape()[0], width);
+        assert_eq!(
+            data.iter().filter(|value| value.is_nan()).count(),
+            if edge == "pad" { 50 } else { 0 }
+        );
+        assert_eq!(file.hdus()[0].header().text("CUTEDGE").as_deref(), Some(edge));
+    }
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused_before_anything_is_queued() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
+    bench.ingest().await;
+    let good = ("POSITIONS", "RA,DEC\n10,0");
+    for (parameters, expected) in [
+        (
+            vec![good, ("COLLECTION", "nope")],
+            "COLLECTION: no collection is named \"nope\"",
+        ),
+        (
+            vec![good, ("ID", "maps/b.fits")],
+            "ID: collection \"maps\" has no image",
+        ),
+        (
+            vec![good, ("SIZE", "601")],
+            "SIZE: \"601\" is above the limit of 600 arcmin",
+        ),
+        (vec![good, ("FORMAT", "png")], "FORMAT"),
+        (vec![good, ("BOX", "1")], "BOX"),
+        (vec![good, ("SIZE", "1"), ("SIZE", "2")], "SIZE"),
+        (vec![("SIZE", "1")], "POSITIONS"),
+        (
+            vec![("POSITIONS", "RA,DEC\n10,0\n-1,0\n10,abc\n")],
+            "POSITIONS: row 2",
+        ),
+        (vec![("POSITIONS", "RA,DEC\n")], "POSITIONS"),
+    ] {
+        let faults = bench.faults(&parameters).await;
+        assert!(faults[0].starts_with(expected), "{faults:?} is not {expected:?}");
+    }
+    assert!(
+        bench
+            .jobs
+            .counts(&Caller::local(), &crate::jobs::SearchFilter::default())
+            .await
+            .unwrap()
+            .values()
+            .all(|count| *count == 0)
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_memory_is_suspended() {
+    let bench = Bench::new(1 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
+    bench.ingest().await;
+    let held = bench.cutout.memory.try_hold(1 << 20).unwrap();
+    let job = bench
+        .create(&[("POSITIONS", "RA,DEC\n10,0"), ("SIZE", "2")])
+        .await
+        .unwrap();
+    let waiting = bench.wait(&job, &[Phase::Queued, Phase::Executing]).await;
+    assert_eq!(waiting.phase, Phase::Suspended);
+    drop(held);
+    let done = bench.wait(&job, &[Phase::Suspended, Phase::Executing]).await;
+    assert_eq!(done.phase, Phase::Completed, "{:?}", done.error);
+}
+
+#[tokio::test]
+async fn a_cutout_that_needs_more_than_all_memory_is_a_row() {
+    let bench = Bench::new(64 << 10).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
+    bench.ingest().await;
+    let (_, manifest) = bench
+        .run(&[("POSITIONS", "RA,DEC,XSIZE\n10,0,2\n10,0,400\n"), ("EDGE", "pad")])
+        .await;
+    let reasons: Vec<_> = manifest["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["reason"].as_str().unwrap_or("-"))
+        .collect();
+    assert_eq!(reasons, ["-", "too_large"]);
+}
+
+#[tokio::test]
+async fn ingest_again_reads_only_what_has_changed() {
+    let bench = Bench::new(1 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'r'"]));
+    bench.write("sub/b.fits", &tan_image(20.0, 0.0, &[]));
+    bench.write("bad.fits", b"no");
+    assert_eq!(
+        bench.ingest().await.0,
+        Counts {
+            images: 2,
+            unchanged: 0,
+            unreadable: 1
+        }
+    );
+    assert_eq!(
+        bench.ingest().await.0,
+        Counts {
+            images: 2,
+            unchanged: 2,
+            unreadable: 1
+        }
+    );
+    bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'g'"]));
+    assert_eq!(
+        bench.ingest().await.0,
+        Counts {
+            images: 2,
+            unchanged: 1,
+            unreadable: 1
+        }
+    );
+    let maps = bench.store.collection("maps").await.unwrap().unwrap();
+    let image = bench.store.image(maps, "a.fits").await.unwrap().unwrap().image;
+    assert_eq!(image.band.as_deref(), Some("g"));
+    let cap = image.cap.unwrap();
+    assert!(
+        (cap.centre.ra - 10.0).abs() < 1e-6 && cap.radius > 0.65 && cap.radius < 0.7,
+        "{cap:?}"
+    );
+    let bad = ingest(&bench.store, &bench.sources, "a/b", &[], |_| {}).await;
+    assert!(matches!(bad, Err(IngestError::Name(_))));
+}
