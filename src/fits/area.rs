@@ -70,9 +70,7 @@ impl PixelBox {
 }
 
 fn span(min: i64, max: i64) -> u64 {
-    max.checked_sub(min)
-        .and_then(|n| u64::try_from(n).ok())
-        .map_or(0, |n| n.saturating_add(1))
+    (i128::from(max) - i128::from(min) + 1).clamp(0, u64::MAX.into()) as u64
 }
 
 impl fmt::Display for PixelBox {

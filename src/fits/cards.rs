@@ -58,7 +58,7 @@ impl Cards {
         let Some(card) = self
             .0
             .iter_mut()
-            .find(|card| name(*card) == keyword.as_bytes() && has_value(card))
+            .find(|card| name(card) == keyword.as_bytes() && has_value(card))
         else {
             return false;
         };

@@ -174,9 +174,8 @@ fn kept_cards(hdu: &Hdu, axes: [usize; 2], shift: [i64; 2]) -> Cards {
     let header = hdu.header();
     let compressed = hdu.kind() == Kind::Compressed;
     let mut cards = Cards::of(header, |name| {
-        !is_mandatory(name, hdu.number())
-            && !(compressed && is_compression(name))
-            && !matches!(name, "CHECKSUM" | "DATASUM")
+        let is_sum = matches!(name, "CHECKSUM" | "DATASUM");
+        !(is_mandatory(name, hdu.number()) || is_sum || compressed && is_compression(name))
     });
     if compressed {
         cards.0.retain(|card| !is_table_name(card));
@@ -195,7 +194,7 @@ fn kept_cards(hdu: &Hdu, axes: [usize; 2], shift: [i64; 2]) -> Cards {
     cards
 }
 
-/// Moves CRPIXn of every description and LTVn.
+/// Moves `CRPIXn` of every description and `LTVn`.
 fn move_axis(cards: &mut Cards, header: &Header, axis: usize, shift: i64) {
     if shift == 0 {
         return;

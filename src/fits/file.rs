@@ -140,7 +140,7 @@ impl Window<'_> {
             Bytes::new()
         };
         let from = start + kept.len() as u64;
-        let mut parts = source::read(self.source, vec![from..end]).await?;
+        let mut parts = source::read(self.source, std::iter::once(from..end).collect()).await?;
         let new = parts.pop().unwrap_or_default();
         self.bytes = if kept.is_empty() {
             new

@@ -16,6 +16,8 @@ mod lines;
 mod pad;
 mod plain;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tile_walk;
 mod tiled;
 mod tiles;

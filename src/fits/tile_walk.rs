@@ -6,7 +6,7 @@ use super::lines::Block;
 
 /// Pixels of a strip, if tiles are smaller: enough to make the cost of a call small, few enough that all
 /// threads have some.
-const STRIP_PIXELS: u64 = 128 << 10;
+const STRIP_PIXELS: u64 = 64 << 10;
 
 /// Tiles that follow one another in the table and lie side by side in the image, so that they are an image of
 /// their own.
@@ -175,14 +175,14 @@ mod tests {
 
     #[test]
     fn square_tiles_go_in_strips_along_a_row() {
-        let strips = walk(&[600, 600], &[256, 256], &[100, 200], &[450, 100]);
+        let strips = walk(&[600, 600], &[128, 256], &[100, 200], &[300, 100]);
         assert_eq!(
             strips,
             [
-                (0, 2, vec![0, 0], vec![512, 256]),
-                (2, 1, vec![512, 0], vec![88, 256]),
-                (3, 2, vec![0, 256], vec![512, 256]),
-                (5, 1, vec![512, 256], vec![88, 256]),
+                (0, 2, vec![0, 0], vec![256, 256]),
+                (2, 2, vec![256, 0], vec![256, 256]),
+                (5, 2, vec![0, 256], vec![256, 256]),
+                (7, 2, vec![256, 256], vec![256, 256]),
             ]
         );
     }

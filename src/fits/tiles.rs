@@ -98,8 +98,11 @@ impl Tiles {
         if row_bytes > LONGEST_ROW {
             return Err(format!("its rows have {row_bytes} bytes, {LONGEST_ROW} are read"));
         }
-        let table = row_bytes * rows;
         let data = hdu.data();
+        let table = row_bytes
+            .checked_mul(rows)
+            .filter(|table| *table <= data.end - data.start);
+        let table = table.ok_or("its rows lie beyond the data")?;
         let theap = if header.value("THEAP").is_none() {
             table
         } else {
@@ -240,7 +243,7 @@ fn number(header: &Header, keyword: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("{keyword} is not a whole number"))
 }
 
-/// The columns of arrays in the heap, from TFORMn.
+/// The columns of arrays in the heap, from `TFORMn`.
 fn heap_columns(header: &Header, row_bytes: u64) -> Result<Vec<HeapColumn>, String> {
     let fields = number(header, "TFIELDS")?;
     if fields > 999 {

@@ -104,12 +104,21 @@ impl Wcs {
     }
 
     /// The position of a 1-based pixel; `None` where the projection has none.
-    pub fn to_sky(&self, pixel: [f64; 2]) -> Option<Position> {
-        let mut world = [0.0; 2];
-        guarded(|| self.inner.pixel_to_world(&pixel, &mut world))?;
-        if !world.iter().all(|value| value.is_finite()) {
-            return None;
-        }
+    pub fn to_sky(&self, [x, y]: [f64; 2]) -> Option<Position> {
+        // On a cylinder a pixel beyond the seam is one a turn away.
+        let turn = self.turn.unwrap_or(0.0);
+        let at = |x: f64| {
+            let mut world = [0.0; 2];
+            guarded(|| self.inner.pixel_to_world(&[x, y], &mut world))?;
+            world.iter().all(|value| value.is_finite()).then_some(world)
+        };
+        let world = at(x).or_else(|| {
+            if turn > 0.0 {
+                at(x - turn).or_else(|| at(x + turn))
+            } else {
+                None
+            }
+        })?;
         let [lon, lat] = if self.axes.latitude_first {
             [world[1], world[0]]
         } else {

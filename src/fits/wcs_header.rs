@@ -155,7 +155,7 @@ fn system(header: &Header, lon: &str, lat: &str) -> Result<System, String> {
     }
 }
 
-/// SCAMP writes the polynomial of TPV under the name TAN, whose own parameters end at PVlon_4 and are none
+/// SCAMP writes the polynomial of TPV under the name TAN, whose own parameters end at `PVlon_4` and are none
 /// for the latitude.
 fn is_scamp(header: &Header, ctype: &str, lon: usize, lat: usize) -> bool {
     let (of_lon, of_lat) = (format!("PV{lon}_"), format!("PV{lat}_"));
@@ -179,25 +179,31 @@ fn renamed(name: &str, axes: Axes) -> Option<String> {
     if ALONE.contains(&name) {
         return Some(name.to_owned());
     }
-    let axis = |text: &str| match text.parse::<usize>() {
-        Ok(number) if number == axes.x + 1 => Some(1),
-        Ok(number) if number == axes.y + 1 => Some(2),
+    let number = |text: &str| match text.parse::<usize>() {
+        Ok(own) if own == axes.x + 1 => Some(1),
+        Ok(own) if own == axes.y + 1 => Some(2),
         _ => None,
     };
     for family in ["CTYPE", "CUNIT", "CRVAL", "CRPIX", "CDELT", "CROTA"] {
-        if let Some(number) = name.strip_prefix(family) {
-            return axis(number).map(|number| format!("{family}{number}"));
+        if let Some(own) = name.strip_prefix(family) {
+            return number(own).map(|own| format!("{family}{own}"));
         }
     }
     for family in ["PC", "CD"] {
         if let Some((i, j)) = name.strip_prefix(family).and_then(|rest| rest.split_once('_')) {
-            return Some(format!("{family}{}_{}", axis(i)?, axis(j)?));
+            return Some(format!("{family}{}_{}", number(i)?, number(j)?));
         }
+    }
+    // PC001002 is how drafts of the standard wrote PC1_2.
+    if let Some(digits) = name.strip_prefix("PC").filter(|rest| rest.len() == 6)
+        && let (Some(i), Some(j)) = (digits.get(..3).and_then(number), digits.get(3..).and_then(number))
+    {
+        return Some(format!("PC{i}_{j}"));
     }
     for family in ["PV", "PS"] {
         if let Some((i, m)) = name.strip_prefix(family).and_then(|rest| rest.split_once('_')) {
             let m: u32 = m.parse().ok()?;
-            return Some(format!("{family}{}_{m}", axis(i)?));
+            return Some(format!("{family}{}_{m}", number(i)?));
         }
     }
     // SIP belongs to the first two axes.

@@ -7,7 +7,7 @@ use super::checksum;
 use super::cut::{Cut, is_mandatory};
 use super::file::File;
 use super::hdu::{Bitpix, Hdu, Kind};
-use super::header::{BLOCK, CARD, Header, Value, name};
+use super::header::{BLOCK, CARD, Header, Value, has_value, name};
 
 /// A FITS file of cuts from `file`, each with cards of its provenance, which come after its own.
 ///
@@ -139,14 +139,16 @@ fn mandatory(cut: &Cut, source: Option<&Header>, primary: bool) -> Cards {
 
 /// The card of the source with this value, or a new one.
 fn keep_or_make(cards: &mut Cards, source: Option<&Header>, keyword: &str, value: &Value, comment: &str) {
-    let old = source.and_then(|header| header.cards().find(|card| name(card) == keyword.as_bytes()));
+    let old = source.and_then(|header| {
+        header
+            .cards()
+            .find(|card| name(card) == keyword.as_bytes() && has_value(card))
+    });
     match old {
         Some(old) => {
-            cards.0.push(*old);
-            let at = cards.0.len() - 1;
-            let mut last = Cards(cards.0.split_off(at));
-            last.change(keyword, value);
-            cards.0.append(&mut last.0);
+            let mut card = Cards(vec![*old]);
+            card.change(keyword, value);
+            cards.0.append(&mut card.0);
         }
         None => cards.push(keyword, value, comment),
     }

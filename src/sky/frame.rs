@@ -135,9 +135,9 @@ fn fk5(equinox: f64) -> Matrix {
         return bias;
     }
     // Capitaine et al. 2003, arcsec.
-    let zeta = 2.650_545 + t * (2306.083_227 + t * (0.298_849_9 + t * 0.018_018_28));
-    let z = -2.650_545 + t * (2306.077_181 + t * (1.092_734_8 + t * 0.018_268_37));
-    let theta = t * (2004.191_903 + t * (-0.429_493_4 - t * 0.041_822_64));
+    let zeta = 2.650_545 + t * (2_306.083_227 + t * (0.298_849_9 + t * 0.018_018_28));
+    let z = -2.650_545 + t * (2_306.077_181 + t * (1.092_734_8 + t * 0.018_268_37));
+    let theta = t * (2_004.191_903 + t * (-0.429_493_4 - t * 0.041_822_64));
     product(precession(zeta / 3600.0, z / 3600.0, theta / 3600.0), bias)
 }
 
@@ -182,7 +182,7 @@ fn e_terms(equinox: f64) -> Vector {
     let t = days / 36_525.0;
     let constant = 0.005_693_2_f64.to_radians();
     let eccentricity = 0.016_730_11 + t * (-0.000_041_93 - t * 0.000_000_126);
-    let perigee = (1_015_489.951 + t * (6190.67 + t * (1.65 + t * 0.012))) / 3600.0;
+    let perigee = (1_015_489.951 + t * (6_190.67 + t * (1.65 + t * 0.012))) / 3600.0;
     // Days between B1950.0 (JD 2433282.4235) and J2000.0.
     let t2000 = (days - 18_262.576_5) / 36_525.0;
     let obliquity = (84_381.448 + t2000 * (-46.815 + t2000 * (-0.000_59 + t2000 * 0.001_813))) / 3600.0;
@@ -254,155 +254,85 @@ fn normalised(v: Vector) -> Vector {
 mod tests {
     use super::*;
 
-    /// Positions from astropy 8.0.2 (`SkyCoord.transform_to`): ICRS, then the same point in the frame.
+    /// Where astropy 8.0.2 (`SkyCoord.transform_to`) puts three ICRS positions.
     #[test]
     fn frames_agree_with_astropy() {
-        for (system, ra, dec, lon, lat) in [
+        let icrs = [(250.4226, 36.4602), (359.9, -57.5), (83.6, -89.9)];
+        for (system, expected) in [
             (
                 System::Fk5 { equinox: 2000.0 },
-                250.4226,
-                36.4602,
-                250.422603233,
-                36.460204361,
-            ),
-            (
-                System::Fk5 { equinox: 2000.0 },
-                359.9,
-                -57.5,
-                359.899997691,
-                -57.499997463,
-            ),
-            (
-                System::Fk5 { equinox: 2000.0 },
-                83.6,
-                -89.9,
-                83.598213943,
-                -89.900005212,
+                [
+                    (250.422_603_2, 36.460_204_4),
+                    (359.899_997_7, -57.499_997_5),
+                    (83.598_213_9, -89.900_005_2),
+                ],
             ),
             (
                 System::Fk5 { equinox: 1975.0 },
-                250.4226,
-                36.4602,
-                250.199252607,
-                36.507097105,
-            ),
-            (
-                System::Fk5 { equinox: 1975.0 },
-                359.9,
-                -57.5,
-                359.578739057,
-                -57.639183299,
-            ),
-            (
-                System::Fk5 { equinox: 1975.0 },
-                83.6,
-                -89.9,
-                141.972526310,
-                -89.838162507,
+                [
+                    (250.199_252_6, 36.507_097_1),
+                    (359.578_739_1, -57.639_183_3),
+                    (141.972_526_3, -89.838_162_5),
+                ],
             ),
             (
                 System::Fk4 { equinox: 1950.0 },
-                250.4226,
-                36.4602,
-                249.975715177,
-                36.554479087,
-            ),
-            (
-                System::Fk4 { equinox: 1950.0 },
-                359.9,
-                -57.5,
-                359.256056892,
-                -57.778478588,
-            ),
-            (
-                System::Fk4 { equinox: 1950.0 },
-                83.6,
-                -89.9,
-                159.266569665,
-                -89.715329582,
+                [
+                    (249.975_715_2, 36.554_479_1),
+                    (359.256_056_9, -57.778_478_6),
+                    (159.266_569_7, -89.715_329_6),
+                ],
             ),
             (
                 System::Fk4 { equinox: 1900.0 },
-                250.4226,
-                36.4602,
-                249.529621075,
-                36.650846165,
-            ),
-            (
-                System::Fk4 { equinox: 1900.0 },
-                359.9,
-                -57.5,
-                358.607641484,
-                -58.056888248,
-            ),
-            (
-                System::Fk4 { equinox: 1900.0 },
-                83.6,
-                -89.9,
-                169.035553984,
-                -89.446347896,
+                [
+                    (249.529_621_1, 36.650_846_2),
+                    (358.607_641_5, -58.056_888_2),
+                    (169.035_554_0, -89.446_347_9),
+                ],
             ),
             (
                 System::Fk4NoE { equinox: 1950.0 },
-                250.4226,
-                36.4602,
-                249.975816318,
-                36.554514687,
+                [
+                    (249.975_816_3, 36.554_514_7),
+                    (359.256_093_5, -57.778_395_8),
+                    (159.256_487_8, -89.715_410_2),
+                ],
             ),
             (
-                System::Fk4NoE { equinox: 1950.0 },
-                359.9,
-                -57.5,
-                359.256093457,
-                -57.778395772,
-            ),
-            (
-                System::Fk4NoE { equinox: 1950.0 },
-                83.6,
-                -89.9,
-                159.256487776,
-                -89.715410169,
-            ),
-            (System::Galactic, 250.4226, 36.4602, 59.007899936, 40.912337889),
-            (System::Galactic, 359.9, -57.5, 316.178894475, -58.275143461),
-            (System::Galactic, 83.6, -89.9, 302.825821262, -27.161197223),
-            (
-                System::Ecliptic { equinox: 2000.0 },
-                250.4226,
-                36.4602,
-                239.573724190,
-                57.849393482,
+                System::Galactic,
+                [
+                    (59.007_899_9, 40.912_337_9),
+                    (316.178_894_5, -58.275_143_5),
+                    (302.825_821_3, -27.161_197_2),
+                ],
             ),
             (
                 System::Ecliptic { equinox: 2000.0 },
-                359.9,
-                -57.5,
-                327.953963797,
-                -50.662329768,
-            ),
-            (
-                System::Ecliptic { equinox: 2000.0 },
-                83.6,
-                -89.9,
-                270.028123886,
-                -66.660092945,
+                [
+                    (239.573_724_2, 57.849_393_5),
+                    (327.953_963_8, -50.662_329_8),
+                    (270.028_123_9, -66.660_092_9),
+                ],
             ),
         ] {
             let frame = Frame::new(system);
-            let position = Position { ra, dec };
-            let got = frame.from_icrs(position);
-            let off = Position {
-                ra: got.0,
-                dec: got.1,
+            for ((ra, dec), (lon, lat)) in icrs.into_iter().zip(expected) {
+                let position = Position { ra, dec };
+                let got = frame.from_icrs(position);
+                let off = Position {
+                    ra: got.0,
+                    dec: got.1,
+                }
+                .separation(Position { ra: lon, dec: lat })
+                    * 3600.0;
+                assert!(off < 0.05, "{system:?} {ra} {dec}: {off} arcsec away");
+                let back = frame.to_icrs(got.0, got.1).separation(position) * 3600.0;
+                assert!(
+                    back < 1e-6,
+                    "{system:?} {ra} {dec}: {back} arcsec after the way back"
+                );
             }
-            .separation(Position { ra: lon, dec: lat })
-                * 3600.0;
-            assert!(off < 0.05, "{system:?} {ra} {dec}: {off} arcsec away");
-            let back = frame.to_icrs(got.0, got.1).separation(position) * 3600.0;
-            assert!(
-                back < 1e-6,
-                "{system:?} {ra} {dec}: {back} arcsec after the way back"
-            );
         }
     }
 }

@@ -1,0 +1,6 @@
+//! Behaviour of the module as a whole, on files made here.
+
+mod files;
+mod hostile;
+mod images;
+mod sky;

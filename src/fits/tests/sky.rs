@@ -1,0 +1,160 @@
+//! Positions to boxes.
+
+use super::files::{PLAIN, hdu, open, plain};
+use crate::fits::{File, FitsError, PixelBox, Reason};
+use crate::sky::{Position, Size};
+
+fn image(changes: &[(&str, &str)]) -> File {
+    let mut cards: Vec<String> = PLAIN.iter().map(|card| (*card).to_owned()).collect();
+    for (keyword, value) in changes {
+        cards.retain(|card| card.split('=').next().is_none_or(|name| name.trim() != *keyword));
+        if !value.is_empty() {
+            cards.push(format!("{keyword:<8}= {value}"));
+        }
+    }
+    let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+    open(hdu(&cards, &[0; 2400])).expect("a good file")
+}
+
+fn boxed(file: &File, ra: f64, dec: f64, size: &str) -> Result<PixelBox, FitsError> {
+    let wcs = file.hdus()[0].wcs()?.expect("celestial");
+    wcs.pixel_box(Position { ra, dec }, size.parse::<Size>().expect("a size"))
+}
+
+#[test]
+fn boxes_have_the_size_asked_for_and_lie_about_the_position() {
+    let file = open(plain()).expect("a good file");
+    // The middle of the image is the corner of four pixels: even widths fit it, odd ones round down.
+    for (size, want) in [
+        ("4px", [19, 22, 14, 17]),
+        ("5px", [18, 22, 13, 17]),
+        ("6,2px", [18, 23, 15, 16]),
+        ("2.4arcmin", [19, 22, 14, 17]),
+        ("0.01arcsec", [20, 20, 15, 15]),
+        ("10deg", [-479, 520, -484, 515]),
+    ] {
+        let area = boxed(&file, 10.0, 20.0, size).expect("on the image");
+        assert_eq!([area.x_min, area.x_max, area.y_min, area.y_max], want, "{size}");
+    }
+    for (ra, dec) in [(190.0, -20.0), (10.0, 21.0), (9.0, 20.0)] {
+        assert_eq!(
+            boxed(&file, ra, dec, "5px").expect_err("beside it").reason(),
+            Reason::OutsideFootprint
+        );
+    }
+    let wcs = file.hdus()[0].wcs().expect("good").expect("celestial");
+    let corner = wcs.corners()[0].expect("on the sky");
+    assert!(wcs.cap().contains(corner) && wcs.cap().radius < 0.26);
+}
+
+#[test]
+fn boxes_are_right_at_the_pole_and_across_the_origin() {
+    let pole = image(&[("CRVAL2", "90.0"), ("CRVAL1", "0.0")]);
+    // 0.05 deg below the pole, towards RA 180: LONPOLE is 0 there, so five pixels down.
+    let area = boxed(&pole, 180.0, 89.95, "4px").expect("on the image");
+    assert_eq!([area.x_min, area.x_max, area.y_min, area.y_max], [19, 22, 9, 12]);
+    let origin = image(&[("CRVAL1", "359.95"), ("CRVAL2", "0.0")]);
+    let area = boxed(&origin, 0.05, 0.0, "4px").expect("on the image");
+    assert_eq!([area.x_min, area.x_max], [9, 12]);
+    // A cylinder whose reference lies a turn away.
+    let cylinder = image(&[
+        ("CTYPE1", "'RA---CAR'"),
+        ("CTYPE2", "'DEC--CAR'"),
+        ("CRVAL1", "0.0"),
+        ("CRVAL2", "0.0"),
+        ("CRPIX1", "18020.5"),
+    ]);
+    for (ra, x) in [(179.95, 25), (180.05, 15)] {
+        let area = boxed(&cylinder, ra, 0.0, "2px").expect("on the image");
+        assert_eq!(area.x_min, x, "{ra}");
+    }
+}
+
+#[test]
+fn coordinates_that_cannot_be_used_say_why() {
+    assert!(
+        image(&[("CTYPE1", ""), ("CTYPE2", "")]).hdus()[0]
+            .wcs()
+            .expect("nothing wrong")
+            .is_none()
+    );
+    for (keyword, value) in [
+        ("CDELT1", "0.0"),
+        ("RADESYS", "'GAPPT   '"),
+        ("CTYPE1", "'RA---XXX'"),
+        ("EQUINOX", "0.0"),
+        ("CTYPE2", "'GLAT-TAN'"),
+    ] {
+        let file = image(&[(keyword, value)]);
+        let error = file.hdus()[0].wcs().expect_err(keyword);
+        assert_eq!(error.reason(), Reason::NoWcs, "{keyword}: {error}");
+    }
+}
+
+#[test]
+fn the_polynomial_of_scamp_is_read_under_its_old_name() {
+    let matrix = [
+        ("CDELT1", ""),
+        ("CDELT2", ""),
+        ("CD1_1", "-0.01"),
+        ("CD2_2", "0.01"),
+        ("PV1_1", "1.0"),
+        ("PV2_1", "1.0"),
+    ];
+    let at = |extra: &[(&str, &str)]| {
+        let file = image(&[&matrix[..], extra].concat());
+        let wcs = file.hdus()[0].wcs().expect("good").expect("celestial");
+        wcs.to_sky([10.5, 25.5]).expect("on the sky")
+    };
+    // 0.1 deg east, 0.1 deg north of the middle, moved north by the square of the latter.
+    let (flat, bent) = (at(&[("PV2_5", "0.0")]), at(&[("PV2_4", "0.1")]));
+    assert!((flat.separation(bent) - 0.001).abs() < 1e-6, "{flat:?} {bent:?}");
+    assert!(bent.dec > flat.dec);
+}
+
+#[test]
+fn axes_may_be_swapped_or_lie_behind_others() {
+    let swapped = image(&[
+        ("CTYPE1", "'DEC--TAN'"),
+        ("CTYPE2", "'RA---TAN'"),
+        ("CRVAL1", "20.0"),
+        ("CRVAL2", "10.0"),
+        ("CDELT1", "0.01"),
+        ("CDELT2", "-0.01"),
+    ]);
+    let wcs = swapped.hdus()[0].wcs().expect("good").expect("celestial");
+    let [x, y] = wcs
+        .to_pixel(Position { ra: 10.0, dec: 20.05 })
+        .expect("on the image");
+    assert!((x - 25.5).abs() < 1e-4 && (y - 15.5).abs() < 1e-4, "{x} {y}");
+
+    let cube = open(hdu(
+        &[
+            "SIMPLE  = T",
+            "BITPIX  = 8",
+            "NAXIS   = 3",
+            "NAXIS1  = 2",
+            "NAXIS2  = 10",
+            "NAXIS3  = 12",
+            "CTYPE1  = 'VOPT-F2W'",
+            "CTYPE2  = 'GLON-CAR'",
+            "CTYPE3  = 'GLAT-CAR'",
+            "CRPIX2  = 5.0",
+            "CRPIX3  = 6.0",
+            "CDELT2  = -1.0",
+            "CDELT3  = 1.0",
+        ],
+        &[0; 240],
+    ))
+    .expect("a good file");
+    let wcs = cube.hdus()[0].wcs().expect("good").expect("celestial");
+    assert_eq!((wcs.axes(), wcs.shape()), ([1, 2], [10, 12]));
+    // The galactic centre, ICRS.
+    let [x, y] = wcs
+        .to_pixel(Position {
+            ra: 266.404_988,
+            dec: -28.936_178,
+        })
+        .expect("on the image");
+    assert!((x - 5.0).abs() < 1e-4 && (y - 6.0).abs() < 1e-4, "{x} {y}");
+}
