@@ -87,13 +87,13 @@ pub struct Finish {
 macro_rules! clock {
     () => {
         "WITH me AS (SELECT owner, service, priority FROM job WHERE id = $1 AND phase IN ('PENDING', 'HELD')), \
-         head AS (SELECT min(vtime) AS vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) \
-             AND service = (SELECT service FROM me) AND fence = 0), \
-         latest AS (SELECT max(vtime) AS vtime FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
-             AND priority = (SELECT priority FROM me)), \
-         clock AS (SELECT coalesce({least}(head.vtime, latest.vtime), head.vtime, latest.vtime, \
-             (SELECT min(vtime) FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) AND fence = 0)) \
-             AS vtime FROM head, latest)"
+         ends AS (SELECT (SELECT vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) \
+                 AND service = (SELECT service FROM me) AND fence = 0 ORDER BY vtime LIMIT 1) AS next, \
+             (SELECT max(vtime) FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
+                 AND priority = (SELECT priority FROM me)) AS latest), \
+         clock AS (SELECT coalesce({least}(next, latest), next, latest, \
+             (SELECT vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) AND fence = 0 \
+                 ORDER BY vtime LIMIT 1)) AS vtime FROM ends)"
     };
 }
 
