@@ -10,3 +10,4 @@ mod layers;
 #[allow(dead_code)]
 mod s3;
 mod store;
+mod store_model;

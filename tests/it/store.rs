@@ -6,17 +6,20 @@ use futures::{
     future::{join_all, try_join_all},
     stream::{self, StreamExt as _},
 };
+use serde_json::json;
 use sidereal::{
     store::{
-        Ending, Filter, Finish, JobSummary, Lease, LeaseLost, LogLine, NewJob, Progress, Report, Store,
-        StoredResult, TOO_LONG, WorkerId,
+        Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, LogLine, NewJob, Progress, Report,
+        Sql, Store, StoredResult, TOO_LONG, WorkerId,
         jobs::{Created, Edit, MAX_LISTED_RESULTS},
+        queue::{CLAIM, FINISH, RUN},
     },
     uws::{
         ErrorKind, ErrorSummary, Event, JobId, ParameterValue, Parameters, Phase, Timestamp,
         phase::TRANSITIONS,
     },
 };
+use sqlx::{Connection, Executor, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -46,6 +49,11 @@ impl Home {
         let home = Self::bare(backend).await;
         home.store.migrate().await.unwrap();
         home
+    }
+
+    /// To look past the store.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Without tables.
@@ -108,6 +116,7 @@ on_both_back_ends!(
     an_owner_who_runs_many_at_once_wins_no_places,
     of_two_ends_one_holds,
     jobs_are_found_by_their_ids,
+    a_long_queue_is_read_by_its_indexes,
 );
 
 pub(crate) fn new_job(owner: &str) -> NewJob {
@@ -1440,4 +1449,86 @@ async fn jobs_are_found_by_their_ids(backend: Backend) {
     assert_eq!(store.versions(&[]).await.unwrap(), []);
     assert_eq!(store.summaries(&[]).await.unwrap(), []);
     assert_eq!(store.fences(&[]).await.unwrap(), []);
+}
+
+/// A queue of 20,000 among as many ended jobs.
+const FILL: Sql = Sql {
+    sqlite: "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40000) \
+             INSERT INTO job (id, service, owner, phase, parameters, creation_time, execution_duration, vtime, fence) \
+             SELECT randomblob(16), 'echo', 'o' || n % 50, CASE n % 2 WHEN 0 THEN 'QUEUED' ELSE 'COMPLETED' END, '[]', n, 1, \
+                 n, n % 2 FROM numbers; ANALYZE",
+    postgres: "INSERT INTO job (id, service, owner, phase, parameters, creation_time, execution_duration, vtime, fence) \
+               SELECT gen_random_uuid(), 'echo', 'o' || n % 50, CASE n % 2 WHEN 0 THEN 'QUEUED' ELSE 'COMPLETED' END, '[]', n, 1, \
+                   n, n % 2 FROM generate_series(1, 40000) AS n; ANALYZE",
+};
+
+/// How the database goes about it, a step to a line.
+async fn plan(url: &str, sql: Sql, values: &[Value<'_>]) -> String {
+    macro_rules! explained {
+        ($connection:ty, $dialect:expr, $explain:literal, $column:literal) => {{
+            let mut connection = <$connection>::connect(url).await.unwrap();
+            let explained = format!(concat!($explain, " {}"), sql.of($dialect));
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(explained));
+            for value in values {
+                query = match value {
+                    Value::Id(id) => query.bind(*id),
+                    Value::Number(number) => query.bind(*number),
+                    Value::Text(text) => query.bind(*text),
+                };
+            }
+            let rows = query.fetch_all(&mut connection).await.unwrap();
+            let lines: Vec<String> = rows.iter().map(|row| row.get($column)).collect();
+            lines.join("\n")
+        }};
+    }
+    if url.starts_with("sqlite:") {
+        explained!(SqliteConnection, Dialect::Sqlite, "EXPLAIN QUERY PLAN", "detail")
+    } else {
+        explained!(PgConnection, Dialect::Postgres, "EXPLAIN", 0)
+    }
+}
+
+enum Value<'a> {
+    Id(Uuid),
+    Number(i64),
+    Text(&'a str),
+}
+
+async fn a_long_queue_is_read_by_its_indexes(backend: Backend) {
+    let home = Home::new(backend).await;
+    let fill = sqlx::AssertSqlSafe(FILL.of(home.store.dialect()));
+    match backend {
+        Backend::Embedded => {
+            let mut connection = SqliteConnection::connect(&home.url).await.unwrap();
+            connection.execute(fill).await.unwrap();
+        }
+        Backend::Cluster => {
+            let mut connection = PgConnection::connect(&home.url).await.unwrap();
+            connection.execute(fill).await.unwrap();
+        }
+    }
+    let id = create(&home.store, new_job("ann")).await;
+    let finish = json!([{"id": id.0.simple().to_string(), "fence": 1, "back": false, "returned": 0, "after": 0,
+        "phase": "COMPLETED"}]);
+    let finish = finish.to_string();
+    for (name, sql, values) in [
+        (
+            "claim",
+            CLAIM,
+            &[Value::Id(id.0), Value::Number(4), Value::Text("[\"echo\"]")][..],
+        ),
+        ("run", RUN, &[Value::Id(id.0), Value::Number(STEP)]),
+        ("finish", FINISH, &[Value::Text(&finish)]),
+    ] {
+        let plan = plan(&home.url, sql, values).await;
+        let scans = |line: &&str| {
+            let line = line.trim();
+            line.contains("Seq Scan on job ")
+                || line.contains("Sort")
+                || line.contains("TEMP B-TREE")
+                || line == "SCAN job"
+        };
+        assert_eq!(plan.lines().find(scans), None, "{name}:\n{plan}");
+        assert!(plan.contains("job_ready") || name == "finish", "{name}:\n{plan}");
+    }
 }
