@@ -116,16 +116,15 @@ impl Edge {
             .is_some_and(|path| path.starts_with("/api/v1/"));
         let span = tracing::info_span!("request", %id, %method, path);
 
-        let (watch, outcome) = match self.admit(&mut request) {
-            Err(problem) => (None, Err((problem, None))),
-            Ok(()) => {
-                let watch = self.bounds.put(&mut request);
-                let outcome = match watch.problem() {
-                    Some(problem) => Err((problem, None)),
-                    None => self.answer(routes, request, &span).await,
-                };
-                (Some(watch), outcome)
-            }
+        let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
+            (None, Err((problem, None)))
+        } else {
+            let watch = self.bounds.put(&mut request);
+            let outcome = match watch.problem() {
+                Some(problem) => Err((problem, None)),
+                None => self.answer(routes, request, &span).await,
+            };
+            (Some(watch), outcome)
         };
         let (mut response, pattern) = match outcome {
             Ok(response) => {

@@ -80,7 +80,8 @@ fn rendered(event: &JobEvent, base: &str) -> Event {
     struct Destroyed<'a> {
         id: JobId,
         service: &'a str,
-        destroyed: Timestamp,
+        #[serde(rename = "destroyed")]
+        at: Timestamp,
     }
     let (kind, data) = match &event.kind {
         EventKind::Job(job) => ("job", serde_json::to_string(&summary(job, base))),
@@ -89,7 +90,7 @@ fn rendered(event: &JobEvent, base: &str) -> Event {
             let destroyed = Destroyed {
                 id: tombstone.id,
                 service: &tombstone.service,
-                destroyed: tombstone.at,
+                at: tombstone.at,
             };
             ("job", serde_json::to_string(&destroyed))
         }

@@ -104,10 +104,9 @@ impl Form {
             .transpose()
     }
 
-    /// RUNID, if it was given; an empty one is none.
-    pub fn run_id(&self) -> Result<Option<Option<String>>, Problem> {
-        let run_id = self.control("RUNID")?;
-        Ok(run_id.map(|text| (!text.is_empty()).then(|| text.to_owned())))
+    /// RUNID, if it was given; an empty one takes the label away.
+    pub fn run_id(&self) -> Result<Option<String>, Problem> {
+        Ok(self.control("RUNID")?.map(str::to_owned))
     }
 
     /// A new job: PHASE may only be RUN.
@@ -125,7 +124,7 @@ impl Form {
         };
         let submission = Submission {
             run,
-            run_id: self.run_id()?.flatten(),
+            run_id: self.run_id()?.filter(|run_id| !run_id.is_empty()),
             execution_duration: self.execution_duration()?,
             destruction: self.destruction()?,
             ..Submission::default()

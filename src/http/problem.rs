@@ -267,11 +267,11 @@ impl Problem {
     /// Says to the log what clients are not told.
     pub fn log(&self) {
         if self.status.is_server_error() {
-            match &self.source {
-                Some(source) => {
-                    tracing::error!(status = self.status.as_u16(), error = %chain(source.as_ref()))
-                }
-                None => tracing::warn!(status = self.status.as_u16(), "{}", self.message),
+            let status = self.status.as_u16();
+            if let Some(source) = &self.source {
+                tracing::error!(status, error = %chain(source.as_ref()));
+            } else {
+                tracing::warn!(status, "{}", self.message);
             }
         }
     }

@@ -50,12 +50,16 @@ fn part(range: &str, length: u64) -> Option<Selection> {
         return None;
     }
     let (first, last) = spec.trim().split_once('-')?;
-    let range = match (number(first)?, number(last)?) {
-        (None, None) => return None,
-        (None, Some(suffix)) => length.saturating_sub(suffix)..length,
-        (Some(first), None) => first..length,
-        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
-        (Some(_), Some(_)) => return None,
+    let range = match (first, last) {
+        ("", suffix) => length.saturating_sub(number(suffix)?)..length,
+        (first, "") => number(first)?..length,
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last {
+                return None;
+            }
+            first..last.saturating_add(1).min(length)
+        }
     };
     Some(if range.start < range.end {
         Selection::Part(range)
@@ -64,15 +68,10 @@ fn part(range: &str, length: u64) -> Option<Selection> {
     })
 }
 
-/// `Some(None)` if there is none, `None` if it is no number.
-fn number(text: &str) -> Option<Option<u64>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some(Some(text.parse().unwrap_or(u64::MAX)))
+/// A number of bytes; one that is too large for us is too large for the result too.
+fn number(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Answers, and what the OpenAPI document says of them.
 
-use std::marker::PhantomData;
+use std::{fmt::Write as _, marker::PhantomData};
 
 use poem::{
     Body, IntoResponse, Response,
@@ -331,7 +331,8 @@ fn attachment(file_name: &str) -> HeaderValue {
     let mut value = format!("attachment; filename=\"{plain}\"");
     if plain != last {
         let exact = percent_encoding::utf8_percent_encode(last, percent_encoding::NON_ALPHANUMERIC);
-        value.push_str(&format!("; filename*=UTF-8''{exact}"));
+        // Writing to a string does not fail.
+        let _ = write!(value, "; filename*=UTF-8''{exact}");
     }
     HeaderValue::from_str(&value).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
 }

@@ -1,6 +1,8 @@
 //! Shapes of the JSON that goes in and out, for the OpenAPI document. What goes out is written by `uws::json` and by the
 //! handlers; a test holds it against these shapes.
 
+#![expect(clippy::struct_field_names, reason = "the names are the standard's")]
+
 use poem_openapi::{Enum, Object};
 
 /// A phase of UWS.

@@ -1,5 +1,10 @@
 //! UWS 1.1 for every service (sections 2.1 and 2.2 of the standard), and its DALI and VOSI siblings.
 
+#![expect(
+    clippy::unused_async,
+    reason = "poem-openapi takes asynchronous operations only"
+)]
+
 use std::sync::Arc;
 
 use futures::stream;
@@ -389,7 +394,10 @@ impl Uws {
         let submission = form.into_parameters()?;
         let job = self.0.jobs.set_parameters(&caller, place, submission).await;
         match (job, run_id) {
-            (Ok(_), Some(run_id)) => self.back(self.0.jobs.set_run_id(&caller, place, run_id).await),
+            (Ok(_), Some(run_id)) => {
+                let run_id = Some(run_id).filter(|run_id| !run_id.is_empty());
+                self.back(self.0.jobs.set_run_id(&caller, place, run_id).await)
+            }
             (job, _) => self.back(job),
         }
     }

@@ -1,5 +1,10 @@
 //! JSON over all services: search, counts, bulk acts, logs, events.
 
+#![expect(
+    clippy::unused_async,
+    reason = "poem-openapi takes asynchronous operations only"
+)]
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use poem::http::HeaderMap;
@@ -66,7 +71,14 @@ impl V1 {
             items: Vec<Summary<'a>>,
             next: Option<String>,
         }
-        let filter = filter(service, phase, label, after, before, q);
+        let filter = SearchFilter {
+            services: service.0.0,
+            phases: phase.0.0,
+            label: label.0.0,
+            after: after.0.0,
+            before: before.0.0,
+            q: q.0.0,
+        };
         let limit = limit.0.0.map_or(PAGE, |number| number.0);
         let page = self
             .0
@@ -103,7 +115,14 @@ impl V1 {
             phases: BTreeMap<&'static str, u64>,
             total: u64,
         }
-        let filter = filter(service, phase, label, after, before, q);
+        let filter = SearchFilter {
+            services: service.0.0,
+            phases: phase.0.0,
+            label: label.0.0,
+            after: after.0.0,
+            before: before.0.0,
+            q: q.0.0,
+        };
         let counts = self.0.jobs.counts(&caller, &filter).await?;
         Reply::json(&Counts {
             total: counts.values().sum(),
@@ -313,24 +332,6 @@ fn place(id: &str) -> Result<Place<'static>, Problem> {
         service: None,
         id: job_id(id)?,
     })
-}
-
-fn filter(
-    service: Query<Many<String>>,
-    phase: Query<Many<Phase>>,
-    label: Query<Once<String>>,
-    after: Query<Once<Timestamp>>,
-    before: Query<Once<Timestamp>>,
-    q: Query<Once<String>>,
-) -> SearchFilter {
-    SearchFilter {
-        services: service.0.0,
-        phases: phase.0.0,
-        label: label.0.0,
-        after: after.0.0,
-        before: before.0.0,
-        q: q.0.0,
-    }
 }
 
 fn bulk_filter(filter: schema::BulkFilter) -> Result<SearchFilter, Problem> {
