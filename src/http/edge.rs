@@ -250,6 +250,7 @@ fn count(method: &Method, pattern: Option<&PathPattern>, response: &Response, to
 }
 
 #[cfg(test)]
+#[expect(clippy::unused_async, reason = "poem takes asynchronous handlers only")]
 mod tests {
     use poem::{
         Route, get, handler,

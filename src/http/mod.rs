@@ -23,6 +23,8 @@ mod range;
 mod reply;
 mod schema;
 mod services;
+#[cfg(test)]
+mod tests;
 mod uws;
 mod v1;
 
