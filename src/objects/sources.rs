@@ -395,8 +395,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_of_a_web_server_is_read_and_watched_by_a_weak_tag() {
-        let served = Arc::new(AtomicUsize::new(0));
-        let server = web_server(FilePath::new("/some/a%20b.fits"), served, 3).await;
+        let requests = Arc::new(AtomicUsize::new(0));
+        let server = web_server(FilePath::new("/some/a%20b.fits"), requests, 3).await;
         let sources = Sources::default();
         let all = found(&sources, &format!("{server}/some/a%20b.fits")).await;
         assert_eq!(paths(&all), ["a b.fits"]);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod catalogue;
 mod cli;
 mod engine;
 #[allow(dead_code, unused_imports, unused_macros)]

@@ -67,7 +67,7 @@ impl List {
             unused: unused(&header),
         };
         let mut faults = Vec::new();
-        let mut faulty = 0;
+        let mut bad_rows = 0;
         for (at, record) in reader.records().enumerate() {
             if at >= most {
                 return Err(vec![format!(
@@ -81,15 +81,15 @@ impl List {
             match read {
                 Ok(row) => list.rows.push(row),
                 Err(problems) => {
-                    faulty += 1;
-                    if faulty <= NAMED {
+                    bad_rows += 1;
+                    if bad_rows <= NAMED {
                         faults.push(format!("row {}: {}", at + 1, problems.join("; ")));
                     }
                 }
             }
         }
-        if faulty > NAMED {
-            faults.push(format!("{} more rows are faulty", faulty - NAMED));
+        if bad_rows > NAMED {
+            faults.push(format!("{} more rows are faulty", bad_rows - NAMED));
         }
         if !faults.is_empty() {
             return Err(faults);
