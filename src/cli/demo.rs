@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use super::{
@@ -131,15 +131,18 @@ fn is_taken(error: &anyhow::Error) -> bool {
 
 async fn show(settings: &Settings, app: &App, image: &Path, (ra, dec): (f64, f64)) -> Result<()> {
     let image = std::path::absolute(image)?;
-    let image = image
-        .to_str()
-        .context("--image: the name of the file is no Unicode")?;
-    ingest::into_collection(settings, COLLECTION, &[image.to_owned()]).await?;
+    let name = image.file_name().and_then(std::ffi::OsStr::to_str);
+    let (Some(url), Some(name)) = (image.to_str(), name) else {
+        return Err(Usage("--image: the name of the file is no Unicode".into()).into());
+    };
+    let counts = ingest::into_collection(settings, COLLECTION, &[url.to_owned()]).await?;
+    anyhow::ensure!(counts.images > 0, "{url} is no FITS image that can be cut");
 
     let client = Client::new(format!("http://{}", app.address()).parse()?, None)?;
     let submission = Submission {
         parameters: vec![
-            ("COLLECTION".into(), Value::Text(COLLECTION.into())),
+            // The collection may have other images of earlier demos.
+            ("ID".into(), Value::Text(format!("{COLLECTION}/{name}"))),
             ("POSITIONS".into(), Value::Text(positions(ra, dec))),
         ],
         run_id: Some("demo".into()),
@@ -183,11 +186,8 @@ async fn show(settings: &Settings, app: &App, image: &Path, (ra, dec): (f64, f64
 
 /// One place at three sizes, in arcmin.
 fn positions(ra: f64, dec: f64) -> String {
-    let mut csv = "RA,DEC,OBJID,XSIZE,YSIZE\n".to_owned();
-    for size in ["0.5", "1", "2"] {
-        csv.push_str(&format!("{ra},{dec},demo-{size}arcmin,{size},{size}\n"));
-    }
-    csv
+    let rows = ["0.5", "1", "2"].map(|size| format!("{ra},{dec},demo-{size}arcmin,{size},{size}\n"));
+    format!("RA,DEC,OBJID,XSIZE,YSIZE\n{}", rows.concat())
 }
 
 #[cfg(test)]

@@ -3,6 +3,11 @@
 //! Calls `app` to serve, `client` to ask a server, and the stores for what works beside a running server. The only
 //! module with untyped errors: they become a line on standard error and an exit code here.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are shown as help, as they are written"
+)]
+
 mod demo;
 mod doctor;
 mod ingest;

@@ -42,7 +42,7 @@ pub struct JobCommand {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub enum Output {
     /// For people
     Table,
     /// For scripts
@@ -116,7 +116,7 @@ impl Jobs {
 }
 
 /// Which server is asked.
-struct Server {
+pub struct Server {
     named: Option<Url>,
 }
 
@@ -185,12 +185,12 @@ fn say_table(header: &[&str], rows: &[Vec<String>]) -> Result<()> {
     }
     let header: Vec<String> = header.iter().map(ToString::to_string).collect();
     for row in std::iter::once(&header).chain(rows) {
-        let line: String = row
+        let cells: Vec<String> = row
             .iter()
             .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}  "))
+            .map(|(cell, &width)| format!("{cell:width$}"))
             .collect();
-        say(line.trim_end())?;
+        say(cells.join("  ").trim_end())?;
     }
     Ok(())
 }
