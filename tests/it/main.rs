@@ -8,6 +8,7 @@ mod engine;
 #[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
 mod layers;
+mod readme;
 #[allow(dead_code)]
 mod s3;
 mod store;
