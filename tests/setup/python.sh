@@ -11,7 +11,7 @@ cmp -s "$wanted" "$venv/installed.txt" && "$venv/bin/python" -c '' 2>/dev/null &
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "The tests need Python 3.11 or newer, which the pinned astropy and numpy ask for;" >&2
-    echo "'$python' is $("$python" --version 2>&1 || echo absent). Name another: make test PYTHON=python3.12" >&2
+    echo "'$python' is $("$python" --version 2>/dev/null || echo 'not there'). Name another: make test PYTHON=python3.12" >&2
     exit 1
 fi
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
