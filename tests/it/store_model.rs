@@ -556,23 +556,20 @@ impl Walk<'_> {
         let job = self.store.get(id).await.expect("an answer");
         let results = self.store.results(id).await.expect("an answer");
         let results: Vec<String> = results.into_iter().map(|result| result.name).collect();
-        match self.model.jobs.get(&id) {
-            Some(known) => {
-                let job = job.expect("the job");
-                prop_assert_eq!(&results, &known.results);
-                let listed: Vec<String> = job.results.into_iter().map(|result| result.id).collect();
-                prop_assert_eq!(&listed, &known.results);
-                prop_assert_eq!(job.info.progress_done, known.done);
-                let place = expected.iter().position(|queued| *queued == id);
-                prop_assert_eq!(job.info.queue_position, place.map(|place| place as u64 + 1));
-                prop_assert_eq!(job.end_time.is_some(), known.phase.is_terminal());
-            }
-            None => {
-                prop_assert!(job.is_none() && results.is_empty());
-                let tombstone = self.store.destroyed(id).await.expect("an answer");
-                prop_assert_eq!(tombstone.is_some(), self.model.destroyed.contains(&id));
-            }
-        }
+        let Some(known) = self.model.jobs.get(&id) else {
+            prop_assert!(job.is_none() && results.is_empty());
+            let tombstone = self.store.destroyed(id).await.expect("an answer");
+            prop_assert_eq!(tombstone.is_some(), self.model.destroyed.contains(&id));
+            return Ok(());
+        };
+        let job = job.expect("the job");
+        prop_assert_eq!(&results, &known.results);
+        let listed: Vec<String> = job.results.into_iter().map(|result| result.id).collect();
+        prop_assert_eq!(&listed, &known.results);
+        prop_assert_eq!(job.info.progress_done, known.done);
+        let place = expected.iter().position(|queued| *queued == id);
+        prop_assert_eq!(job.info.queue_position, place.map(|place| place as u64 + 1));
+        prop_assert_eq!(job.end_time.is_some(), known.phase.is_terminal());
         Ok(())
     }
 }
