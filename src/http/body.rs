@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt, stream};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use poem::{
     Body, Request,
     http::{Method, StatusCode, header::CONTENT_LENGTH},
@@ -24,8 +25,13 @@ use super::problem::Problem;
 const PAUSE: Duration = Duration::from_secs(30);
 /// Longest time that a body may take.
 const WHOLE: Duration = Duration::from_mins(15);
+/// For how long the rest of a body that is refused is read and thrown away: most clients look for the answer only when
+/// they have sent all of it.
+const DRAIN: Duration = Duration::from_secs(30);
 /// Bytes in one unit of the budget.
 const UNIT: u64 = 1_024;
+
+type Source = BoxStream<'static, io::Result<Bytes>>;
 
 /// What bodies may cost, shared by all requests.
 #[derive(Clone)]
@@ -82,21 +88,18 @@ impl Bounds {
         }
         if announced.is_some_and(|length| length > self.largest) {
             watch.fail(Fault::TooLarge(self.largest));
+            drain(request.take_body().into_bytes_stream().boxed());
             return watch;
         }
-        let body = request.take_body().into_bytes_stream();
+        let body = request.take_body().into_bytes_stream().boxed();
         request.set_body(Body::from_bytes_stream(self.bounded(body, watch.clone())));
         watch
     }
 
-    fn bounded(
-        &self,
-        body: impl Stream<Item = io::Result<bytes::Bytes>> + Send + 'static,
-        watch: Watch,
-    ) -> impl Stream<Item = io::Result<bytes::Bytes>> + Send + 'static {
+    fn bounded(&self, body: Source, watch: Watch) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let bounds = self.clone();
         let end = Instant::now() + WHOLE;
-        stream::try_unfold((Box::pin(body), 0_u64), move |(mut body, mut read)| {
+        stream::try_unfold((body, 0_u64), move |(mut body, mut read)| {
             let (bounds, watch) = (bounds.clone(), watch.clone());
             async move {
                 let pause = (Instant::now() + bounds.pause).min(end);
@@ -109,20 +112,28 @@ impl Bounds {
                 let before = read;
                 read += chunk.len() as u64;
                 if read > bounds.largest {
+                    drain(body);
                     return Err(watch.fail(Fault::TooLarge(bounds.largest)));
                 }
                 let units = read.div_ceil(UNIT) - before.div_ceil(UNIT);
                 let room = u32::try_from(units)
                     .ok()
                     .and_then(|units| bounds.budget.clone().try_acquire_many_owned(units).ok());
-                match room {
-                    Some(room) => watch.hold(room),
-                    None => return Err(watch.fail(Fault::NoRoom)),
-                }
+                let Some(room) = room else {
+                    drain(body);
+                    return Err(watch.fail(Fault::NoRoom));
+                };
+                watch.hold(room);
                 Ok(Some((chunk, (body, read))))
             }
         })
     }
+}
+
+fn drain(mut body: Source) {
+    tokio::spawn(tokio::time::timeout(DRAIN, async move {
+        while let Some(Ok(_)) = body.next().await {}
+    }));
 }
 
 impl Watch {
@@ -216,9 +227,7 @@ mod tests {
     async fn a_client_that_stops_sending_is_given_up() {
         let mut request = Request::builder()
             .method(Method::POST)
-            .body(Body::from_bytes_stream(
-                stream::pending::<io::Result<bytes::Bytes>>(),
-            ));
+            .body(Body::from_bytes_stream(stream::pending::<io::Result<Bytes>>()));
         let bounds = Bounds {
             pause: Duration::from_millis(1),
             ..Bounds::new(10)
@@ -226,5 +235,27 @@ mod tests {
         let watch = bounds.put(&mut request);
         assert!(request.take_body().into_vec().await.is_err());
         assert_eq!(status(&watch), Some(StatusCode::REQUEST_TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_refused_body_is_taken_all_the_same() {
+        use futures::{SinkExt, channel::mpsc};
+
+        for announced in [None, Some("30")] {
+            let (mut client, body) = mpsc::channel::<io::Result<Bytes>>(0);
+            let mut request = Request::builder().method(Method::POST);
+            if let Some(length) = announced {
+                request = request.header(CONTENT_LENGTH, length);
+            }
+            let mut request = request.body(Body::from_bytes_stream(body));
+            let watch = Bounds::new(10).put(&mut request);
+            let reader = tokio::spawn(request.take_body().into_vec());
+            for _ in 0..3 {
+                client.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
+            }
+            client.close_channel();
+            let _ = reader.await.unwrap();
+            assert_eq!(status(&watch), Some(StatusCode::PAYLOAD_TOO_LARGE));
+        }
     }
 }

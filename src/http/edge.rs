@@ -13,11 +13,7 @@ use futures::FutureExt;
 use poem::{
     Endpoint, EndpointExt, IntoEndpoint, IntoResponse, PathPattern, Request, Response, Result,
     endpoint::BoxEndpoint,
-    http::{
-        HeaderMap, HeaderName, HeaderValue, Method, Uri,
-        header::{ACCEPT, CONNECTION},
-        uri::PathAndQuery,
-    },
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::ACCEPT, uri::PathAndQuery},
 };
 use poem_openapi::registry::MetaApi;
 use tracing::Instrument;
@@ -134,15 +130,8 @@ impl Edge {
             Err((problem, pattern)) => {
                 // What befell the body is the cause of whatever came of it.
                 let cause = watch.as_ref().and_then(super::body::Watch::problem);
-                let unread = cause.is_some();
                 let problem = cause.unwrap_or(problem);
                 let mut response = span.in_scope(|| problem.render(&accept, always_json, &id));
-                if unread {
-                    // The rest of the body is not read.
-                    response
-                        .headers_mut()
-                        .insert(CONNECTION, HeaderValue::from_static("close"));
-                }
                 if method == Method::HEAD {
                     response.set_body(());
                 }

@@ -371,6 +371,13 @@ async fn uploads_are_served_as_they_came() {
     assert!(read(site.get(&job).await).await.contains("<uws:runId>again<"));
 }
 
+/// A document that is read by its schema and written again is the same.
+fn hold<T: ParseFromJSON + ToJSON>(value: &Value) {
+    let read = T::parse_from_json(Some(value.clone()))
+        .unwrap_or_else(|error| panic!("{}: {value}", error.into_message()));
+    assert_eq!(read.to_json().as_ref(), Some(value));
+}
+
 #[tokio::test]
 async fn json_has_the_shape_of_its_schema() {
     let site = Site::start().await;
@@ -379,21 +386,16 @@ async fn json_has_the_shape_of_its_schema() {
         let get = site.client.get(format!("/base{path}"));
         value(get.header(header::ACCEPT, "application/json").send().await).await
     };
-    fn check<T: ParseFromJSON + ToJSON>(value: &Value) {
-        let read = T::parse_from_json(Some(value.clone()))
-            .unwrap_or_else(|error| panic!("{}: {value}", error.into_message()));
-        assert_eq!(read.to_json().as_ref(), Some(value));
-    }
     let id = job.rsplit('/').next().unwrap();
-    check::<schema::Job>(&json_of(&job).await);
-    check::<schema::JobList>(&json_of("/api/digits/async").await);
-    check::<schema::ParameterList>(&json_of(&format!("{job}/parameters")).await);
-    check::<schema::ResultList>(&json_of(&format!("{job}/results")).await);
-    check::<schema::ServiceJob>(&json_of(&format!("/api/v1/jobs/{id}")).await);
-    check::<schema::JobPage>(&json_of("/api/v1/jobs").await);
-    check::<schema::JobCounts>(&json_of("/api/v1/jobs/counts").await);
-    check::<schema::ServiceList>(&json_of("/api/v1/services").await);
-    check::<schema::Me>(&json_of("/api/v1/me").await);
+    hold::<schema::Job>(&json_of(&job).await);
+    hold::<schema::JobList>(&json_of("/api/digits/async").await);
+    hold::<schema::ParameterList>(&json_of(&format!("{job}/parameters")).await);
+    hold::<schema::ResultList>(&json_of(&format!("{job}/results")).await);
+    hold::<schema::ServiceJob>(&json_of(&format!("/api/v1/jobs/{id}")).await);
+    hold::<schema::JobPage>(&json_of("/api/v1/jobs").await);
+    hold::<schema::JobCounts>(&json_of("/api/v1/jobs/counts").await);
+    hold::<schema::ServiceList>(&json_of("/api/v1/services").await);
+    hold::<schema::Me>(&json_of("/api/v1/me").await);
 }
 
 #[tokio::test]
