@@ -47,7 +47,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what was asked. Errors go to standard error; the code is that of the table in [`exit_code`].
+    /// Does what was asked. Errors go to standard error; the exit code says of which kind they are.
     pub async fn run(self) -> ExitCode {
         let done = match self.command {
             Command::Serve(command) => command.run().await,
