@@ -35,8 +35,18 @@ pub fn write(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Byt
         let mut cards = mandatory(cut, source, first);
         cards.0.extend_from_slice(&cut.cards.0);
         set_date(&mut cards, date, first);
+        let own = cards.0.len();
         for card in provenance {
             cards.push(&card.keyword, &card.value, &card.comment);
+        }
+        // Checkers of files from before FITS 4.0 want continued text announced.
+        let continued = cards.0[own..].iter().any(|card| name(card) == b"CONTINUE");
+        if continued && source.is_none_or(|header| header.value("LONGSTRN").is_none()) {
+            cards.push(
+                "LONGSTRN",
+                &Value::Text("OGIP 1.0".into()),
+                "text may be continued",
+            );
         }
         append(&mut out, cards, &cut.data);
     }

@@ -180,6 +180,15 @@ fn extensions_keep_the_empty_primary_and_their_order() {
     assert_eq!(written.hdus()[0].header().text("BAND").as_deref(), Some("150GHz"));
     assert_eq!(written.hdus()[0].header().integer("BITPIX"), Some(16));
     assert_eq!(written.hdus()[2].shape(), [2, 1]);
+    assert!(written.hdus()[1].header().value("LONGSTRN").is_none());
+    let long = NewCard::new("CUTSRC", Value::Text("s3://bucket/".repeat(9)), "");
+    let part = cut_of(&file, 2, area(1, 1, 1, 1), Edge::Trim).expect("inside");
+    let announced = open(write(&file, vec![(part, vec![long])], "2026-01-02T03:04:05")).expect("a good file");
+    assert_eq!(
+        announced.hdus()[1].header().text("CUTSRC"),
+        Some("s3://bucket/".repeat(9))
+    );
+    assert!(announced.hdus()[1].header().value("LONGSTRN").is_some());
     let again = cut_of(&written, 2, area(1, 2, 1, 1), Edge::Strict).expect("inside");
     assert_eq!(again.data(), [2, 2]);
 }
