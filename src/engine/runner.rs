@@ -69,6 +69,14 @@ pub(super) async fn run(
         finishes,
         tasks: TaskTracker::new(),
     });
+    // A job whose worker is not on the books is anyone's.
+    while let Err(error) = runner.engine.store.register(worker, &host).await {
+        tracing::warn!(%error, "worker not registered");
+        tokio::select! {
+            () = time::sleep(RETRY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
     let ended = CancellationToken::new();
     let beating = tokio::spawn(Arc::clone(&runner).beat(host, ended.clone()));
     let listening = tokio::spawn(Arc::clone(&runner).listen(ended.clone()));

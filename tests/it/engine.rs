@@ -39,6 +39,7 @@ on_both_back_ends!(
     a_held_job_runs_only_after_another_run,
     a_draining_worker_puts_its_jobs_back,
     a_worker_that_was_given_up_writes_nothing_more,
+    a_worker_is_on_the_books_before_it_claims,
     others_see_nothing_of_a_job,
     operators_see_every_job,
     a_repeated_idempotency_key_makes_one_job,
@@ -139,6 +140,13 @@ fn settings() -> EngineSettings {
 
 impl Site {
     async fn start(backend: Backend) -> Site {
+        let mut site = Self::idle(backend).await;
+        site.work();
+        site
+    }
+
+    /// One that runs no jobs yet.
+    async fn idle(backend: Backend) -> Site {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let (url, database): (String, Arc<dyn std::any::Any + Send + Sync>) = match backend {
             Backend::Embedded => (
@@ -150,9 +158,7 @@ impl Site {
                 (database.url(), Arc::new(database))
             }
         };
-        let mut site = Self::over(url, database, folder).await;
-        site.work();
-        site
+        Self::over(url, database, folder).await
     }
 
     async fn over(
@@ -493,6 +499,25 @@ async fn a_worker_that_was_given_up_writes_nothing_more(backend: Backend) {
     while site.objects(job).len() != 1 {
         watch.changed().await;
     }
+}
+
+async fn a_worker_is_on_the_books_before_it_claims(backend: Backend) {
+    let mut site = Site::idle(backend).await;
+    let job = site.create("finish").await;
+    let store = site.engine.store.clone();
+    let sweeping = tokio::spawn(async move {
+        loop {
+            assert!(
+                store.give_up(60_000).await.unwrap().is_empty(),
+                "a job was taken from a worker that lives"
+            );
+        }
+    });
+    site.work();
+    site.until(job, Phase::Completed).await;
+    assert_eq!(site.probe.runs.load(Ordering::SeqCst), 1);
+    assert!(!sweeping.is_finished());
+    sweeping.abort();
 }
 
 async fn others_see_nothing_of_a_job(backend: Backend) {

@@ -30,7 +30,11 @@ fn m13() -> PathBuf {
     let packages = std::fs::read_dir(root().join("target/venv/lib")).expect("`make test` makes the venv");
     packages
         .flatten()
-        .map(|python| python.path().join("site-packages/astropy/io/fits/hdu/compressed/tests/data/m13.fits"))
+        .map(|python| {
+            python
+                .path()
+                .join("site-packages/astropy/io/fits/hdu/compressed/tests/data/m13.fits")
+        })
         .find(|path| path.exists())
         .expect("astropy's picture of M13")
 }
@@ -39,14 +43,19 @@ fn m13() -> PathBuf {
 async fn every_block_does_what_it_says() {
     let site = Site::start(Backend::Embedded).await;
     let ingested = site.run(&["ingest", "demo", m13().to_str().unwrap()]).await;
-    assert!(ingested.status.success(), "{}", String::from_utf8_lossy(&ingested.stderr));
+    assert!(
+        ingested.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ingested.stderr)
+    );
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_sidereal")).parent().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.display());
     let mut shown = Vec::new();
-    for (language, interpreter, flag) in
-        [("sh", PathBuf::from("/bin/bash"), "-euc"), ("python", root().join("target/venv/bin/python"), "-c")]
-    {
+    for (language, interpreter, flag) in [
+        ("sh", PathBuf::from("/bin/bash"), "-euc"),
+        ("python", root().join("target/venv/bin/python"), "-c"),
+    ] {
         for block in blocks(language) {
             let block = block.replace(SERVER, &site.address);
             let output = Command::new(&interpreter)
@@ -64,20 +73,30 @@ async fn every_block_does_what_it_says() {
             shown.push(String::from_utf8(output.stdout).unwrap());
         }
     }
-    let [curl, submitted, python] = shown.as_slice() else { panic!("three blocks, not {shown:?}") };
+    let [curl, submitted, python] = shown.as_slice() else {
+        panic!("three blocks, not {shown:?}")
+    };
     assert_eq!(curl, "");
     let cutout = std::fs::read(folder.path().join("m13.fits")).unwrap();
     assert!(cutout.starts_with(b"SIMPLE  =                    T"));
-    assert!(submitted.contains("readme") && submitted.contains("COMPLETED"), "{submitted}");
-    assert!(python.starts_with("COMPLETED ") && python.contains("/results/manifest.json"), "{python}");
+    assert!(
+        submitted.contains("readme") && submitted.contains("COMPLETED"),
+        "{submitted}"
+    );
+    assert!(
+        python.starts_with("COMPLETED ") && python.contains("/results/manifest.json"),
+        "{python}"
+    );
 }
 
 #[test]
 fn every_make_command_is_a_target_that_ci_runs() {
     let makefile = include_str!("../../Makefile");
     let ci = include_str!("../../.ci/run");
-    let commands: Vec<&str> =
-        README.lines().filter_map(|line| line.strip_prefix("    make ")?.split_whitespace().next()).collect();
+    let commands: Vec<&str> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("    make ")?.split_whitespace().next())
+        .collect();
     assert!(commands.contains(&"demo") && commands.contains(&"test"));
     for command in commands {
         assert!(makefile.contains(&format!("\n{command}:")), "make {command}");
