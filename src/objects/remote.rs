@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_is_cut_out_of_what_was_read() {
-        let bytes = Bytes::from_iter(0..100_u8);
+        let bytes = (0..100_u8).collect::<Bytes>();
         let parts = cut_out(&bytes, &(1_000..1_100), &[1_000..1_002, 1_050..1_053]);
         assert_eq!(parts, [&[0_u8, 1][..], &[50, 51, 52]]);
     }

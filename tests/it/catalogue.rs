@@ -129,7 +129,7 @@ async fn images_are_chosen_by_what_their_headers_say(backend: Backend) {
     assert_eq!(paths(store, &ImageFilter::default()).await, ["a", "b", "c", "d"]);
     assert_eq!(
         paths(
-            &store,
+            store,
             &ImageFilter {
                 collections: vec![maps],
                 ..ImageFilter::default()

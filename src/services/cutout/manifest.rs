@@ -16,6 +16,7 @@ use crate::{
 pub const SOFTWARE: &str = concat!("sidereal ", env!("CARGO_PKG_VERSION"));
 
 /// A position on an image, or a position on none.
+#[expect(clippy::struct_field_names, reason = "the fields are the columns")]
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     /// Row of the list, from 1.
