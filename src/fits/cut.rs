@@ -1,10 +1,11 @@
 //! Cutting a box out of an image: what to read, and the header of what comes of it.
 
 use super::area::{Edge, PixelBox};
+use super::bitpix::Bitpix;
 use super::cards::Cards;
 use super::error::FitsError;
 use super::file::File;
-use super::hdu::{Bitpix, Hdu, Kind, is_table_name};
+use super::hdu::{Hdu, Kind, is_table_name};
 use super::header::{Header, Value, name};
 use super::lines::Block;
 use super::{pad, plain, tiled};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fits_well::FitsReader;
 use fits_well::image::Data;
 
-use super::hdu::Bitpix;
+use super::bitpix::Bitpix;
 use super::header::{BLOCK, CARD};
 use super::tiles::Tiles;
 

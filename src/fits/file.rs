@@ -1,6 +1,5 @@
 //! An opened FITS file: its HDUs, found by reading headers and jumping over data.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -194,20 +193,4 @@ impl Window<'_> {
             self.load(offset, (length * 2).max(NEXT_READ)).await?;
         }
     }
-}
-
-/// A range of the file, checked against its size; `what` is named if it lies beyond.
-pub(super) fn within(
-    range: Range<u64>,
-    size: u64,
-    what: impl FnOnce() -> String,
-) -> Result<Range<u64>, FitsError> {
-    if range.end > size {
-        return Err(FitsError::Truncated {
-            what: what(),
-            end: range.end,
-            size,
-        });
-    }
-    Ok(range)
 }

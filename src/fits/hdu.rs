@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::bitpix::Bitpix;
 use super::error::FitsError;
 use super::header::{self, CARD, Header, Value};
 use super::tiles::Tiles;
@@ -22,48 +23,6 @@ pub enum Kind {
     Empty,
     /// A table, random groups, or an extension that is not of the standard.
     Other,
-}
-
-/// A number type of pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bitpix {
-    /// 8, unsigned.
-    U8,
-    /// 16.
-    I16,
-    /// 32.
-    I32,
-    /// 64.
-    I64,
-    /// −32.
-    F32,
-    /// −64.
-    F64,
-}
-
-impl Bitpix {
-    /// The value of the BITPIX keyword.
-    pub fn code(self) -> i64 {
-        match self {
-            Self::U8 => 8,
-            Self::I16 => 16,
-            Self::I32 => 32,
-            Self::I64 => 64,
-            Self::F32 => -32,
-            Self::F64 => -64,
-        }
-    }
-
-    /// Bytes of a pixel.
-    pub fn bytes(self) -> u64 {
-        self.code().unsigned_abs() / 8
-    }
-
-    fn from_code(code: i64) -> Option<Self> {
-        [Self::U8, Self::I16, Self::I32, Self::I64, Self::F32, Self::F64]
-            .into_iter()
-            .find(|b| b.code() == code)
-    }
 }
 
 /// One HDU of an opened file.
@@ -180,9 +139,13 @@ impl Hdu {
     /// Its celestial coordinates (the primary description), worked out at the first call; `None` if it is no
     /// image or has none. An error if they are there but cannot be used.
     pub fn wcs(&self) -> Result<Option<&Wcs>, FitsError> {
-        let wcs = self
-            .wcs
-            .get_or_init(|| if self.is_image() { Wcs::new(self) } else { Ok(None) });
+        let wcs = self.wcs.get_or_init(|| {
+            if self.is_image() {
+                Wcs::new(self.number, &self.header, &self.shape)
+            } else {
+                Ok(None)
+            }
+        });
         match wcs {
             Ok(wcs) => Ok(wcs.as_ref()),
             Err(problem) => Err(FitsError::Wcs {
@@ -195,7 +158,7 @@ impl Hdu {
     /// The table of its tiles, if it is a compressed image.
     pub(super) fn tiles(&self) -> Result<&Arc<Tiles>, FitsError> {
         self.tiles
-            .get_or_init(|| Tiles::new(self).map(Arc::new))
+            .get_or_init(|| Tiles::new(&self.header, self.bitpix, &self.shape, self.data()).map(Arc::new))
             .as_ref()
             .map_err(|problem| FitsError::Keyword {
                 hdu: self.number,

@@ -4,6 +4,7 @@
 //! library, which reads coordinates and decodes tiles; headers, ranges, pixels and writing are done here.
 
 mod area;
+mod bitpix;
 mod cards;
 mod checksum;
 mod cut;
@@ -26,11 +27,12 @@ mod wcs_header;
 mod write;
 
 pub use area::{Edge, PixelBox};
+pub use bitpix::Bitpix;
 pub use cards::NewCard;
 pub use cut::{Cut, cut};
 pub use error::{FitsError, Reason};
 pub use file::File;
-pub use hdu::{Bitpix, Hdu, Kind};
+pub use hdu::{Hdu, Kind};
 pub use header::{CARD, Header, Value};
 pub use source::{Source, SourceError};
 pub use wcs::Wcs;

@@ -1,7 +1,7 @@
 //! The pixels of a box that lie outside of its image.
 
+use super::bitpix::Bitpix;
 use super::error::FitsError;
-use super::hdu::Bitpix;
 use super::lines::Block;
 
 /// What pads a cutout, and whether the header has to be told.

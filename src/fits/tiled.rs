@@ -96,12 +96,12 @@ async fn fetch(
     limit: u64,
 ) -> Result<Vec<(Strip, Run)>, FitsError> {
     let numbers: Vec<u64> = strips.iter().flat_map(Strip::tiles).collect();
-    let rows = tiles.rows(file, &numbers).await?;
+    let rows = tiles.rows(file.source(), &numbers).await?;
     let pixels: Vec<u64> = strips.iter().flat_map(Strip::pixels_of_tiles).collect();
     let mut ranges: Vec<Vec<Range<u64>>> = Vec::with_capacity(rows.len());
     let mut total = 0;
     for ((&number, row), pixels) in numbers.iter().zip(&rows).zip(pixels) {
-        let cells = tiles.cells(hdu, number, row)?;
+        let cells = tiles.cells(hdu.number(), number, row)?;
         // No codec makes more of a pixel, whatever a descriptor says.
         let most = pixels.saturating_mul(16).saturating_add(4096);
         if cells.iter().any(|cell| cell.end - cell.start > most) {

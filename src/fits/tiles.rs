@@ -7,12 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::bitpix::Bitpix;
 use super::cards::card as card_of;
 use super::error::FitsError;
-use super::file::{File, within};
-use super::hdu::{Bitpix, Hdu};
 use super::header::{CARD, Header, Value, has_value, name, value};
-use super::source;
+use super::source::{self, Source};
 
 /// Longer rows are not those of a table of tiles.
 const LONGEST_ROW: u64 = 4096;
@@ -63,10 +62,14 @@ impl HeapColumn {
 }
 
 impl Tiles {
-    /// Reads the description out of a compressed image's header.
-    pub(super) fn new(hdu: &Hdu) -> Result<Self, String> {
-        let header = hdu.header();
-        let shape = hdu.shape();
+    /// Reads the description out of a compressed image's header. `bitpix` and `shape` are the image's, before
+    /// compression; `data` is where the table lies in the file.
+    pub(super) fn new(
+        header: &Header,
+        bitpix: Bitpix,
+        shape: &[u64],
+        data: Range<u64>,
+    ) -> Result<Self, String> {
         let codec = header.text("ZCMPTYPE").ok_or("ZCMPTYPE is missing")?;
         let tile: Vec<u64> = (1..=shape.len())
             .map(|axis| {
@@ -98,7 +101,6 @@ impl Tiles {
         if row_bytes > LONGEST_ROW {
             return Err(format!("its rows have {row_bytes} bytes, {LONGEST_ROW} are read"));
         }
-        let data = hdu.data();
         let table = row_bytes
             .checked_mul(rows)
             .filter(|table| *table <= data.end - data.start);
@@ -114,7 +116,7 @@ impl Tiles {
             .filter(|start| *start <= data.end)
             .ok_or("THEAP lies beyond the data")?;
         let dither = header.integer("ZDITHER0").unwrap_or(1);
-        let whole = !matches!(hdu.bitpix(), Bitpix::F32 | Bitpix::F64);
+        let whole = !matches!(bitpix, Bitpix::F32 | Bitpix::F64);
         Ok(Self {
             tile,
             grid,
@@ -130,7 +132,7 @@ impl Tiles {
     }
 
     /// The rows of `tiles` (0-based, ascending), from those kept or from the file.
-    pub(super) async fn rows(&self, file: &File, tiles: &[u64]) -> Result<Vec<Bytes>, FitsError> {
+    pub(super) async fn rows(&self, file: &dyn Source, tiles: &[u64]) -> Result<Vec<Bytes>, FitsError> {
         if self.row_bytes == 0 {
             return Ok(vec![Bytes::new(); tiles.len()]);
         }
@@ -150,7 +152,7 @@ impl Tiles {
             let start = self.rows.start + block * length;
             start..(start + length).min(self.rows.end)
         });
-        let parts = source::read(file.source(), ranges.collect()).await?;
+        let parts = source::read(file, ranges.collect()).await?;
         if !parts.is_empty() {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() + parts.len() > MOST_KEPT {
@@ -174,9 +176,9 @@ impl Tiles {
     }
 
     /// Where the cells of a row lie in the file, one for each heap column; empty ones are at the heap's start.
-    pub(super) fn cells(&self, hdu: &Hdu, tile: u64, row: &[u8]) -> Result<Vec<Range<u64>>, FitsError> {
+    pub(super) fn cells(&self, hdu: usize, tile: u64, row: &[u8]) -> Result<Vec<Range<u64>>, FitsError> {
         let problem = |problem: String| FitsError::Tile {
-            hdu: hdu.number(),
+            hdu,
             tile: tile + 1,
             problem,
         };
@@ -194,10 +196,11 @@ impl Tiles {
                     .checked_mul(column.element)
                     .and_then(|length| start?.checked_add(length));
                 match (start, end) {
-                    (Some(start), Some(end)) => within(start..end, self.heap.end, || "the tile".into())
-                        .map_err(|_| {
-                            problem(format!("it ends at byte {end}, the heap at {}", self.heap.end))
-                        }),
+                    (Some(start), Some(end)) if end <= self.heap.end => Ok(start..end),
+                    (Some(_), Some(end)) => Err(problem(format!(
+                        "it ends at byte {end}, the heap at {}",
+                        self.heap.end
+                    ))),
                     _ => Err(problem("its descriptor exceeds 64 bits".into())),
                 }
             })

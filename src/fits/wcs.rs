@@ -7,7 +7,7 @@ use fits_well::wcs;
 
 use super::area::PixelBox;
 use super::error::FitsError;
-use super::hdu::Hdu;
+use super::header::Header;
 use super::wcs_header::{Axes, celestial_header};
 use crate::sky::{Cap, Frame, Length, Position, Size};
 
@@ -31,8 +31,8 @@ const WIDEST: f64 = 1e9;
 
 impl Wcs {
     /// The coordinates of an image; `None` if it has no pair of celestial axes.
-    pub(super) fn new(hdu: &Hdu) -> Result<Option<Self>, String> {
-        let Some(found) = celestial_header(hdu.header(), hdu.shape())? else {
+    pub(super) fn new(hdu: usize, header: &Header, shape: &[u64]) -> Result<Option<Self>, String> {
+        let Some(found) = celestial_header(header, shape)? else {
             return Ok(None);
         };
         let parsed = catch_unwind(|| {
@@ -46,9 +46,9 @@ impl Wcs {
         if !description.unsupported_axes.is_empty() || description.celestial_projection.is_none() {
             return Err(format!("{} is not a projection that is read", found.ctype));
         }
-        let shape = [hdu.shape()[found.axes.x], hdu.shape()[found.axes.y]];
+        let shape = [shape[found.axes.x], shape[found.axes.y]];
         let mut wcs = Self {
-            hdu: hdu.number(),
+            hdu,
             inner,
             axes: found.axes,
             frame: Frame::new(found.system),

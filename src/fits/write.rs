@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
+use super::bitpix::Bitpix;
 use super::cards::{Cards, NewCard, card};
 use super::checksum;
 use super::cut::{Cut, is_mandatory};
 use super::file::File;
-use super::hdu::{Bitpix, Hdu, Kind};
+use super::hdu::{Hdu, Kind};
 use super::header::{BLOCK, CARD, Header, Value, has_value, name};
 
 /// A FITS file of cuts from `file`, each with cards of its provenance, which come after its own.

@@ -13,8 +13,7 @@ use uuid::Uuid;
 use super::{
     Dialect, Sql, Store, StoreError,
     entity::{job, job_result},
-    queue::{job_id, to_json},
-    storable,
+    job_id, storable, to_json,
 };
 use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 

@@ -19,10 +19,13 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 use sea_orm_migration::MigratorTrait;
+use serde::Serialize;
 use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use crate::uws::JobId;
 
 pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
@@ -297,6 +300,14 @@ fn storable(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+fn job_id(row: &QueryResult) -> Result<JobId, StoreError> {
+    Ok(JobId(row.try_get_by("id")?))
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 async fn sqlite_pool(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {

@@ -10,7 +10,9 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Dialect, LeaseLost, LogLine, Sql, Store, StoreError, StoredResult, jobs::model, storable};
+use super::{
+    Dialect, LeaseLost, LogLine, Sql, Store, StoreError, StoredResult, job_id, jobs::model, storable, to_json,
+};
 use crate::uws::{ErrorSummary, Job, JobId, Phase};
 
 /// Identifier of a running server as a worker.
@@ -529,12 +531,4 @@ pub(super) fn lease(row: &QueryResult) -> Result<Option<Lease>, StoreError> {
         job: JobId(id),
         fence: row.try_get_by("fence")?,
     }))
-}
-
-pub(super) fn job_id(row: &QueryResult) -> Result<JobId, StoreError> {
-    Ok(JobId(row.try_get_by("id")?))
-}
-
-pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

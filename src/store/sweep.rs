@@ -1,10 +1,7 @@
 //! What any replica may do at any time, as often as it likes: give up lost workers' jobs, end what ran too long,
 //! destroy what is due, forget old tombstones.
 
-use super::{
-    Ending, Finish, Lease, Sql, Store, StoreError,
-    queue::{job_id, lease, to_json},
-};
+use super::{Ending, Finish, Lease, Sql, Store, StoreError, job_id, queue::lease, to_json};
 use crate::uws::{ErrorKind, ErrorSummary, JobId};
 
 /// Message of a job whose workers were lost as often as it may be started.
