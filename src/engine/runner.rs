@@ -469,15 +469,28 @@ impl Runner {
                 () = ended.cancelled() => return,
             };
             match change {
-                Ok(Change::Stopped(id)) => {
-                    if let Some(run) = self.running().get(&id) {
-                        run.cancel.cancel();
-                    }
-                }
+                Ok(Change::Stopped(id)) => self.stop_if_lost(id).await,
                 // The heartbeat finds what was missed.
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
+        }
+    }
+
+    /// Cancels the run of a job that was said to be stopped, unless its lease is held: the hint may be of an earlier run.
+    async fn stop_if_lost(&self, id: JobId) {
+        let Some(lease) = self.running().get(&id).map(|run| run.lease) else {
+            return;
+        };
+        match self.engine.store.fences(&[id]).await {
+            Ok(current) if current.iter().any(|c| c.running && c.fence == lease.fence) => {}
+            Ok(_) => {
+                if let Some(run) = self.running().get(&id).filter(|run| run.lease == lease) {
+                    run.cancel.cancel();
+                }
+            }
+            // The heartbeat finds it.
+            Err(error) => tracing::warn!(job = %id, %error, "lease not looked up"),
         }
     }
 
