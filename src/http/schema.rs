@@ -241,8 +241,7 @@ pub struct NewJob {
     #[oai(default)]
     pub run: bool,
     /// Longest run in seconds.
-    #[oai(validator(maximum(value = "2147483647")))]
-    pub execution_duration: Option<u32>,
+    pub execution_duration: Option<i64>,
     /// When to remove it.
     pub destruction: Option<String>,
 }

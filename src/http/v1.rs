@@ -147,7 +147,7 @@ impl V1 {
         let mut submission = Submission {
             run: new.run,
             run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
-            execution_duration: new.execution_duration,
+            execution_duration: new.execution_duration.map(seconds).transpose()?,
             destruction: new
                 .destruction
                 .as_deref()
@@ -359,6 +359,11 @@ fn phase(phase: schema::Phase) -> Phase {
         schema::Phase::Suspended => Phase::Suspended,
         schema::Phase::Archived => Phase::Archived,
     }
+}
+
+fn seconds(seconds: i64) -> Result<u32, Problem> {
+    u32::try_from(seconds.min(i64::from(i32::MAX)))
+        .map_err(|_| Problem::usage("executionDuration", "expected a number of seconds, 0 or more"))
 }
 
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {

@@ -151,6 +151,9 @@ impl Order {
 async fn sleep(context: &Context, sleep: Duration) -> Result<(), Failure> {
     let start = Instant::now();
     let total = sleep.as_millis() as u64;
+    if total > 0 {
+        context.log(format!("sleeping for {} s", sleep.as_secs_f64()));
+    }
     while start.elapsed() < sleep {
         context.progress(start.elapsed().as_millis() as u64, total, "sleeping");
         tokio::select! {
@@ -160,6 +163,7 @@ async fn sleep(context: &Context, sleep: Duration) -> Result<(), Failure> {
     }
     if total > 0 {
         context.progress(total, total, "awake");
+        context.log("awake");
     }
     context.checkpoint()
 }
