@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api;
 mod catalogue;
 mod cli;
+mod clients;
+mod crash;
 mod engine;
 #[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
@@ -13,3 +16,4 @@ mod readme;
 mod s3;
 mod store;
 mod store_model;
+mod uws;

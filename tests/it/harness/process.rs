@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The line, `listening on http://127.0.0.1:PORT`, by which a server says that it can be asked.
 const READY: &str = "listening on ";
@@ -18,7 +17,7 @@ pub struct Process {
     child: Child,
     /// `http://127.0.0.1:PORT`
     pub address: String,
-    log: Arc<Mutex<String>>,
+    log: watch::Sender<String>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -37,10 +36,10 @@ impl Process {
         // It holds the writing end of the pipe.
         drop(command);
 
-        let log = Arc::new(Mutex::new(String::new()));
+        let log = watch::Sender::new(String::new());
         let (ready, address) = oneshot::channel();
         let reader = std::thread::spawn({
-            let log = Arc::clone(&log);
+            let log = log.clone();
             move || read(BufReader::new(output), &log, ready)
         });
         let mut process = Self {
@@ -58,7 +57,7 @@ impl Process {
 
     /// What it has written so far, both streams.
     pub fn log(&self) -> String {
-        self.log.lock().expect("the log").clone()
+        self.log.borrow().clone()
     }
 
     /// Ends it as a power cut would (SIGKILL).
@@ -68,11 +67,29 @@ impl Process {
 
     /// Asks it to end (SIGTERM), and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
-        self.signal("TERM").await;
+        self.terminate().await;
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
         tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .expect("the server ends when asked to")
             .expect("a child's end")
+    }
+
+    /// Asks it to end, and does not wait.
+    pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Reads what it writes until it is as wanted.
+    pub async fn until_log(&self, wanted: impl Fn(&str) -> bool) {
+        let mut log = self.log.subscribe();
+        let said = log.wait_for(|log| wanted(log));
+        let said = tokio::time::timeout(PATIENCE, said).await.is_ok();
+        assert!(said, "not said: {}", self.log());
     }
 
     /// Takes the processor away from it (SIGSTOP), as a stalled machine would.
@@ -109,7 +126,7 @@ impl Drop for Process {
     }
 }
 
-fn read(output: impl BufRead, log: &Mutex<String>, ready: oneshot::Sender<String>) {
+fn read(output: impl BufRead, log: &watch::Sender<String>, ready: oneshot::Sender<String>) {
     let mut ready = Some(ready);
     for line in output.split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
@@ -119,9 +136,10 @@ fn read(output: impl BufRead, log: &Mutex<String>, ready: oneshot::Sender<String
             // Nobody waits any more if the test has ended.
             let _ = ready.send(address.trim_end_matches('/').to_owned());
         }
-        let mut log = log.lock().expect("the log");
-        log.push_str(&line);
-        log.push('\n');
+        log.send_modify(|log| {
+            log.push_str(&line);
+            log.push('\n');
+        });
     }
 }
 

@@ -38,6 +38,9 @@ const TIMES: &[(&str, &str)] = &[
     ("SIDEREAL_ENGINE__SWEEP", "0.5"),
 ];
 
+/// Only to end a test that would hang.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A running server; derefs to its process. What it leaves goes with the last server of the same place.
 pub struct Site {
     process: Process,
@@ -118,6 +121,27 @@ impl Site {
             .into_iter()
             .map(|object| object.location.to_string())
             .collect()
+    }
+
+    /// The client that the requests are sent with, for one that outlives this value's borrow.
+    pub fn client(&self) -> Client {
+        client()
+    }
+
+    /// Lists those objects until they are as wanted.
+    pub async fn until_objects(&self, wanted: impl Fn(&[String]) -> bool) {
+        let mut names = Vec::new();
+        let listing = async {
+            loop {
+                names = self.object_names().await;
+                if wanted(&names) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, listing).await;
+        assert!(done.is_ok(), "still {names:?}");
     }
 
     /// Waits by UWS's WAIT until the job is in this phase; fails if it ends in another.
