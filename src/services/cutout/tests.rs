@@ -473,6 +473,83 @@ async fn a_position_beside_the_images_has_one_row_and_says_why() {
 }
 
 #[tokio::test]
+async fn every_image_hdu_is_cut_and_a_weight_map_shares_the_coordinates_of_its_map() {
+    let bench = Bench::new(64 << 20).await;
+    let primary = [
+        "SIMPLE  = T",
+        "BITPIX  = 8",
+        "NAXIS   = 0",
+        "EXTEND  = T",
+        "BAND    = '150GHz'",
+        "OBS-ID  = 12",
+    ];
+    let mut file = header(&primary.map(String::from));
+    let extension = |name: &str, wcs: bool| {
+        let image = tan_image(0.1, -57.5, &[&format!("EXTNAME = '{name}'")]);
+        let cards = image[..2880]
+            .as_chunks::<80>()
+            .0
+            .iter()
+            .map(|card| String::from_utf8_lossy(card).trim_end().to_owned());
+        let cards = cards
+            .filter(|card| card != "END" && (wcs || !card.starts_with('C')))
+            .map(|card| {
+                if card.starts_with("SIMPLE") {
+                    String::from("XTENSION= 'IMAGE   '")
+                } else {
+                    card
+                }
+            });
+        let mut cards: Vec<String> = cards.filter(|card| !card.is_empty()).collect();
+        cards.splice(5..5, ["PCOUNT  = 0", "GCOUNT  = 1"].map(String::from));
+        [header(&cards), image[2880..].to_vec()].concat()
+    };
+    file.extend(extension("SCI", true));
+    file.extend(extension("WGT", false));
+    bench.write("map.fits", &file);
+    assert_eq!(
+        bench.ingest().await,
+        (
+            Counts {
+                images: 1,
+                unchanged: 0,
+                unreadable: 0
+            },
+            vec![]
+        )
+    );
+    // Across RA 0.
+    let list = ("POSITIONS", "RA,DEC,OBJID\n359.9,-57.5,x");
+    for (hdus, cut) in [
+        (None, "1 2"),
+        (Some("wgt"), "2"),
+        (Some("1"), "1"),
+        (Some("0"), ""),
+    ] {
+        let mut parameters = vec![list, ("SIZE", "6px"), ("BANDS", "150ghz"), ("TAGS", "12")];
+        parameters.extend(hdus.map(|hdus| ("HDUS", hdus)));
+        let (job, manifest) = bench.run(&parameters).await;
+        let row = &manifest["rows"][0];
+        if cut.is_empty() {
+            assert_eq!(row["reason"], "no_matching_image", "{row}");
+            continue;
+        }
+        assert_eq!(
+            (&row["hdu"], &row["file"]),
+            (&cut.into(), &"x_150GHz_12.fits".into()),
+            "{row}"
+        );
+        let path = bench.image("cut.out");
+        std::fs::write(&path, bench.result(&job, "result").await).unwrap();
+        let source = Sources::default().open(path.to_str().unwrap()).await.unwrap();
+        let cutout = File::open(source).await.unwrap();
+        assert_eq!(cutout.hdus().len(), 1 + cut.split(' ').count());
+        assert_eq!(cutout.hdus()[0].header().text("BAND").as_deref(), Some("150GHz"));
+        assert!(cutout.hdus()[1..].iter().all(|hdu| hdu.shape() == [6, 6]));
+    }
+}
+
+#[tokio::test]
 async fn edges_are_trimmed_padded_or_refused() {
     let bench = Bench::new(64 << 20).await;
     bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
