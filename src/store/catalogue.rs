@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Store, StoreError,
     entity::{collection, collection_root, image},
+    storable,
 };
 use crate::{
     sky::{Cap, Position},
@@ -181,7 +182,7 @@ impl Store {
     /// The number of the collection of this name.
     pub async fn collection(&self, name: &str) -> Result<Option<CollectionId>, StoreError> {
         let row = collection::Entity::find()
-            .filter(collection::Column::Name.eq(name))
+            .filter(collection::Column::Name.eq(storable(name).as_ref()))
             .one(&self.read)
             .await?;
         Ok(row.map(|row| CollectionId(row.id)))
@@ -287,7 +288,7 @@ impl Store {
     ) -> Result<Option<Catalogued>, StoreError> {
         image::Entity::find()
             .filter(image::Column::Collection.eq(collection.0))
-            .filter(image::Column::Path.eq(path))
+            .filter(image::Column::Path.eq(storable(path).as_ref()))
             .one(&self.read)
             .await?
             .map(Catalogued::try_from)
@@ -328,7 +329,11 @@ impl ImageFilter {
         ] {
             if !words.is_empty() {
                 let lower = Expr::expr(Func::lower(Expr::col(column)));
-                condition = condition.add(lower.is_in(words.iter().map(|word| word.to_lowercase())));
+                // The database's own mind about capitals on both sides.
+                let words = words
+                    .iter()
+                    .map(|word| Expr::expr(Func::lower(Expr::val(storable(word).into_owned()))));
+                condition = condition.add(lower.is_in(words));
             }
         }
         let (begin, end) = (
@@ -369,6 +374,7 @@ fn replace_image() -> OnConflict {
 }
 
 fn row(collection: CollectionId, image: &Image) -> Result<image::ActiveModel, StoreError> {
+    let text = |text: &Option<String>| text.as_deref().map(|text| storable(text).into_owned());
     let hdus = serde_json::to_string(&image.hdus).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(image::ActiveModel {
         id: NotSet,
@@ -376,12 +382,12 @@ fn row(collection: CollectionId, image: &Image) -> Result<image::ActiveModel, St
         path: Set(image.path.clone()),
         url: Set(image.url.clone()),
         size: Set(i64::try_from(image.size).unwrap_or(i64::MAX)),
-        etag: Set(image.etag.clone()),
+        etag: Set(text(&image.etag)),
         modified: Set(image.modified.map(Timestamp::millis)),
-        band: Set(image.band.clone()),
-        obs: Set(image.obs.clone()),
-        product_type: Set(image.product_type.clone()),
-        field: Set(image.field.clone()),
+        band: Set(text(&image.band)),
+        obs: Set(text(&image.obs)),
+        product_type: Set(text(&image.product_type)),
+        field: Set(text(&image.field)),
         date_beg: Set(image.date_beg.map(Timestamp::millis)),
         date_end: Set(image.date_end.map(Timestamp::millis)),
         hdus: Set(hdus),

@@ -11,6 +11,7 @@ use sidereal::{
     store::{
         Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, LogLine, NewJob, Progress, Report,
         Sql, Store, StoredResult, TOO_LONG, WorkerId,
+        catalogue::{Image, ImageFilter},
         jobs::{Created, Edit, MAX_LISTED_RESULTS},
         queue::{CLAIM, FINISH, RUN},
     },
@@ -111,6 +112,7 @@ on_both_back_ends!(
     a_report_becomes_visible,
     log_lines_are_read_on_from_any,
     text_with_nul_is_stored,
+    images_are_found_by_their_words_in_any_case,
     tasks_that_claim_together_get_each_job_once,
     sweeps_at_once_take_each_job_back_once,
     an_owner_who_runs_many_at_once_wins_no_places,
@@ -1334,6 +1336,41 @@ async fn text_with_nul_is_stored(backend: Backend) {
     };
     assert_eq!(found(store, &text("A\0B")).await, [first]);
     assert_eq!(store.result(first, "\0").await.unwrap(), None);
+}
+
+async fn images_are_found_by_their_words_in_any_case(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let collection = store.ensure_collection("sky", "file:///sky").await.unwrap();
+    let image = |path: &str, band: &str| Image {
+        path: path.into(),
+        url: format!("file:///sky/{path}"),
+        size: 1,
+        etag: None,
+        modified: None,
+        band: Some(band.into()),
+        obs: None,
+        product_type: None,
+        field: None,
+        date_beg: None,
+        date_end: None,
+        hdus: Vec::new(),
+        cap: None,
+    };
+    // As a broken header may have it.
+    let images = [image("a", "Ks"), image("b", "H\0"), image("c", "H\u{c9}")];
+    store.put_images(collection, &images).await.unwrap();
+    for (word, path) in [("kS", "a"), ("h\0", "b"), ("h\u{c9}", "c")] {
+        let filter = ImageFilter {
+            bands: vec![word.into()],
+            ..ImageFilter::default()
+        };
+        let found = store.images(&filter, None, 9).await.unwrap();
+        let found: Vec<String> = found.into_iter().map(|found| found.image.path).collect();
+        assert_eq!(found, [path], "{word:?}");
+    }
+    assert_eq!(store.collection("\0").await.unwrap(), None);
+    assert_eq!(store.image(collection, "\0").await.unwrap(), None);
 }
 
 async fn tasks_that_claim_together_get_each_job_once(backend: Backend) {
