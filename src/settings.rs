@@ -49,15 +49,9 @@ pub struct Settings {
     /// Names of the job types served.
     #[serde(deserialize_with = "list")]
     pub services: Vec<String>,
-    /// How many proxies' `X-Forwarded-*` are believed.
-    pub trusted_proxies: usize,
     /// Largest request body in bytes.
     #[serde(deserialize_with = "bytes")]
     pub max_body: u64,
-    /// Folder of the built web app.
-    pub web_app_dir: PathBuf,
-    /// Development server that the web app's requests are sent on to.
-    pub web_app_dev_url: Option<Url>,
     /// Who may do what.
     pub auth: AuthSettings,
     /// Bounds of cutout jobs.
@@ -80,10 +74,7 @@ impl Default for Settings {
             role: Role::All,
             workers: None,
             services: SERVICES.map(String::from).into(),
-            trusted_proxies: 0,
             max_body: 64 << 20,
-            web_app_dir: "web-app/dist".into(),
-            web_app_dev_url: None,
             auth: AuthSettings::default(),
             cutout: CutoutSettings::default(),
             engine: EngineSettings::default(),
@@ -386,22 +377,17 @@ impl Settings {
     }
 
     fn check_urls(&self, faults: &mut Vec<Fault>) {
-        for (key, url) in [
-            ("public_url", &self.public_url),
-            ("web_app_dev_url", &self.web_app_dev_url),
-        ] {
-            let Some(url) = url else { continue };
-            if !matches!(url.scheme(), "http" | "https")
+        if let Some(url) = &self.public_url
+            && (!matches!(url.scheme(), "http" | "https")
                 || url.query().is_some()
                 || url.fragment().is_some()
                 || !url.username().is_empty()
-                || url.password().is_some()
-            {
-                faults.push(fault(
-                    key,
-                    "must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
-                ));
-            }
+                || url.password().is_some())
+        {
+            faults.push(fault(
+                "public_url",
+                "must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
+            ));
         }
         let database = self
             .database_url
