@@ -22,8 +22,8 @@ use super::{Engine, Failure};
 use crate::{
     notify::Change,
     objects::{ObjectsError, Stored},
-    store::{Claimed, Lease, LeaseLost, LogLine, Progress, Report, StoredResult},
-    uws::{JobId, ParameterValue, Parameters, Timestamp},
+    store::{Claimed, Lease, LeaseLost, NewLine, Progress, Report, StoredResult},
+    uws::{JobId, ParameterValue, Parameters},
 };
 
 /// How long reports are gathered.
@@ -199,9 +199,7 @@ impl Context {
             .take(MAX_LINE)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        // The database stamps the line.
-        let at = Timestamp::EPOCH;
-        pending.report.lines.push(LogLine { sequence, at, line });
+        pending.report.lines.push(NewLine { sequence, line });
     }
 
     /// Fails once the job is aborted, out of time, or another worker's.

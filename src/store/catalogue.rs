@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Store, StoreError,
     entity::{collection, collection_root, image},
-    storable,
+    rows::{storable, time},
 };
 use crate::{
     sky::{Cap, Position},
@@ -434,8 +434,4 @@ impl TryFrom<image::Model> for Catalogued {
 
 fn natural(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
-}
-
-fn time(millis: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millis(millis).ok_or_else(|| StoreError::Corrupt(format!("time {millis}")))
 }

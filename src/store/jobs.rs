@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Dialect, Sql, Store, StoreError,
     entity::{job, job_result},
-    job_id, storable, to_json,
+    rows::{job_id, storable, time, to_json},
 };
 use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 
@@ -203,7 +203,7 @@ impl Store {
             new.service.clone().into(),
             new.owner.clone().into(),
             new.run_id.as_deref().map(storable).map(Cow::into_owned).into(),
-            json(&new.parameters)?.into(),
+            to_json(&new.parameters)?.into(),
             new.quote.map(Timestamp::millis).into(),
             i64::from(new.execution_duration).into(),
             new.destruction.map(Timestamp::millis).into(),
@@ -215,7 +215,7 @@ impl Store {
         // The job that has the key may be destroyed before it is read: then the key is free.
         for _ in 0..INSERT_ATTEMPTS {
             if let Some(row) = self.rows(INSERT, values.clone()).await?.first() {
-                return Ok(Created::New(model(row)?.into_job()?));
+                return Ok(Created::New(job::Model::of(row)?.into_job()?));
             }
             let before = job::Entity::find()
                 .filter(job::Column::Owner.eq(&new.owner))
@@ -437,7 +437,7 @@ impl Store {
         query = query.col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1));
         query = match edit {
             Edit::Parameters(parameters, quote) => query
-                .col_expr(job::Column::Parameters, Expr::value(json(&parameters)?))
+                .col_expr(job::Column::Parameters, Expr::value(to_json(&parameters)?))
                 .col_expr(job::Column::Quote, Expr::value(quote.map(Timestamp::millis)))
                 .filter(job::Column::Phase.eq(Phase::Pending.as_str())),
             Edit::ExecutionDuration(seconds) => {
@@ -462,7 +462,7 @@ impl Store {
     /// table has no such step.
     pub async fn abort(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         match self.rows(ABORT, [id.0.into()]).await?.first() {
-            Some(row) => Ok(Some(self.with_results(model(row)?).await?)),
+            Some(row) => Ok(Some(self.with_results(job::Model::of(row)?).await?)),
             None => Ok(None),
         }
     }
@@ -539,10 +539,6 @@ fn natural(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-pub(super) fn model(row: &QueryResult) -> Result<job::Model, StoreError> {
-    Ok(job::Model::from_query_result(row, "")?)
-}
-
 fn stored_result(row: &QueryResult) -> Result<StoredResult, StoreError> {
     let row = job_result::Model::from_query_result(row, "")?;
     Ok(StoredResult {
@@ -562,14 +558,6 @@ fn tombstone(row: &QueryResult) -> Result<Tombstone, StoreError> {
         owner: row.try_get_by("owner")?,
         at: time(row.try_get_by("at")?)?,
     })
-}
-
-fn time(millis: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millis(millis).ok_or_else(|| StoreError::Corrupt(format!("time {millis}")))
-}
-
-fn json(parameters: &Parameters) -> Result<String, StoreError> {
-    serde_json::to_string(parameters).map_err(|error| StoreError::Corrupt(format!("parameters: {error}")))
 }
 
 /// The ids that begin with this text, as the least and greatest of them.

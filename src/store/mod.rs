@@ -9,9 +9,10 @@ mod entity;
 pub mod jobs;
 mod migration;
 pub mod queue;
+mod rows;
 pub mod sweep;
 
-use std::{borrow::Cow, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
@@ -19,17 +20,14 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 use sea_orm_migration::MigratorTrait;
-use serde::Serialize;
 use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::uws::JobId;
-
 pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
-pub use queue::{Claimed, Ending, Finish, Lease, Progress, Report, WorkerId};
+pub use queue::{Claimed, Ending, Finish, Lease, NewLine, Progress, Report, WorkerId};
 pub use sweep::TOO_LONG;
 
 /// Connections to Postgres; a job's work never holds one.
@@ -291,23 +289,6 @@ impl Sql {
                 }
             })
     }
-}
-
-/// Text as Postgres can keep it: without NUL, which comes of broken files and hostile clients.
-fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') {
-        Cow::Owned(text.replace('\0', "\u{FFFD}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-fn job_id(row: &QueryResult) -> Result<JobId, StoreError> {
-    Ok(JobId(row.try_get_by("id")?))
-}
-
-fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 async fn sqlite_pool(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {

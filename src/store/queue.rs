@@ -11,7 +11,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Dialect, LeaseLost, LogLine, Sql, Store, StoreError, StoredResult, job_id, jobs::model, storable, to_json,
+    Dialect, LeaseLost, Sql, Store, StoreError, StoredResult,
+    entity::job,
+    rows::{job_id, storable, to_json},
 };
 use crate::uws::{ErrorSummary, Job, JobId, Phase};
 
@@ -55,8 +57,17 @@ pub struct Report {
     pub progress: Option<Progress>,
     /// Results that are stored by now.
     pub results: Vec<StoredResult>,
-    /// Lines for the log, numbered by the runner.
-    pub lines: Vec<LogLine>,
+    /// Lines for the log.
+    pub lines: Vec<NewLine>,
+}
+
+/// A line for a job's log; the database stamps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
+    /// Rises by one with each line of the job, over all its runs.
+    pub sequence: u64,
+    /// The line, without its end.
+    pub line: String,
 }
 
 /// How a run ended.
@@ -343,7 +354,9 @@ impl Store {
                 rows
             }
         };
-        rows.first().map(|row| model(row)?.into_job()).transpose()
+        rows.first()
+            .map(|row| job::Model::of(row)?.into_job())
+            .transpose()
     }
 
     /// Holds a queued job back. `None` if it is not there or not queued.
@@ -351,7 +364,7 @@ impl Store {
         self.rows(HOLD, [id.0.into()])
             .await?
             .first()
-            .map(|row| model(row)?.into_job())
+            .map(|row| job::Model::of(row)?.into_job())
             .transpose()
     }
 
@@ -368,7 +381,7 @@ impl Store {
             .await?;
         let mut claimed = rows
             .iter()
-            .map(|row| model(row).map(|row| (row.priority, row.vtime, row)))
+            .map(|row| job::Model::of(row).map(|row| (row.priority, row.vtime, row)))
             .collect::<Result<Vec<_>, _>>()?;
         // RETURNING has no order of its own.
         claimed.sort_by_key(|(priority, vtime, row)| (-priority, *vtime, row.id));

@@ -1,7 +1,11 @@
 //! What any replica may do at any time, as often as it likes: give up lost workers' jobs, end what ran too long,
 //! destroy what is due, forget old tombstones.
 
-use super::{Ending, Finish, Lease, Sql, Store, StoreError, job_id, queue::lease, to_json};
+use super::{
+    Ending, Finish, Lease, Sql, Store, StoreError,
+    queue::lease,
+    rows::{job_id, to_json},
+};
 use crate::uws::{ErrorKind, ErrorSummary, JobId};
 
 /// Message of a job whose workers were lost as often as it may be started.

@@ -12,8 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
-    pub const EPOCH: Timestamp = Timestamp(DateTime::UNIX_EPOCH);
+    const EPOCH: Timestamp = Timestamp(DateTime::UNIX_EPOCH);
 
     /// Now, by this host's clock; what decides anything is the database's.
     #[expect(

@@ -9,7 +9,7 @@ use futures::{
 use serde_json::json;
 use sidereal::{
     store::{
-        Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, LogLine, NewJob, Progress, Report,
+        Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, NewJob, NewLine, Progress, Report,
         Sql, Store, StoredResult, TOO_LONG, WorkerId,
         catalogue::{Image, ImageFilter},
         jobs::{Created, Edit, MAX_LISTED_RESULTS},
@@ -246,10 +246,9 @@ fn results(names: &[&str]) -> Report {
     }
 }
 
-fn line(sequence: u64, line: &str) -> LogLine {
-    LogLine {
+fn line(sequence: u64, line: &str) -> NewLine {
+    NewLine {
         sequence,
-        at: time("2000-01-01"),
         line: line.into(),
     }
 }
@@ -1252,7 +1251,7 @@ async fn log_lines_are_read_on_from_any(backend: Backend) {
     assert_eq!(store.last_line(id).await.unwrap(), 0);
     let lease = claim_one(store, worker).await;
     let written = ["first", "", "123", "“é”\t'", "{\"a\": 1}"];
-    let lines: Vec<LogLine> = (1..).zip(written).map(|(n, text)| line(n, text)).collect();
+    let lines: Vec<NewLine> = (1..).zip(written).map(|(n, text)| line(n, text)).collect();
     for lines in [&lines[..2], &lines[2..]] {
         let report = Report {
             lines: lines.to_vec(),

@@ -11,10 +11,10 @@ use proptest::{
 };
 use sidereal::{
     store::{
-        Ending, Finish, Lease, LeaseLost, LogLine, NewJob, Progress, Report, Store, StoredResult, WorkerId,
+        Ending, Finish, Lease, LeaseLost, NewJob, NewLine, Progress, Report, Store, StoredResult, WorkerId,
         jobs::Edit,
     },
-    uws::{ErrorKind, ErrorSummary, Event, JobId, Phase, Timestamp},
+    uws::{ErrorKind, ErrorSummary, Event, JobId, Phase},
 };
 use sqlx::{Connection, Executor, PgConnection, Row, SqliteConnection};
 use uuid::Uuid;
@@ -468,9 +468,8 @@ impl Walk<'_> {
                     principal: false,
                 })
                 .collect(),
-            lines: vec![LogLine {
+            lines: vec![NewLine {
                 sequence: first + 1,
-                at: Timestamp::from_millis(0).expect("a time"),
                 line: String::new(),
             }],
         };

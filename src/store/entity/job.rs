@@ -1,9 +1,9 @@
 //! A job's row: the UWS document and its place in the queue.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{FromQueryResult, QueryResult, entity::prelude::*};
 
 use crate::{
-    store::{JobSummary, StoreError},
+    store::{JobSummary, StoreError, rows::time},
     uws::{ErrorKind, ErrorSummary, Job, JobId, JobInfo, JobRef, Timestamp},
 };
 
@@ -46,10 +46,6 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-fn time(millis: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millis(millis).ok_or_else(|| StoreError::Corrupt(format!("time {millis}")))
-}
-
 fn optional_time(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     millis.map(time).transpose()
 }
@@ -59,6 +55,11 @@ fn natural(number: Option<i64>) -> Option<u64> {
 }
 
 impl Model {
+    /// The row that a statement of our own gave.
+    pub(in crate::store) fn of(row: &QueryResult) -> Result<Self, StoreError> {
+        Ok(Self::from_query_result(row, "")?)
+    }
+
     /// The public document, without its results.
     pub(in crate::store) fn into_job(self) -> Result<Job, StoreError> {
         let phase = self
