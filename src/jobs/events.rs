@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{Caller, Role},
+    auth::Caller,
     engine::Engine,
     notify::Change,
     store::{JobSummary, StoreError, Tombstone},
@@ -59,12 +59,9 @@ impl EventKind {
         }
     }
 
-    /// Whether it concerns the caller: its own jobs, everyone's for an operator, a resync always.
+    /// Whether it concerns the caller: its own jobs, and a resync always.
     fn concerns(&self, caller: &Caller) -> bool {
-        match self {
-            EventKind::Resync => true,
-            _ => caller.has(Role::Operator) || self.owner() == Some(caller.name.as_str()),
-        }
+        self.owner().is_none_or(|owner| owner == caller.name)
     }
 }
 
