@@ -8,11 +8,10 @@ mod cli;
 mod clients;
 mod crash;
 mod engine;
-#[allow(dead_code, unused_imports, unused_macros)]
 mod harness;
 mod layers;
 mod readme;
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the unit tests of `objects` use the rest")]
 mod s3;
 mod store;
 mod store_model;

@@ -131,13 +131,15 @@ impl Site {
     /// Lists those objects until they are as wanted.
     pub async fn until_objects(&self, wanted: impl Fn(&[String]) -> bool) {
         let mut names = Vec::new();
+        // Nothing tells of deletions; the lists leave the processor to the server.
+        let mut turns = tokio::time::interval(Duration::from_millis(50));
         let listing = async {
             loop {
+                turns.tick().await;
                 names = self.object_names().await;
                 if wanted(&names) {
                     return;
                 }
-                tokio::task::yield_now().await;
             }
         };
         let done = tokio::time::timeout(PATIENCE, listing).await;
