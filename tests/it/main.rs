@@ -7,6 +7,7 @@ mod catalogue;
 mod cli;
 mod clients;
 mod crash;
+mod cutout;
 mod engine;
 mod harness;
 mod layers;

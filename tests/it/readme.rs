@@ -26,7 +26,7 @@ fn root() -> &'static Path {
 }
 
 /// The demo's picture, from the astropy that the tests have installed.
-fn m13() -> PathBuf {
+pub fn m13() -> PathBuf {
     let packages = std::fs::read_dir(root().join("target/venv/lib")).expect("`make test` makes the venv");
     packages
         .flatten()

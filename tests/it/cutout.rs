@@ -1,0 +1,363 @@
+//! Cutouts end to end: real images in every compression, edges, faulty requests, faulty images.
+
+use std::path::{Path, PathBuf};
+
+use object_store::ObjectStoreExt;
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::{
+    harness::{Backend, Site, on_both_back_ends, oracle},
+    readme::m13,
+    s3::S3Server,
+};
+
+on_both_back_ends!(
+    cutouts_of_a_real_image_are_its_pixels_in_every_compression,
+    a_position_on_no_image_is_a_row,
+    edges_are_trimmed_padded_or_refused,
+    bad_requests_are_named_before_anything_is_queued,
+    bad_images_are_rows_with_a_reason,
+);
+
+const JOBS: &str = "/api/cutout/async";
+/// The middle of the image of M13.
+const M13: &str = "RA,DEC\n250.4226,36.4602\n";
+
+/// A folder of images, made the collection `sky`: in the server's bucket if it has one, else where it is.
+async fn ingest(
+    site: &Site,
+    backend: Backend,
+    images: &[(String, Vec<u8>)],
+    unreadable: bool,
+) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut url = folder.path().display().to_string();
+    for (name, bytes) in images {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        if backend == Backend::Cluster {
+            url = S3Server::url("results/sky");
+            let key = format!("sky/{name}").into();
+            site.objects().put(&key, bytes.clone().into()).await.unwrap();
+        }
+    }
+    let output = site.run(&["ingest", "sky", &url]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(!told.is_empty(), unreadable, "{told}");
+    folder
+}
+
+/// The demo's image, plain and in four compressions.
+fn m13s() -> Vec<(String, Vec<u8>)> {
+    let plain = m13();
+    let folder = plain.parent().unwrap();
+    ["m13", "m13_rice", "m13_gzip", "m13_hcomp", "m13_plio"]
+        .map(|name| {
+            let name = format!("{name}.fits");
+            let bytes = std::fs::read(folder.join(&name)).unwrap();
+            (name, bytes)
+        })
+        .into()
+}
+
+/// Runs a job to COMPLETED and gives its path and manifest.
+async fn run(site: &Site, parameters: &[(&str, &str)]) -> (String, Value) {
+    let mut form = vec![("PHASE", "RUN")];
+    form.extend(parameters);
+    let created = site.post(JOBS, &form).await.expect(303);
+    let job = created.location().to_owned();
+    site.wait(&job, "COMPLETED").await;
+    let manifest = site
+        .get(&format!("{job}/results/manifest.json"))
+        .await
+        .expect(200)
+        .json();
+    (job, manifest)
+}
+
+/// Saves every result of a job into a folder.
+async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
+    let document: Value = site.get_json(job).await;
+    let mut names = Vec::new();
+    for result in document["results"].as_array().unwrap() {
+        let body = site.get(result["href"].as_str().unwrap()).await.expect(200).body;
+        assert_eq!(result["size"], body.len());
+        let name = result["id"].as_str().unwrap().to_owned();
+        std::fs::write(folder.join(&name), body).unwrap();
+        names.push(name);
+    }
+    names
+}
+
+fn path(path: PathBuf) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn reasons(manifest: &Value) -> Vec<&str> {
+    manifest["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["reason"].as_str().unwrap_or("ok"))
+        .collect()
+}
+
+async fn cutouts_of_a_real_image_are_its_pixels_in_every_compression(backend: Backend) {
+    let site = Site::start(backend).await;
+    let images = ingest(&site, backend, &m13s(), false).await;
+    let list = "RA,DEC,OBJID,XSIZE,YSIZE\n250.4226,36.4602,centre,1,0.5\n16:41:41.4, +36:28:30,north,,\n";
+    let (job, manifest) = run(
+        &site,
+        &[("COLLECTION", "sky"), ("SIZE", "30arcsec"), ("POSITIONS", list)],
+    )
+    .await;
+    assert_eq!(manifest["counts"], serde_json::json!({"ok": 10, "failed": 0}));
+    let folder = tempfile::tempdir().unwrap();
+    let names = save(&site, &job, folder.path()).await;
+    assert!(names.contains(&"result".into()) && names.contains(&"manifest.csv".into()));
+    let [sky, rows, cut] = [
+        images.path().into(),
+        folder.path().join("manifest.json"),
+        folder.path().to_path_buf(),
+    ]
+    .map(path);
+    let compared = oracle("cutouts.py", &[&sky, &rows, &cut]).await;
+    let compared = compared.as_array().unwrap();
+    assert_eq!(compared.len(), 10);
+    for one in compared {
+        assert_eq!(one["equal"], true, "{one}");
+        assert!(one["off"].as_f64().unwrap() < 1e-12, "{one}");
+        assert!(
+            one["sums"].as_array().unwrap().iter().all(|sums| *sums == 2),
+            "{one}"
+        );
+        assert_eq!(one["missing"], serde_json::json!([]), "{one}");
+    }
+    let csv = std::fs::read_to_string(folder.path().join("manifest.csv")).unwrap();
+    assert_eq!(
+        csv.lines().next().unwrap(),
+        "row,id,ra,dec,xsize,ysize,collection,image,band,obs,type,hdu,status,reason,message,x_min,x_max,y_min,y_max,\
+         coverage,file,size,sha256,source,etag"
+    );
+    assert_eq!(csv.lines().count(), 11);
+}
+
+async fn a_position_on_no_image_is_a_row(backend: Backend) {
+    let site = Site::start(backend).await;
+    let _images = ingest(&site, backend, &m13s()[..1], false).await;
+    let (job, manifest) = run(
+        &site,
+        &[
+            ("POSITIONS", "RA,DEC\n10,-45\n250.4226,36.4602\n"),
+            ("SIZE", "20px"),
+        ],
+    )
+    .await;
+    assert_eq!(reasons(&manifest), ["outside_footprint", "ok"]);
+    // Exactly one cutout was made: it is the result.
+    let row = &manifest["rows"][1];
+    let result = site.get(&format!("{job}/results/result")).await.expect(200);
+    let named = site
+        .get(&format!("{job}/results/{}", row["file"].as_str().unwrap()))
+        .await
+        .expect(200);
+    assert_eq!(result.body, named.body);
+    assert_eq!(
+        result.header("etag").unwrap(),
+        format!("\"{}\"", row["sha256"].as_str().unwrap())
+    );
+    let (_, nowhere) = run(&site, &[("POSITIONS", "RA,DEC\n10,-45\n")]).await;
+    assert_eq!(nowhere["counts"], serde_json::json!({"ok": 0, "failed": 1}));
+    let (_, none) = run(&site, &[("POSITIONS", M13), ("BANDS", "90GHz")]).await;
+    assert_eq!(reasons(&none), ["no_matching_image"]);
+}
+
+async fn edges_are_trimmed_padded_or_refused(backend: Backend) {
+    let site = Site::start(backend).await;
+    let _images = ingest(&site, backend, &m13s()[..2], false).await;
+    // Near the image's eastern edge, 300 pixels of an arcsecond wide.
+    let list = ("POSITIONS", "RA,DEC\n250.474,36.4602\n");
+    let size = ("SIZE", "40px");
+    let shape = |manifest: &Value, row: usize| {
+        let row = &manifest["rows"][row];
+        let [x0, x1, y0, y1] = ["x_min", "x_max", "y_min", "y_max"].map(|name| row[name].as_i64().unwrap());
+        assert!(row["coverage"].as_f64().unwrap() < 1.0);
+        [x0, x1 - x0 + 1, y1 - y0 + 1]
+    };
+    let (_, trimmed) = run(&site, &[list, size]).await;
+    let (_, padded) = run(&site, &[list, size, ("EDGE", "pad")]).await;
+    let (_, strict) = run(&site, &[list, size, ("EDGE", "strict")]).await;
+    for row in 0..2 {
+        let [first, width, height] = shape(&trimmed, row);
+        assert!(first == 1 && width < 40 && height == 40, "{trimmed}");
+        let [first, width, height] = shape(&padded, row);
+        assert!(first < 1 && width == 40 && height == 40, "{padded}");
+    }
+    assert_eq!(reasons(&strict), ["outside_footprint"; 2]);
+}
+
+async fn bad_requests_are_named_before_anything_is_queued(backend: Backend) {
+    let site = Site::start_with(backend, &[("SIDEREAL_CUTOUT__MAX_POSITIONS", "1000")]).await;
+    let _images = ingest(&site, backend, &m13s()[..1], false).await;
+    let long = format!("RA,DEC\n{}", "1,2\n".repeat(1_001));
+    let faults: &[(&[(&str, &str)], &[&str])] = &[
+        (&[("POSITIONS", M13), ("NOPE", "1")], &["NOPE"]),
+        (&[("POSITIONS", M13), ("SIZE", "1"), ("SIZE", "2")], &["SIZE"]),
+        (&[("POSITIONS", M13), ("SIZE", "big")], &["SIZE", "big"]),
+        (&[("POSITIONS", M13), ("SIZE", "0")], &["SIZE"]),
+        (&[("POSITIONS", M13), ("SIZE", "-1")], &["SIZE"]),
+        (&[("POSITIONS", M13), ("SIZE", "400deg")], &["SIZE", "10 deg"]),
+        (
+            &[("POSITIONS", M13), ("DATES", "yesterday/")],
+            &["DATES", "yesterday"],
+        ),
+        (&[("POSITIONS", M13), ("EDGE", "round")], &["EDGE", "trim"]),
+        (&[("POSITIONS", M13), ("FORMAT", "jpeg")], &["FORMAT"]),
+        (
+            &[("POSITIONS", M13), ("COLLECTION", "sea")],
+            &["COLLECTION", "sea"],
+        ),
+        (
+            &[("POSITIONS", M13), ("ID", "sky/none.fits")],
+            &["ID", "none.fits"],
+        ),
+        (
+            &[("POSITIONS", "RA,DEC\n360.1,0\n")],
+            &["POSITIONS", "row 1", "360"],
+        ),
+        (
+            &[("POSITIONS", "RA,DEC\n1,2\n3,91\n")],
+            &["POSITIONS", "row 2", "90"],
+        ),
+        (
+            &[("POSITIONS", "RA,DEC\n1,2\nx,3\n")],
+            &["POSITIONS", "row 2", "x"],
+        ),
+        (&[("POSITIONS", "RA,DEC\n1,NaN\n")], &["POSITIONS", "row 1"]),
+        (
+            &[("POSITIONS", "RA,DEC,XSIZE\n1,2,-3\n")],
+            &["POSITIONS", "row 1"],
+        ),
+        (&[("POSITIONS", "RA,DEC\n")], &["POSITIONS"]),
+        (&[("POSITIONS", "")], &["POSITIONS"]),
+        (&[("POSITIONS", "DEC,OBJID\n1,a\n")], &["POSITIONS", "RA"]),
+        (&[("POSITIONS", &long)], &["POSITIONS", "1,000"]),
+        (&[], &["POSITIONS"]),
+    ];
+    for (parameters, named) in faults {
+        let mut form = vec![("PHASE", "RUN")];
+        form.extend(*parameters);
+        let answer = site.post(JOBS, &form).await.expect(400).text();
+        assert!(
+            answer.starts_with("UsageError") || answer.starts_with("MultiValued"),
+            "{answer}"
+        );
+        let plain = answer.replace("1000", "1,000");
+        for word in *named {
+            assert!(
+                plain.to_lowercase().contains(&word.to_lowercase()),
+                "{parameters:?}: {word} in {answer}"
+            );
+        }
+    }
+    let latin1 =
+        reqwest::multipart::Part::bytes(b"RA,DEC,OBJID\n1,2,\xe9toile\n".as_slice()).file_name("list.csv");
+    let form = reqwest::multipart::Form::new()
+        .text("PHASE", "RUN")
+        .part("POSITIONS", latin1);
+    let answer = site
+        .send(site.request(Method::POST, JOBS).multipart(form))
+        .await
+        .expect(400)
+        .text();
+    assert!(
+        answer.contains("POSITIONS") && answer.contains("UTF-8"),
+        "{answer}"
+    );
+    let jobs: Value = site.get_json(JOBS).await;
+    assert_eq!(jobs["jobs"], serde_json::json!([]), "nothing was created");
+}
+
+async fn bad_images_are_rows_with_a_reason(backend: Backend) {
+    let site = Site::start(backend).await;
+    let [(_, plain), (_, rice), ..] = <[_; 5]>::try_from(m13s()).unwrap();
+    let card = |bytes: &[u8], keyword: &str, value: &str| {
+        let at = (0..)
+            .step_by(80)
+            .find(|at| bytes[*at..].starts_with(format!("{keyword:<8}=").as_bytes()))
+            .unwrap();
+        let mut bytes = bytes.to_vec();
+        bytes[at..at + 80]
+            .copy_from_slice(format!("{:<80}", format!("{keyword:<8}= {value:>20}")).as_bytes());
+        bytes
+    };
+    // What is still readable when the catalogue is made fails later, when its pixels are wanted.
+    let truncated = plain[..plain.len() / 2].to_vec();
+    let mut no_tiles = rice.clone();
+    no_tiles.truncate(rice.len() - 100 * 2_880 / 10);
+    let images = [
+        ("good.fits".to_owned(), plain.clone()),
+        ("truncated.fits".to_owned(), truncated),
+        ("tiles.fits".to_owned(), no_tiles),
+        ("flat.fits".to_owned(), card(&plain, "CDELT2", "0.0")),
+        ("endless.fits".to_owned(), plain[..2_880].to_vec()),
+        (
+            "huge.fits".to_owned(),
+            card(&plain, "NAXIS1", "9223372036854775807"),
+        ),
+        ("text.fits".to_owned(), b"This is no FITS file.".to_vec()),
+    ];
+    let _folder = ingest(&site, backend, &images, true).await;
+    let (_, manifest) = run(&site, &[("POSITIONS", M13), ("SIZE", "100px")]).await;
+    let rows = manifest["rows"].as_array().unwrap();
+    let reason = |image: &str| {
+        let row = rows.iter().find(|row| row["image"] == image);
+        row.map(|row| row["reason"].as_str().unwrap_or("ok").to_owned())
+    };
+    assert_eq!(reason("good.fits").as_deref(), Some("ok"), "{manifest}");
+    assert_eq!(reason("flat.fits").as_deref(), Some("no_wcs"), "{manifest}");
+    // These were not taken into the catalogue, or fail now: never a cutout, never the job's end.
+    for image in [
+        "truncated.fits",
+        "tiles.fits",
+        "endless.fits",
+        "huge.fits",
+        "text.fits",
+    ] {
+        let reason = reason(image);
+        assert!(
+            matches!(reason.as_deref(), None | Some("source_unreadable")),
+            "{image}: {reason:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn past_a_thousand_files_only_the_manifests_are_listed() {
+    let site = Site::start(Backend::Embedded).await;
+    let _images = ingest(&site, Backend::Embedded, &m13s()[..1], false).await;
+    let list = format!(
+        "RA,DEC,OBJID\n{}",
+        (0..1_001)
+            .map(|n| format!("250.4226,36.4602,o{n}\n"))
+            .collect::<String>()
+    );
+    let (job, manifest) = run(&site, &[("POSITIONS", &list), ("SIZE", "2px")]).await;
+    assert_eq!(manifest["counts"]["ok"], 1_001);
+    let document: Value = site.get_json(&job).await;
+    let ids: Vec<&str> = document["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["manifest.json", "manifest.csv", "result"]);
+    site.get(&format!("{job}/results/o1000_m13.fits"))
+        .await
+        .expect(200);
+    // Each cutout, two manifests, the list; `result` is another name of a manifest.
+    assert_eq!(site.object_names().await.len(), 1_004);
+    site.delete(&job).await.expect(303);
+    assert!(site.object_names().await.is_empty());
+}
