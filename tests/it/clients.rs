@@ -16,7 +16,7 @@ async fn pyvo_drives_a_job(backend: Backend) {
         upload.starts_with(&format!("{service}/async/")) && upload.ends_with("/parameters/POSITIONS"),
         "{told}"
     );
-    let size = told["results"][0][2].as_u64().expect("a size");
+    let length = told["results"][0][2].as_u64().expect("a size");
     assert_eq!(
         told,
         json!({
@@ -32,11 +32,12 @@ async fn pyvo_drives_a_job(backend: Backend) {
                 "REQUEST": ["doQuery"], "LANG": ["ADQL"], "MAXREC": ["5"], "QUERY": ["SELECT 2"], "SLEEP": ["1"],
                 "POSITIONS": ["RA,DEC\n1,2\n"],
             },
-            "results": [["result", "application/json", size]],
+            "results": [["result", "application/json", length]],
             "listed": ["COMPLETED"],
             "progress": ["progressDone", "progressNote", "progressTotal"],
             "deleted": 404,
             "redirected": 303,
+            "running": "EXECUTING",
             "aborted": "ABORTED",
             "failed": ["ERROR", "fatal", true, true],
             "left": 404,
@@ -50,7 +51,7 @@ async fn vo_models_reads_lists_and_jobs(backend: Backend) {
     let site = Site::start(backend).await;
     let done = create(&site, &[("RUNID", "r"), ("X", "1"), ("X", "2"), RUN]).await;
     site.wait(&done, "COMPLETED").await;
-    let size = site
+    let length = site
         .get(&format!("{done}/results/result"))
         .await
         .expect(200)
@@ -74,7 +75,7 @@ async fn vo_models_reads_lists_and_jobs(backend: Backend) {
             job("ERROR", none.clone(), true, json!([]), json!(["fatal", true, true])),
             job("EXECUTING", none.clone(), true, json!([]), none.clone()),
             job("PENDING", none.clone(), false, json!([]), none.clone()),
-            job("COMPLETED", json!("r"), true, json!([["result", "application/json", size]]), none),
+            job("COMPLETED", json!("r"), true, json!([["result", "application/json", length]]), none),
         ]})
     );
 }

@@ -10,7 +10,7 @@ on_both_back_ends!(parts, conditions, heads, a_result_is_never_a_page_of_ours);
 
 /// The URL of a result of a mebibyte and more, and its bytes.
 async fn result(site: &Site) -> (String, Vec<u8>) {
-    let text: String = (0..120_000).map(|n| format!("{n:09}")).collect();
+    let text = (0..120_000).fold(String::new(), |text, n| text + &format!("{n:09}"));
     let job = create(site, &[("X", &text), RUN]).await;
     site.wait(&job, "COMPLETED").await;
     let url = format!("{job}/results/result");
@@ -36,19 +36,19 @@ async fn get(site: &Site, url: &str, headers: &[(&str, &str)]) -> Reply {
 async fn parts(backend: Backend) {
     let site = Site::start(backend).await;
     let (url, whole) = result(&site).await;
-    let size = whole.len();
+    let length = whole.len();
     for (range, first, end) in [
         ("bytes=0-0", 0, 1),
         ("bytes=10-19", 10, 20),
-        ("bytes=-5", size - 5, size),
-        ("bytes=1000000-", 1_000_000, size),
-        ("bytes=1000000-99999999", 1_000_000, size),
-        ("bytes=-99999999", 0, size),
-        ("bytes=0-", 0, size),
+        ("bytes=-5", length - 5, length),
+        ("bytes=1000000-", 1_000_000, length),
+        ("bytes=1000000-99999999", 1_000_000, length),
+        ("bytes=-99999999", 0, length),
+        ("bytes=0-", 0, length),
     ] {
         let part = get(&site, &url, &[("Range", range)]).await.expect(206);
         assert!(part.body == whole[first..end], "{range}");
-        let content_range = format!("bytes {first}-{}/{size}", end - 1);
+        let content_range = format!("bytes {first}-{}/{length}", end - 1);
         assert_eq!(
             part.header("content-range"),
             Some(content_range.as_str()),
@@ -57,14 +57,14 @@ async fn parts(backend: Backend) {
         assert_eq!(part.header("content-type"), Some("application/json"));
     }
     for range in [
-        format!("bytes={size}-"),
+        format!("bytes={length}-"),
         "bytes=99999999-".to_owned(),
         "bytes=-0".to_owned(),
     ] {
         let outside = get(&site, &url, &[("Range", &range)]).await.expect(416);
         assert_eq!(
             outside.header("content-range"),
-            Some(format!("bytes */{size}").as_str()),
+            Some(format!("bytes */{length}").as_str()),
             "{range}"
         );
     }

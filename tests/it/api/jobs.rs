@@ -225,7 +225,8 @@ async fn search_goes_in_pages(backend: Backend) {
     }
     let whole = search(&site, "").await;
     let mut sorted = whole.clone();
-    (sorted.sort(), made.sort());
+    sorted.sort();
+    made.sort();
     assert_eq!(sorted, made);
 
     let mut found = Vec::new();

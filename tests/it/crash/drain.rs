@@ -47,11 +47,7 @@ async fn whoever_waits_gets_an_answer(backend: Backend) {
     let log = site.request(Method::GET, &format!("/api/v1/jobs/{}/log?follow=true", id(&job)));
     let log = log.send().await.expect("a stream");
     assert_eq!(log.status(), 200);
-    let request = site
-        .request(Method::GET, &format!("{job}?WAIT=50"))
-        .build()
-        .unwrap();
-    let waiting = tokio::spawn(site.client().execute(request));
+    let waiting = tokio::spawn(site.request(Method::GET, &format!("{job}?WAIT=50")).send());
     // It is sent while this one is answered.
     site.get(&job).await.expect(200);
     let status = site.stop().await;

@@ -123,11 +123,6 @@ impl Site {
             .collect()
     }
 
-    /// The client that the requests are sent with, for one that outlives this value's borrow.
-    pub fn client(&self) -> Client {
-        client()
-    }
-
     /// Lists those objects until they are as wanted.
     pub async fn until_objects(&self, wanted: impl Fn(&[String]) -> bool) {
         let mut names = Vec::new();

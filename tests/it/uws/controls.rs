@@ -101,8 +101,8 @@ async fn a_job_cannot_be_created_in_another_phase(backend: Backend) {
 
 /// A job may be made empty and filled; what is wrong with a value is said at once.
 async fn what_is_required_is_asked_for_at_run(backend: Backend) {
-    let site = Site::start(backend).await;
     const LIST: &str = "/api/cutout/async";
+    let site = Site::start(backend).await;
     let job = site.post(LIST, &[]).await.expect(303).location().to_owned();
     let refused = site.post(&format!("{job}/phase"), &[RUN]).await.expect(400);
     assert!(refused.text().starts_with("UsageError: "), "{}", refused.text());
@@ -301,7 +301,8 @@ async fn parameters_change_while_pending_only(backend: Backend) {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
     let mut found = shown(json(&site, &job).await);
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected);
     assert_eq!(site.get(&format!("{url}/A")).await.expect(200).text(), "1");
     assert_eq!(site.get(&format!("{url}/a")).await.expect(200).text(), "1");

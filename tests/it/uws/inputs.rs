@@ -308,9 +308,9 @@ async fn common_parameters_are_known_everywhere(backend: Backend) {
 }
 
 async fn bodies_that_cannot_be_read(backend: Backend) {
-    let site = Site::start(backend).await;
     const FORM: &str = "application/x-www-form-urlencoded";
     const MULTIPART: &str = "multipart/form-data; boundary=x";
+    let site = Site::start(backend).await;
     for (media_type, body, status) in [
         (FORM, &b"X=%FF%FE"[..], 400),
         (FORM, b"%FF=1", 400),

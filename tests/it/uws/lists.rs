@@ -120,7 +120,8 @@ async fn a_long_list_is_whole(backend: Backend) {
         .await;
     let mut listed = ids(&site, "").await;
     let mut made = made;
-    (listed.sort(), made.sort());
+    listed.sort();
+    made.sort();
     assert_eq!(listed, made);
     assert_eq!(ids(&site, "LAST=1050").await.len(), 1_050);
 }

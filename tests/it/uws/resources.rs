@@ -204,8 +204,8 @@ async fn every_change_of_state_is_a_303_to_an_absolute_url(backend: Backend) {
     }
     let list = site.delete(&job).await.expect(303);
     // 56: a bounded list, however many jobs there are.
-    let (list, last) = list.location().split_once("?LAST=").expect("?LAST=");
-    assert_eq!(list, format!("{}{LIST}", site.address));
+    let (url, last) = list.location().split_once("?LAST=").expect("?LAST=");
+    assert_eq!(url, format!("{}{LIST}", site.address));
     assert!(last.parse::<u32>().is_ok());
 }
 
