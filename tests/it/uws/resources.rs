@@ -204,9 +204,9 @@ async fn every_change_of_state_is_a_303_to_an_absolute_url(backend: Backend) {
     }
     let list = site.delete(&job).await.expect(303);
     // 56: a bounded list, however many jobs there are.
-    let (url, last) = list.location().split_once("?LAST=").expect("?LAST=");
+    let (url, most) = list.location().split_once("?LAST=").expect("?LAST=");
     assert_eq!(url, format!("{}{LIST}", site.address));
-    assert!(last.parse::<u32>().is_ok());
+    assert!(most.parse::<u32>().is_ok());
 }
 
 /// 28, 29, 22.
