@@ -24,7 +24,8 @@ check: ## Formatting, lints, dependencies, drift of openapi/sidereal.json
 test: ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings what they need
 	tests/setup/packages.sh
 	tests/setup/python.sh
-	tests/setup/postgres.sh cargo test --locked
+	# Most of a test is waiting: more of them at once than there are cores.
+	RUST_TEST_THREADS=4 tests/setup/postgres.sh cargo test --locked
 
 demo: ## Cut stars out of a real image, then keep serving (ONCE=1: end; IMAGE=, RA=, DEC=: yours)
 	$(if $(IMAGE),,tests/setup/demo-image.sh)

@@ -166,6 +166,8 @@ pub struct Description {
     pub parameters: Vec<ParameterInfo>,
     /// Whether other parameters are taken too.
     pub any_parameter: bool,
+    /// Values of RESPONSEFORMAT (DALI 1.1 section 3.4.3), media types and their short forms; empty: not looked at.
+    pub formats: &'static [&'static str],
     /// Whether a job whose worker was lost may be run again.
     pub retryable: bool,
     /// Longest run by default.

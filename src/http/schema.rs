@@ -337,6 +337,8 @@ pub struct Service {
     pub parameters: Vec<ParameterInfo>,
     /// Whether other parameters are taken too.
     pub any_parameter: bool,
+    /// Values of RESPONSEFORMAT, media types and their short forms; empty: not looked at.
+    pub formats: Vec<String>,
     /// Whether a job whose worker was lost may be run again.
     pub retryable: bool,
     /// Longest run by default, in seconds.

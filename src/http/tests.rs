@@ -87,6 +87,7 @@ impl Site {
             summary: "Ten of them.",
             parameters: Vec::new(),
             any_parameter: true,
+            formats: &[],
             retryable: true,
             execution_duration: Duration::from_mins(1),
             max_execution_duration: Duration::from_hours(1),

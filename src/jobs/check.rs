@@ -19,7 +19,9 @@ pub(super) fn against(
     for name in names(parameters) {
         match description.parameters.iter().find(|info| info.name == name) {
             Some(info) => check_values(info, parameters, &mut faults),
-            None if KNOWN_EVERYWHERE.contains(&name) => check_known(name, parameters, &mut faults),
+            None if KNOWN_EVERYWHERE.contains(&name) => {
+                check_known(description, name, parameters, &mut faults);
+            }
             None if description.any_parameter => {}
             None => faults.push(UsageError::new(name, unknown(description))),
         }
@@ -119,7 +121,7 @@ fn check_values(info: &ParameterInfo, parameters: &Parameters, faults: &mut Vec<
     }
 }
 
-fn check_known(name: &str, parameters: &Parameters, faults: &mut Vec<UsageError>) {
+fn check_known(description: &Description, name: &str, parameters: &Parameters, faults: &mut Vec<UsageError>) {
     if name == "UPLOAD" {
         return;
     }
@@ -130,6 +132,14 @@ fn check_known(name: &str, parameters: &Parameters, faults: &mut Vec<UsageError>
                 name,
                 format!("{:?} is not a whole number from 0", excerpt(value)),
             ));
+        }
+        Ok(Some(value)) if name == "RESPONSEFORMAT" && !description.formats.is_empty() => {
+            let known = ParameterKind::Choice {
+                options: description.formats,
+            };
+            if let Some(fault) = fault_of(&known, value) {
+                faults.push(UsageError::new(name, fault));
+            }
         }
         Ok(_) => {}
     }
@@ -190,6 +200,7 @@ mod tests {
                 info("LIST", ParameterKind::File, true, false),
             ],
             any_parameter: false,
+            formats: &["fits", "application/fits"],
             retryable: true,
             execution_duration: Duration::from_mins(1),
             max_execution_duration: Duration::from_mins(10),
@@ -220,6 +231,10 @@ mod tests {
             [("EDGE".into(), false)]
         );
         assert_eq!(faults(&[("nope", "1")], Stage::Draft), [("NOPE".into(), false)]);
+        assert_eq!(
+            faults(&[("responseformat", "text/html")], Stage::Draft),
+            [("RESPONSEFORMAT".into(), false)]
+        );
         assert_eq!(
             faults(&[("maxrec", "-1")], Stage::Draft),
             [("MAXREC".into(), false)]

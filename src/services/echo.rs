@@ -62,6 +62,7 @@ impl Default for Echo {
                     },
                 ],
                 any_parameter: true,
+                formats: &[],
                 retryable: true,
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: LONGEST,

@@ -1,6 +1,6 @@
 //! Cutouts end to end: real images in every compression, edges, faulty requests, faulty images.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use object_store::ObjectStoreExt;
 use reqwest::Method;
@@ -21,6 +21,8 @@ on_both_back_ends!(
 );
 
 const JOBS: &str = "/api/cutout/async";
+/// What is asked for, and what the answer names.
+type Fault<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 /// The middle of the image of M13.
 const M13: &str = "RA,DEC\n250.4226,36.4602\n";
 
@@ -90,7 +92,7 @@ async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
     names
 }
 
-fn path(path: PathBuf) -> String {
+fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
@@ -116,12 +118,11 @@ async fn cutouts_of_a_real_image_are_its_pixels_in_every_compression(backend: Ba
     let folder = tempfile::tempdir().unwrap();
     let names = save(&site, &job, folder.path()).await;
     assert!(names.contains(&"result".into()) && names.contains(&"manifest.csv".into()));
-    let [sky, rows, cut] = [
-        images.path().into(),
-        folder.path().join("manifest.json"),
-        folder.path().to_path_buf(),
-    ]
-    .map(path);
+    let (sky, rows, cut) = (
+        text(images.path()),
+        text(&folder.path().join("manifest.json")),
+        text(folder.path()),
+    );
     let compared = oracle("cutouts.py", &[&sky, &rows, &cut]).await;
     let compared = compared.as_array().unwrap();
     assert_eq!(compared.len(), 10);
@@ -201,7 +202,7 @@ async fn bad_requests_are_named_before_anything_is_queued(backend: Backend) {
     let site = Site::start_with(backend, &[("SIDEREAL_CUTOUT__MAX_POSITIONS", "1000")]).await;
     let _images = ingest(&site, backend, &m13s()[..1], false).await;
     let long = format!("RA,DEC\n{}", "1,2\n".repeat(1_001));
-    let faults: &[(&[(&str, &str)], &[&str])] = &[
+    let faults: &[Fault<'_>] = &[
         (&[("POSITIONS", M13), ("NOPE", "1")], &["NOPE"]),
         (&[("POSITIONS", M13), ("SIZE", "1"), ("SIZE", "2")], &["SIZE"]),
         (&[("POSITIONS", M13), ("SIZE", "big")], &["SIZE", "big"]),
@@ -214,6 +215,10 @@ async fn bad_requests_are_named_before_anything_is_queued(backend: Backend) {
         ),
         (&[("POSITIONS", M13), ("EDGE", "round")], &["EDGE", "trim"]),
         (&[("POSITIONS", M13), ("FORMAT", "jpeg")], &["FORMAT"]),
+        (
+            &[("POSITIONS", M13), ("RESPONSEFORMAT", "image/png")],
+            &["RESPONSEFORMAT", "application/fits"],
+        ),
         (
             &[("POSITIONS", M13), ("COLLECTION", "sea")],
             &["COLLECTION", "sea"],
@@ -337,12 +342,9 @@ async fn bad_images_are_rows_with_a_reason(backend: Backend) {
 async fn past_a_thousand_files_only_the_manifests_are_listed() {
     let site = Site::start(Backend::Embedded).await;
     let _images = ingest(&site, Backend::Embedded, &m13s()[..1], false).await;
-    let list = format!(
-        "RA,DEC,OBJID\n{}",
-        (0..1_001)
-            .map(|n| format!("250.4226,36.4602,o{n}\n"))
-            .collect::<String>()
-    );
+    let list = (0..1_001).fold("RA,DEC,OBJID\n".to_owned(), |list, n| {
+        list + &format!("250.4226,36.4602,o{n}\n")
+    });
     let (job, manifest) = run(&site, &[("POSITIONS", &list), ("SIZE", "2px")]).await;
     assert_eq!(manifest["counts"]["ok"], 1_001);
     let document: Value = site.get_json(&job).await;

@@ -191,6 +191,7 @@ impl Site {
                 summary: "",
                 parameters: vec![act],
                 any_parameter: false,
+                formats: &[],
                 retryable: true,
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: Duration::from_hours(2),

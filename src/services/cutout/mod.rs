@@ -59,6 +59,7 @@ impl Cutout {
                           card kept, and a manifest with a row for each position on each image.",
                 parameters: parameters::describe(),
                 any_parameter: false,
+                formats: &["fits", "application/fits"],
                 retryable: true,
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: Duration::from_hours(24),
