@@ -287,12 +287,11 @@ async fn single_values_are_given_once(backend: Backend) {
 /// 77, 78: RUNID, MAXREC, RESPONSEFORMAT.
 async fn common_parameters_are_known_everywhere(backend: Backend) {
     let site = Site::start(backend).await;
-    for list in [LIST, "/api/cutout/async"] {
-        let form = [
-            ("RUNID", "r"),
-            ("maxrec", "100"),
-            ("RESPONSEFORMAT", "application/json"),
-        ];
+    for (list, format) in [
+        (LIST, "application/json"),
+        ("/api/cutout/async", "application/fits"),
+    ] {
+        let form = [("RUNID", "r"), ("maxrec", "100"), ("RESPONSEFORMAT", format)];
         let job = site.post(list, &form).await.expect(303).location().to_owned();
         let document = Element::of(&site.get(&job).await.expect(200));
         assert_eq!(document.child("uws:runId").text, "r");
