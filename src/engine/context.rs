@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
     time::{self, Instant},
@@ -124,48 +123,26 @@ impl Context {
 
     /// Stores a result; it becomes visible within a moment. `name` is unique in the job.
     pub async fn put(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
-        self.reserve(name)?;
-        let key = self.key(name);
-        let stored = self
-            .engine
-            .results
-            .put_bytes(&key, media_type, body)
-            .await
-            .map_err(|error| self.storage(&error))?;
-        self.add(name, media_type, &stored, key, false)?;
-        Ok(stored)
+        self.store(name, media_type, body, false).await
     }
 
     /// Stores a result that the job document lists however many there are.
     pub async fn put_principal(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
-        self.reserve(name)?;
-        let key = self.key(name);
-        let stored = self
-            .engine
-            .results
-            .put_bytes(&key, media_type, body)
-            .await
-            .map_err(|error| self.storage(&error))?;
-        self.add(name, media_type, &stored, key, true)?;
-        Ok(stored)
+        self.store(name, media_type, body, true).await
     }
 
-    /// Stores a result whose size is not known beforehand.
-    pub async fn put_stream(
+    async fn store(
         &self,
         name: &str,
         media_type: &str,
-        body: BoxStream<'_, std::io::Result<Bytes>>,
+        body: Bytes,
+        principal: bool,
     ) -> Result<Stored, Failure> {
         self.reserve(name)?;
         let key = self.key(name);
-        let stored = self
-            .engine
-            .results
-            .put(&key, media_type, body)
-            .await
-            .map_err(|error| self.storage(&error))?;
-        self.add(name, media_type, &stored, key, false)?;
+        let stored = self.engine.results.put_bytes(&key, media_type, body).await;
+        let stored = stored.map_err(|error| self.storage(&error))?;
+        self.add(name, media_type, &stored, key, principal)?;
         Ok(stored)
     }
 
