@@ -169,9 +169,17 @@ impl Runner {
         let runner = Arc::clone(self);
         self.tasks.spawn(async move {
             runner.run_job(&claimed, cancel, &release).await;
-            runner.running().remove(&claimed.job.id);
+            runner.forget(claimed.lease);
             drop(permit);
         });
+    }
+
+    /// Takes a run off the books; its job may be running here again by now, under another lease.
+    fn forget(&self, lease: Lease) {
+        let mut running = self.running();
+        if running.get(&lease.job).is_some_and(|run| run.lease == lease) {
+            running.remove(&lease.job);
+        }
     }
 
     async fn run_job(self: &Arc<Self>, claimed: &Claimed, cancel: CancellationToken, release: &AtomicBool) {
@@ -365,10 +373,10 @@ impl Runner {
     /// Removes objects that nobody will see: this run's if its lease was lost, earlier runs' if it ended well.
     async fn tidy(&self, id: JobId, lease: Lease, held: bool, ending: Option<&Ending>) {
         let fences = match (held, ending) {
-            (true, Some(Ending::Released | Ending::Retry(..))) => lease.fence..lease.fence + 1,
-            (true, _) => 1..lease.fence,
-            // An aborted job keeps what it has shown; a lost one's later objects are no one's.
-            (false, _) => match self.engine.store.fences(&[id]).await.as_deref() {
+            (true, Some(Ending::Completed | Ending::Failed(_) | Ending::TimedOut(_))) => 1..lease.fence,
+            // Where no attempt was left, and where it was aborted, the job keeps what it has shown; what a lost or
+            // repeated run has stored is no one's.
+            _ => match self.engine.store.fences(&[id]).await.as_deref() {
                 Ok([current]) if current.fence == lease.fence => return,
                 Ok(_) => lease.fence..lease.fence + 1,
                 Err(_) => return,
@@ -507,7 +515,11 @@ impl Runner {
             run.release.store(true, Ordering::SeqCst);
             run.cancel.cancel();
         }
-        self.tasks.wait().await;
+        // An executor gets its grace time; without the database the leases end by themselves.
+        let patience = self.engine.settings.grace + self.engine.settings.lease;
+        if time::timeout(patience, self.tasks.wait()).await.is_err() {
+            tracing::error!("jobs are left behind; other workers take them when the leases end");
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<JobId, Running>> {

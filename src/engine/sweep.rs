@@ -25,11 +25,20 @@ const ORPHAN_CHUNK: usize = 200;
 
 pub(super) async fn run(engine: Engine, stop: CancellationToken) {
     let sweeping = async {
-        let mut orphans_at = Instant::now() + engine.settings.orphan_age;
         loop {
             time::sleep(engine.settings.sweep).await;
             if let Err(error) = sweep(&engine).await {
                 tracing::warn!(%error, "sweep not finished");
+            }
+        }
+    };
+    // Beside the other, so that lost workers' jobs do not wait for a slow object store.
+    let removing = async {
+        let mut orphans_at = Instant::now() + engine.settings.orphan_age;
+        loop {
+            time::sleep(engine.settings.sweep).await;
+            if let Err(error) = remove_destroyed(&engine).await {
+                tracing::warn!(%error, "objects of destroyed jobs not removed");
             }
             if Instant::now() >= orphans_at {
                 orphans_at = Instant::now() + engine.settings.orphan_age;
@@ -42,6 +51,7 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = sweeping => {}
+        () = removing => {}
         () = reconcile(&engine) => {}
     }
 }
@@ -67,10 +77,16 @@ async fn sweep(engine: &Engine) -> Result<(), SweepError> {
             engine.notifier.tell(Change::Stopped(id));
         }
     }
-    for id in store.with_objects(DESTROYED_A_SWEEP).await? {
-        remove_objects(store, &engine.results, id).await?;
-    }
     store.forget(TOMBSTONE_MS).await?;
+    Ok(())
+}
+
+async fn remove_destroyed(engine: &Engine) -> Result<(), StoreError> {
+    for id in engine.store.with_objects(DESTROYED_A_SWEEP).await? {
+        if let Err(error) = remove_objects(&engine.store, &engine.results, id).await {
+            tracing::warn!(job = %id, %error, "objects left for the next sweep");
+        }
+    }
     Ok(())
 }
 
@@ -152,8 +168,8 @@ async fn reconcile(engine: &Engine) {
                 let now: HashMap<JobId, i64> = versions.into_iter().collect();
                 for id in ids {
                     let (before, after) = (known.get(&id), now.get(&id));
-                    // One that is gone has changed too.
-                    if after.is_none() || before.is_some_and(|before| Some(before) != after) {
+                    // One that is gone has changed too; one seen for the first time may have.
+                    if after.is_none() || before != after {
                         engine.notifier.deliver(Change::Job(id));
                     }
                 }

@@ -50,6 +50,21 @@ pub(super) fn duration(description: &Description, asked: Option<u32>) -> u32 {
     }
 }
 
+/// Whether the uploads of a job are no larger than `most` bytes together.
+pub(super) fn uploads(parameters: &Parameters, most: u64) -> Result<(), JobsError> {
+    let mut total = 0_u64;
+    for parameter in parameters.iter() {
+        if let ParameterValue::Upload { size, .. } = &parameter.value {
+            total = total.saturating_add(*size);
+            if total > most {
+                let message = format!("the files of a job are at most {} MiB together", most >> 20);
+                return Err(UsageError::new(&parameter.name, message).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A fault of the parameters themselves, as one of the request.
 pub(super) fn usage(error: ParameterError) -> JobsError {
     UsageError::from(error).into()
@@ -146,6 +161,10 @@ fn check_known(description: &Description, name: &str, parameters: &Parameters, f
 }
 
 fn fault_of(kind: &ParameterKind, text: &str) -> Option<String> {
+    // Forms send fields that were left empty.
+    if text.trim().is_empty() {
+        return None;
+    }
     match kind {
         ParameterKind::Text | ParameterKind::File => None,
         ParameterKind::Real { min, max } => match text.trim().parse::<f64>() {

@@ -37,6 +37,8 @@ pub const MAX_RUN_ID: usize = 64;
 const MAX_KEY: usize = 255;
 /// Most bytes of an upload that a check reads.
 const MAX_UPLOAD: u64 = 1 << 30;
+/// Most bytes of all uploads of a job together.
+const MAX_UPLOADS: u64 = 256 << 20;
 /// An owner's pace through the queue: one step a job.
 const STEP: i64 = 1_000;
 
@@ -267,16 +269,20 @@ impl Jobs {
             Ok(Created::New(job)) => job,
             Ok(Created::Before(job)) => {
                 self.forget_uploads(id, &uploads).await;
-                return if job.service == description.name {
-                    Ok(job)
+                if job.service != description.name {
+                    return Err(
+                        UsageError::new("Idempotency-Key", "was used for a job of another service").into(),
+                    );
+                }
+                // The first request may have been cut off before it ran the job.
+                return if submission.run && job.phase == Phase::Pending {
+                    self.queue(&job).await
                 } else {
-                    Err(UsageError::new("Idempotency-Key", "was used for a job of another service").into())
+                    Ok(job)
                 };
             }
-            Err(error) => {
-                self.forget_uploads(id, &uploads).await;
-                return Err(error.into());
-            }
+            // It may have been stored all the same: if not, the sweep removes its uploads.
+            Err(error) => return Err(error.into()),
         };
         if submission.run {
             self.queue(&job).await
@@ -596,6 +602,7 @@ impl Jobs {
         caller: &Caller,
     ) -> Result<Accepted, JobsError> {
         check::against(service.describe(), parameters, stage)?;
+        check::uploads(parameters, MAX_UPLOADS)?;
         let read_upload = |key: &str| {
             let fresh = uploads
                 .iter()

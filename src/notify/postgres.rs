@@ -78,8 +78,13 @@ async fn receive(notifier: &Notifier, pool: &PgPool, mut listener: PgListener, m
 
 async fn send(pool: &PgPool, mut receiver: mpsc::UnboundedReceiver<Change>, me: Uuid) {
     let mut hints = HashSet::new();
-    while let Some(change) = receiver.recv().await {
-        hints.insert(change);
+    loop {
+        if hints.is_empty() {
+            let Some(change) = receiver.recv().await else {
+                return;
+            };
+            hints.insert(change);
+        }
         time::sleep(GATHER).await;
         while let Ok(change) = receiver.try_recv() {
             if hints.len() <= MAX_HINTS {
@@ -102,6 +107,9 @@ async fn send(pool: &PgPool, mut receiver: mpsc::UnboundedReceiver<Change>, me: 
             .await;
         if let Err(error) = sent {
             tracing::warn!(%error, "other replicas were not woken; they poll");
+            time::sleep(RETRY).await;
+            // What was lost is made good by a look at everything.
+            hints.insert(Change::Resync);
         }
     }
 }

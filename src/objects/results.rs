@@ -1,6 +1,11 @@
 //! Results and uploads of jobs, in a folder or a bucket.
 
-use std::{io, ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
@@ -108,7 +113,9 @@ impl Results {
 
     /// Whether it can be written, read and listed: writes and removes a small object.
     pub async fn probe(&self) -> Result<(), ObjectsError> {
-        let prefix = format!("probe-{}/", uuid::Uuid::now_v7());
+        // One place a process: a probe that is cut off leaves something that the next one removes.
+        static PLACE: LazyLock<uuid::Uuid> = LazyLock::new(uuid::Uuid::now_v7);
+        let prefix = format!("probe-{}/", *PLACE);
         let key = format!("{prefix}0/probe");
         self.put_bytes(&key, "text/plain", Bytes::from_static(b"probe"))
             .await?;

@@ -258,26 +258,28 @@ impl<'a> FinishRow<'a> {
     }
 }
 
-/// `$1` job, `$2` fence, `$3`..`$5` progress (null: as it was), `$6` results and `$7` log lines as JSON arrays.
+/// `$1` job, `$2` fence, `$3`..`$5` progress (null: as it was), `$6` results and `$7` log lines as JSON arrays, `$8` the
+/// results reported before. Saying it twice changes nothing: the answer to the first time may have been lost.
 const REPORT_POSTGRES: Sql = Sql {
     sqlite: "",
     postgres: "WITH mine AS (UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
-                   progress_note = COALESCE($5, progress_note), result_count = result_count + jsonb_array_length($6::jsonb), \
+                   progress_note = COALESCE($5, progress_note), result_count = $8 + jsonb_array_length($6::jsonb), \
                    version = version + 1 \
                    WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED') RETURNING id), \
                results AS (INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal) \
                    SELECT mine.id, $2, r.position, r.name, r.media_type, r.size, r.sha256, r.object, r.principal FROM mine, \
-                   jsonb_to_recordset($6::jsonb) AS r(position bigint, name text, media_type text, size bigint, sha256 text, object text, principal boolean)), \
+                   jsonb_to_recordset($6::jsonb) AS r(position bigint, name text, media_type text, size bigint, sha256 text, object text, principal boolean) \
+                   ON CONFLICT DO NOTHING), \
                lines AS (INSERT INTO job_log (job, sequence, at, line) \
                    SELECT mine.id, l.sequence, {now}, l.line FROM mine, \
-                   jsonb_to_recordset($7::jsonb) AS l(sequence bigint, line text)) \
+                   jsonb_to_recordset($7::jsonb) AS l(sequence bigint, line text) ON CONFLICT DO NOTHING) \
                SELECT id FROM mine",
 };
 
 const REPORT_JOB_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
-             progress_note = COALESCE($5, progress_note), result_count = result_count + json_array_length($6), \
+             progress_note = COALESCE($5, progress_note), result_count = $7 + json_array_length($6), \
              version = version + 1 WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
 };
 
@@ -285,13 +287,13 @@ const REPORT_RESULTS_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal) \
              SELECT $1, $2, value ->> 'position', value ->> 'name', value ->> 'media_type', value ->> 'size', \
-             value ->> 'sha256', value ->> 'object', value ->> 'principal' FROM json_each($3)",
+             value ->> 'sha256', value ->> 'object', value ->> 'principal' FROM json_each($3) WHERE true ON CONFLICT DO NOTHING",
 };
 
 const REPORT_LINES_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "INSERT INTO job_log (job, sequence, at, line) \
-             SELECT $1, value ->> 'sequence', {now}, value ->> 'line' FROM json_each($2)",
+             SELECT $1, value ->> 'sequence', {now}, value ->> 'line' FROM json_each($2) WHERE true ON CONFLICT DO NOTHING",
 };
 
 /// EXECUTING to SUSPENDED and back.
@@ -442,15 +444,19 @@ impl Store {
                 .into(),
             results.clone().into(),
         ];
+        let reported: Value = (first as i64).into();
         let held = match self.dialect {
             Dialect::Postgres => !self
-                .rows(REPORT_POSTGRES, values.into_iter().chain([lines.into()]))
+                .rows(
+                    REPORT_POSTGRES,
+                    values.into_iter().chain([lines.into(), reported]),
+                )
                 .await?
                 .is_empty(),
             Dialect::Sqlite => {
                 let transaction = self.begin().await?;
                 let held = transaction
-                    .execute_raw(self.statement(REPORT_JOB_SQLITE, values))
+                    .execute_raw(self.statement(REPORT_JOB_SQLITE, values.into_iter().chain([reported])))
                     .await?
                     .rows_affected()
                     > 0;

@@ -43,6 +43,7 @@ on_both_back_ends!(
     others_see_nothing_of_a_job,
     operators_see_every_job,
     a_repeated_idempotency_key_makes_one_job,
+    a_failed_last_attempt_keeps_what_it_has_shown,
     bulk_acts_tell_how_each_job_fared,
     a_destroyed_job_leaves_a_tombstone_and_no_object,
     objects_without_a_job_are_swept,
@@ -88,6 +89,12 @@ impl Service for Probe {
                 "panic" => panic!("on purpose"),
                 "flaky" if run == 0 => Err(Failure::transient("not yet")),
                 "flaky" => Ok(()),
+                "hopeless" => {
+                    context
+                        .put("part.txt", "text/plain", Bytes::from_static(b"part"))
+                        .await?;
+                    Err(Failure::transient("never"))
+                }
                 "wait" => {
                     context
                         .put("early.txt", "text/plain", Bytes::from_static(b"early"))
@@ -134,7 +141,7 @@ fn settings() -> EngineSettings {
         sweep: Duration::from_millis(100),
         grace: Duration::from_millis(300),
         orphan_age: Duration::ZERO,
-        ..EngineSettings::default()
+        attempts: 2,
     }
 }
 
@@ -599,11 +606,39 @@ async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {
     let first = site.jobs.create(&alice(), "probe", keyed.clone()).await.unwrap();
     let second = site.jobs.create(&alice(), "probe", keyed.clone()).await.unwrap();
     assert_eq!(first.id, second.id);
+    // A first request that was cut off before it ran the job is made good by the second.
+    let pending = Submission {
+        run: false,
+        idempotency_key: Some("p".into()),
+        ..submission("finish")
+    };
+    let job = site
+        .jobs
+        .create(&alice(), "probe", pending.clone())
+        .await
+        .unwrap();
+    assert_eq!(job.phase, Phase::Pending);
+    let run = Submission { run: true, ..pending };
+    site.jobs.create(&alice(), "probe", run).await.unwrap();
+    site.until(job.id, Phase::Completed).await;
     let bob = Caller {
         name: "bob".into(),
         role: Role::User,
     };
     assert_ne!(site.jobs.create(&bob, "probe", keyed).await.unwrap().id, first.id);
+}
+
+async fn a_failed_last_attempt_keeps_what_it_has_shown(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("hopeless").await;
+    let job = site.until(job, Phase::Error).await;
+    assert_eq!(job.results.len(), 1);
+    let result = site.jobs.result(&alice(), at(job.id), "part.txt").await.unwrap();
+    assert_eq!(
+        site.engine.results.read(&result.object, 10).await.unwrap(),
+        "part"
+    );
+    assert_eq!(site.objects(job.id), ["part.txt"]);
 }
 
 async fn bulk_acts_tell_how_each_job_fared(backend: Backend) {

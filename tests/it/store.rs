@@ -117,6 +117,7 @@ on_both_back_ends!(
     sweeps_at_once_take_each_job_back_once,
     an_owner_who_runs_many_at_once_wins_no_places,
     of_two_ends_one_holds,
+    a_report_that_is_repeated_changes_nothing,
     jobs_are_found_by_their_ids,
     a_long_queue_is_read_by_its_indexes,
 );
@@ -1236,6 +1237,33 @@ async fn a_report_becomes_visible(backend: Backend) {
     assert_eq!((summary.results, summary.version), (1, version + 3));
     assert!(summary.start_time.is_some() && summary.end_time >= summary.start_time);
     assert_eq!(store.summaries(&[id]).await.unwrap(), [summary]);
+}
+
+async fn a_report_that_is_repeated_changes_nothing(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let worker = worker(store).await;
+    let id = queue(store, new_job("ann")).await;
+    let lease = claim_one(store, worker).await;
+    let report = Report {
+        lines: vec![line(1, "a line")],
+        ..results(&["a", "b"])
+    };
+    // As after a commit whose answer was lost.
+    for _ in 0..2 {
+        store.report(lease, &report, 0).await.unwrap().unwrap();
+    }
+    store.report(lease, &results(&["c"]), 2).await.unwrap().unwrap();
+    let names: Vec<String> = store
+        .results(id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|result| result.name)
+        .collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(store.summaries(&[id]).await.unwrap()[0].results, 3);
+    assert_eq!(store.log(id, 0, 10).await.unwrap().len(), 1);
 }
 
 async fn log_lines_are_read_on_from_any(backend: Backend) {

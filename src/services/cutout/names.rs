@@ -1,6 +1,6 @@
 //! Names of the files that a job makes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::store::Image;
 
@@ -11,7 +11,11 @@ const ENDINGS: [&str; 6] = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts", ".f
 
 /// The names that are taken.
 #[derive(Debug, Default)]
-pub struct Names(HashSet<String>);
+pub struct Names {
+    taken: HashSet<String>,
+    /// How often a name was asked for, so that the thousandth of its kind is not tried a thousand times.
+    asked: HashMap<String, u64>,
+}
 
 impl Names {
     /// `{id}_{band}_{obs}_{type}.fits`, absent parts left out; with none of them `{id}_{image}.fits`. A name that is
@@ -30,9 +34,10 @@ impl Names {
         let name = clean(&[&[id], &parts[..]].concat().join("_"));
         let room = LONGEST - ".fits".len();
         let mut taken = format!("{}.fits", &name[..name.len().min(room)]);
-        let mut count = 1_u64;
-        while !self.0.insert(taken.clone()) {
-            count += 1;
+        let count = self.asked.entry(taken.clone()).or_default();
+        *count = (*count).max(1);
+        while !self.taken.insert(taken.clone()) {
+            *count += 1;
             let ending = format!("_{count}.fits");
             taken = format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())]);
         }
@@ -109,6 +114,15 @@ mod tests {
             names.take("J164141.42+362736.7", &image("m13.FITS", None, None, None)),
             "J164141.42+362736.7_m13.fits"
         );
+    }
+
+    #[test]
+    fn a_long_list_of_one_name_takes_no_longer_than_one_of_many() {
+        let mut names = Names::default();
+        let plain = image("a.fits", None, None, None);
+        // A hundred thousand would take hours if each tried all that are taken.
+        let last = (0..100_000).map(|_| names.take("M13", &plain)).last();
+        assert_eq!(last.as_deref(), Some("M13_a_100000.fits"));
     }
 
     #[test]
