@@ -102,6 +102,8 @@ impl ClientError {
             Err(error) => return Self::unreachable(error),
         };
         match status.as_u16() {
+            // The job stands where that cannot be done; another login would not help.
+            403 if message.starts_with("a job in phase") => ClientError::BadRequest(message),
             401 | 403 => ClientError::Denied(message),
             404 | 410 => ClientError::NotFound(message),
             429 | 500.. => ClientError::Unavailable(message),

@@ -76,7 +76,7 @@ async fn every_block_does_what_it_says() {
     let [curl, submitted, python] = shown.as_slice() else {
         panic!("three blocks, not {shown:?}")
     };
-    assert_eq!(curl, "COMPLETED");
+    assert_eq!(curl.trim(), "COMPLETED");
     let cutout = std::fs::read(folder.path().join("m13.fits")).unwrap();
     assert!(cutout.starts_with(b"SIMPLE  =                    T"));
     assert!(
