@@ -39,16 +39,17 @@ def substituted(statement, values):
 def scripts(statements):
     """pgbench's scripts. It knows nothing of arrays: what the library builds from rows is built in SQL."""
     services = """'["echo"]'"""
-    one = '\'[{"id": "%s", "fence": %s, "phase": "COMPLETED", "kind": null, "message": null, "detail": null, "after": 0}]\''
+    # An entry of the finish's array, in pgbench without a colon before a word.
+    one = (
+        '{"id": "%s", "fence": %s, "back": false, "returned": 0, "after": 0, "phase": "COMPLETED", '
+        '"kind": null, "message": null, "detail": null}'
+    )
     claim = substituted(statements["claim"], [WORKER, "1", services])
-    finish = substituted(statements["finish"], [f"format({one}, :id::text, :fence::text)"])
+    finish = substituted(statements["finish"], [f"format('[{one}]', :id::text, :fence::text)"])
     single = f"{claim} \\gset\n{finish};\n"
 
     claim = substituted(statements["claim"], [WORKER, str(BATCH), services])
-    every = (
-        "jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'phase', 'COMPLETED', 'kind', null, "
-        "'message', null, 'detail', null, 'after', 0))::text AS finishes"
-    )
+    every = f"'[' || string_agg(format('{one}', id, fence), ',') || ']' AS finishes"
     finish = substituted(statements["finish"], [":finishes"])
     batch = f"WITH claimed AS ({claim}) SELECT {every} FROM claimed \\gset\n{finish};\n"
     return single, batch

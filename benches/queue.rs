@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use sidereal::store::{
-    Ending, Finish, Store, WorkerId,
+    Dialect, Ending, Finish, Store, WorkerId,
     queue::{CLAIM, FINISH},
 };
 use tokio::task::JoinSet;
@@ -40,8 +40,8 @@ async fn main() -> ExitCode {
 async fn command(arguments: &[&str]) -> anyhow::Result<()> {
     match arguments {
         ["statements"] => {
-            let statements = serde_json::json!({"claim": CLAIM.postgres, "finish": FINISH.postgres});
-            println!("{statements}");
+            let [claim, finish] = [CLAIM, FINISH].map(|statement| statement.of(Dialect::Postgres));
+            println!("{}", serde_json::json!({"claim": claim, "finish": finish}));
         }
         ["migrate", url] => Store::open(url).await?.migrate().await?,
         ["run", url, clients, batch, jobs] => {

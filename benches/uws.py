@@ -92,9 +92,8 @@ def main():
             for side, url in jobs.items():
                 sample("list", side, [wrk(url)])
                 sample("job", side, [wrk(one[side])])
-            # The servers' own statements have the id as a parameter too.
-            row = f"\\set unused 1\n{ROW.format(id=uuid.UUID(one['ours'].rsplit('/', 1)[1]))};\n"
-            sample("job", "pgbench", [ours.pgbench(row, CONNECTIONS, "-T", str(SECONDS))])
+            row = ROW.format(id=uuid.UUID(one["ours"].rsplit("/", 1)[1]))
+            sample("job", "pgbench", [ours.pgbench(row + ";", CONNECTIONS, "-T", str(SECONDS))])
             for side, url in jobs.items():
                 sample("latency", side, latencies(url, RUNS[side]))
         # Last: the lists grow by it.
