@@ -8,12 +8,17 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use futures::{StreamExt, TryStreamExt, stream};
+use mimalloc::MiMalloc;
 use sha2::{Digest, Sha256};
 use sidereal::{
     fits::{Edge, File, cut, write},
     objects::Sources,
     sky::{Length, Position, Size},
 };
+
+/// The server's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SIZE: Size = Size {
     width: Length::Pixels(256),

@@ -14,12 +14,17 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use mimalloc::MiMalloc;
 use sidereal::store::{
     Dialect, Ending, Finish, Store, WorkerId,
     queue::{CLAIM, FINISH},
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+/// The server's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Jobs of each client before the clock starts: connections are made, statements prepared.
 const WARM_UP: i64 = 50;
