@@ -52,8 +52,13 @@ pub struct Settings {
     /// Largest request body in bytes.
     #[serde(deserialize_with = "bytes")]
     pub max_body: u64,
+    /// How many proxies stand before the public listener: so many entries of `X-Forwarded-For`, from its end, are
+    /// believed.
+    pub trusted_proxies: usize,
     /// Who may do what.
     pub auth: AuthSettings,
+    /// What one person may have at once in mode `oidc`, unless an administrator has said otherwise.
+    pub quota: QuotaSettings,
     /// Bounds of cutout jobs.
     pub cutout: CutoutSettings,
     /// Times of the job engine.
@@ -75,7 +80,9 @@ impl Default for Settings {
             workers: None,
             services: SERVICES.map(String::from).into(),
             max_body: 64 << 20,
+            trusted_proxies: 0,
             auth: AuthSettings::default(),
+            quota: QuotaSettings::default(),
             cutout: CutoutSettings::default(),
             engine: EngineSettings::default(),
             log: LogSettings::default(),
@@ -128,6 +135,24 @@ pub struct AuthSettings {
     pub mode: AuthMode,
     /// Lets mode `local` listen beyond loopback.
     pub allow_non_loopback: bool,
+    /// The provider, as tokens name it (`iss`): for Keycloak `https://HOST/realms/REALM`.
+    pub issuer: Option<Url>,
+    /// This server as a client of the provider, for logins in a browser.
+    pub client_id: String,
+    /// Its secret; what is stored of logins is encrypted with a key made from it.
+    pub client_secret: Option<SecretString>,
+    /// Whom access tokens must be for (`aud`): the client whose roles `user`, `operator` and `admin` count.
+    pub audience: String,
+    /// The public client of `sidereal login`.
+    pub cli_client_id: String,
+    /// Where this server reaches the issuer, if not at its public URL.
+    pub internal_url: Option<Url>,
+    /// A login in a browser ends when unused for this long.
+    #[serde(deserialize_with = "seconds")]
+    pub session_idle: Duration,
+    /// A login in a browser ends after this long in any case.
+    #[serde(deserialize_with = "seconds")]
+    pub session_lifetime: Duration,
 }
 
 impl Default for AuthSettings {
@@ -135,6 +160,43 @@ impl Default for AuthSettings {
         AuthSettings {
             mode: AuthMode::Local,
             allow_non_loopback: false,
+            issuer: None,
+            client_id: "sidereal-web".into(),
+            client_secret: None,
+            audience: "sidereal-api".into(),
+            cli_client_id: "sidereal-cli".into(),
+            internal_url: None,
+            session_idle: Duration::from_hours(8),
+            session_lifetime: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+/// Section `quota`: what one person may have at once; 0 means any number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaSettings {
+    /// Jobs in EXECUTING.
+    pub running: u64,
+    /// Jobs in QUEUED.
+    pub queued: u64,
+    /// Positions of one cutout job.
+    pub positions: u64,
+    /// Bytes of stored results.
+    #[serde(deserialize_with = "bytes")]
+    pub stored_bytes: u64,
+    /// Requests, each second.
+    pub requests_per_second: u64,
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        QuotaSettings {
+            running: 8,
+            queued: 10_000,
+            positions: 0,
+            stored_bytes: 100 << 30,
+            requests_per_second: 50,
         }
     }
 }
@@ -347,12 +409,7 @@ impl Settings {
     }
 
     fn check_listeners(&self, faults: &mut Vec<Fault>) {
-        if self.auth.mode == AuthMode::Oidc {
-            faults.push(fault(
-                "auth.mode",
-                "oidc is not available in this version; use local",
-            ));
-        }
+        self.auth.check(faults);
         if self.auth.mode == AuthMode::Local && !self.auth.allow_non_loopback {
             let listeners = [
                 ("listen", Some(self.listen)),
@@ -378,11 +435,7 @@ impl Settings {
 
     fn check_urls(&self, faults: &mut Vec<Fault>) {
         if let Some(url) = &self.public_url
-            && (!matches!(url.scheme(), "http" | "https")
-                || url.query().is_some()
-                || url.fragment().is_some()
-                || !url.username().is_empty()
-                || url.password().is_some())
+            && !is_plain(url)
         {
             faults.push(fault(
                 "public_url",
@@ -491,6 +544,60 @@ impl Settings {
     }
 }
 
+impl AuthSettings {
+    fn check(&self, faults: &mut Vec<Fault>) {
+        if self.mode == AuthMode::Local {
+            return;
+        }
+        faults.push(fault(
+            "auth.mode",
+            "oidc is not available in this version; use local",
+        ));
+        let secret = self
+            .client_secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().len());
+        if secret.is_none_or(|length| length < 16) {
+            faults.push(fault(
+                "auth.client_secret",
+                "is needed by auth.mode oidc, of 16 characters or more: the secret of auth.client_id at the provider",
+            ));
+        }
+        if self.issuer.is_none() {
+            faults.push(fault(
+                "auth.issuer",
+                "is needed by auth.mode oidc: https://HOST/realms/REALM for Keycloak",
+            ));
+        }
+        for (key, url) in [
+            ("auth.issuer", &self.issuer),
+            ("auth.internal_url", &self.internal_url),
+        ] {
+            if url.as_ref().is_some_and(|url| !is_plain(url)) {
+                faults.push(fault(
+                    key,
+                    "must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
+                ));
+            }
+        }
+        for (key, name) in [
+            ("auth.client_id", &self.client_id),
+            ("auth.audience", &self.audience),
+            ("auth.cli_client_id", &self.cli_client_id),
+        ] {
+            if name.trim().is_empty() {
+                faults.push(fault(key, "is empty"));
+            }
+        }
+        if self.session_idle.is_zero() || self.session_lifetime < self.session_idle {
+            faults.push(fault(
+                "auth.session_idle",
+                "must be more than 0 seconds and at most auth.session_lifetime",
+            ));
+        }
+    }
+}
+
 impl EngineSettings {
     fn check(&self, faults: &mut Vec<Fault>) {
         for (key, time) in [
@@ -523,6 +630,15 @@ fn fault(key: &'static str, message: impl Into<String>) -> Fault {
         key,
         message: message.into(),
     }
+}
+
+/// Whether an URL is `http(s)://HOST[:PORT][/PATH]` and no more.
+fn is_plain(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 /// A number of bytes: `65536`, `64 KiB`, `64MB`.
@@ -774,7 +890,7 @@ mod tests {
         settings.auth.allow_non_loopback = true;
         assert_eq!(faults(&settings), Vec::<&str>::new());
         settings.auth.mode = AuthMode::Oidc;
-        assert_eq!(faults(&settings), ["auth.mode"]);
+        assert_eq!(faults(&settings)[0], "auth.mode");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use sidereal::{
-    auth::{Caller, Role},
+    auth::{Caller, Limits, Role},
     engine::{
         Accepted, CheckError, Context, Description, Draft, Engine, Failure, ParameterInfo, ParameterKind,
         Service, Stage,
@@ -302,6 +302,7 @@ fn alice() -> Caller {
     Caller {
         name: "alice".into(),
         role: Role::User,
+        limits: Limits::default(),
     }
 }
 
@@ -440,6 +441,7 @@ async fn a_held_job_runs_only_after_another_run(backend: Backend) {
     let operator = Caller {
         name: "o".into(),
         role: Role::Operator,
+        limits: Limits::default(),
     };
     let busy: Vec<JobId> = futures::stream::iter(0..4)
         .then(|_| site.create("gate"))
@@ -533,6 +535,7 @@ async fn others_see_nothing_of_a_job(backend: Backend) {
     let bob = Caller {
         name: "bob".into(),
         role: Role::User,
+        limits: Limits::default(),
     };
     let job = site.create("finish").await;
     site.until(job, Phase::Completed).await;
@@ -587,6 +590,7 @@ async fn operators_see_every_job(backend: Backend) {
     let operator = Caller {
         name: "o".into(),
         role: Role::Operator,
+        limits: Limits::default(),
     };
     let job = site.create("finish").await;
     site.until(job, Phase::Completed).await;
@@ -624,6 +628,7 @@ async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {
     let bob = Caller {
         name: "bob".into(),
         role: Role::User,
+        limits: Limits::default(),
     };
     assert_ne!(site.jobs.create(&bob, "probe", keyed).await.unwrap().id, first.id);
 }
@@ -724,6 +729,7 @@ async fn events_tell_of_ones_own_jobs(backend: Backend) {
         &Caller {
             name: "bob".into(),
             role: Role::User,
+            limits: Limits::default(),
         },
         None,
     );
