@@ -25,7 +25,8 @@ test: ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings what
 	tests/setup/packages.sh
 	tests/setup/python.sh
 	# Most of a test is waiting: more of them at once than there are cores.
-	RUST_TEST_THREADS=4 tests/setup/postgres.sh cargo test --locked
+	keycloak=$$(tests/setup/keycloak.sh) && SIDEREAL_TEST_KEYCLOAK="$$keycloak" RUST_TEST_THREADS=4 \
+		tests/setup/postgres.sh cargo test --locked
 
 demo: ## Cut stars out of a real image, then keep serving (ONCE=1: end; IMAGE=, RA=, DEC=: yours)
 	$(if $(IMAGE),,tests/setup/demo-image.sh)
