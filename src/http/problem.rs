@@ -341,6 +341,7 @@ impl From<JobsError> for Problem {
                 label: Label::UsageError,
                 ..Problem::new(StatusCode::FORBIDDEN, error.to_string())
             },
+            JobsError::Conflict => Problem::new(StatusCode::CONFLICT, error.to_string()),
             JobsError::Unavailable(source) => Problem::unavailable(source),
             JobsError::Internal(source) => Problem::internal(source),
         }

@@ -24,7 +24,7 @@ use crate::{
     objects::{ObjectsError, Results},
     store::{
         LogLine, NewJob, StoreError, StoredResult, Tombstone,
-        jobs::{Created, Edit},
+        jobs::{Created, Edit, FIRST_VERSION},
     },
     uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
 };
@@ -39,6 +39,8 @@ const MAX_KEY: usize = 255;
 const MAX_UPLOAD: u64 = 1 << 30;
 /// Most bytes of all uploads of a job together.
 const MAX_UPLOADS: u64 = 256 << 20;
+/// How often a job that changes while it is looked at is looked at anew.
+const ATTEMPTS: usize = 10;
 /// An owner's pace through the queue: one step a job.
 const STEP: i64 = 1_000;
 
@@ -67,7 +69,7 @@ pub struct Submission {
     pub parameters: Parameters,
     /// Files.
     pub uploads: Vec<Upload>,
-    /// The client's label.
+    /// The client's label; an empty one takes it away.
     pub run_id: Option<String>,
     /// Whether to run it at once (PHASE=RUN).
     pub run: bool,
@@ -138,6 +140,9 @@ pub enum JobsError {
         /// What was asked for: the end of "a job in phase … cannot".
         action: &'static str,
     },
+    /// Others changed the job each time that it was about to be changed.
+    #[error("the job is being changed by other requests; try again")]
+    Conflict,
     /// The database or object store does not answer.
     #[error("storage: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -276,7 +281,7 @@ impl Jobs {
                 }
                 // The first request may have been cut off before it ran the job.
                 return if submission.run && job.phase == Phase::Pending {
-                    self.queue(&job).await
+                    self.run_unless_run(caller, job.id).await
                 } else {
                     Ok(job)
                 };
@@ -284,10 +289,12 @@ impl Jobs {
             // It may have been stored all the same: if not, the sweep removes its uploads.
             Err(error) => return Err(error.into()),
         };
-        if submission.run {
-            self.queue(&job).await
-        } else {
-            self.changed(job)
+        if !submission.run {
+            return self.changed(job);
+        }
+        match self.queue(id, FIRST_VERSION).await? {
+            Some(queued) => Ok(queued),
+            None => self.run_unless_run(caller, id).await,
         }
     }
 
@@ -302,14 +309,19 @@ impl Jobs {
 
     /// The whole job.
     pub async fn get(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
-        let Some(job) = self.engine.store.get(place.id).await? else {
+        Ok(self.versioned(caller, place).await?.0)
+    }
+
+    /// The whole job and its version.
+    async fn versioned(&self, caller: &Caller, place: Place<'_>) -> Result<(Job, i64), JobsError> {
+        let Some((job, version)) = self.engine.store.versioned(place.id).await? else {
             return Err(self.absent(caller, place).await?);
         };
         if place.service.is_some_and(|service| service != job.service) {
             return Err(JobsError::NotFound("job"));
         }
         may_see(caller, job.owner.as_deref())?;
-        Ok(job)
+        Ok((job, version))
     }
 
     /// Fails unless the caller may see the job, without reading all of it.
@@ -359,7 +371,8 @@ impl Jobs {
         }
     }
 
-    /// Replaces parameters of a PENDING job (UWS 1.1 section 2.2.3.6).
+    /// Replaces parameters of a PENDING job (UWS 1.1 section 2.2.3.6), and its label if one is given: all or nothing.
+    /// Of requests that come at once each is applied to what the one before has left.
     pub async fn set_parameters(
         &self,
         caller: &Caller,
@@ -367,66 +380,98 @@ impl Jobs {
         submission: Submission,
     ) -> Result<Job, JobsError> {
         const ACTION: &str = "take parameters";
-        let job = self.get(caller, place).await?;
-        if job.phase != Phase::Pending {
-            return Err(JobsError::IllegalPhase {
-                phase: job.phase,
-                action: ACTION,
-            });
-        }
-        let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
-        let uploads = keyed(job.id, submission.uploads);
+        check_run_id(submission.run_id.as_deref())?;
+        let run_id = submission
+            .run_id
+            .map(|run_id| Some(run_id).filter(|run_id| !run_id.is_empty()));
+        let uploads = keyed(place.id, submission.uploads);
         let mut newer = submission.parameters;
         add_uploads(&mut newer, &uploads)?;
-        let mut parameters = job.parameters;
-        parameters.replace_with(newer).map_err(check::usage)?;
-        let accepted = self
-            .check(service, &parameters, &uploads, Stage::Draft, caller)
-            .await?;
-        for (key, upload) in &uploads {
-            self.engine
-                .results
-                .put_bytes(key, &upload.media_type, upload.bytes.clone())
+        for attempt in 0..ATTEMPTS {
+            let (job, version) = self.versioned(caller, place).await?;
+            if job.phase != Phase::Pending {
+                return Err(JobsError::IllegalPhase {
+                    phase: job.phase,
+                    action: ACTION,
+                });
+            }
+            let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
+            let mut parameters = job.parameters;
+            parameters.replace_with(newer.clone()).map_err(check::usage)?;
+            let accepted = self
+                .check(service, &parameters, &uploads, Stage::Draft, caller)
                 .await?;
+            if attempt == 0 {
+                for (key, upload) in &uploads {
+                    self.engine
+                        .results
+                        .put_bytes(key, &upload.media_type, upload.bytes.clone())
+                        .await?;
+                }
+            }
+            let edit = Edit::Description {
+                version,
+                parameters,
+                quote: accepted.quote,
+                run_id: run_id.clone(),
+            };
+            if let Some(edited) = self.engine.store.edit(job.id, edit).await? {
+                return self.changed(edited);
+            }
         }
-        let edited = self
-            .engine
-            .store
-            .edit(job.id, Edit::Parameters(parameters, accepted.quote))
-            .await?;
-        self.edited(caller, place, edited, ACTION).await
+        Err(JobsError::Conflict)
     }
 
     /// Queues a job that is PENDING or HELD. What is still missing is said, and the job stays where it is.
     pub async fn run(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
-        let job = self.get(caller, place).await?;
+        let (job, version) = self.versioned(caller, place).await?;
         if job.phase.after(Event::Run).is_none() {
             return Err(JobsError::IllegalPhase {
                 phase: job.phase,
                 action: "be run",
             });
         }
+        match self.queue_checked(caller, &job, version).await? {
+            Some(queued) => Ok(queued),
+            None => self.run_unless_run(caller, job.id).await,
+        }
+    }
+
+    /// Queues a job that someone else may have queued, aborted or changed meanwhile: what they did stands, and what is
+    /// queued is what was checked.
+    async fn run_unless_run(&self, caller: &Caller, id: JobId) -> Result<Job, JobsError> {
+        for _ in 0..ATTEMPTS {
+            let (job, version) = self.versioned(caller, Place { service: None, id }).await?;
+            if job.phase.after(Event::Run).is_none() {
+                return Ok(job);
+            }
+            if let Some(queued) = self.queue_checked(caller, &job, version).await? {
+                return Ok(queued);
+            }
+        }
+        Err(JobsError::Conflict)
+    }
+
+    /// Queues a job if it may run as it was read; `None` if it has changed since.
+    async fn queue_checked(
+        &self,
+        caller: &Caller,
+        job: &Job,
+        version: i64,
+    ) -> Result<Option<Job>, JobsError> {
         let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
         self.check(service, &job.parameters, &[], Stage::Run, caller)
             .await?;
-        self.queue(&job).await
+        self.queue(job.id, version).await
     }
 
-    async fn queue(&self, job: &Job) -> Result<Job, JobsError> {
-        match self.engine.store.run(job.id, STEP).await? {
+    async fn queue(&self, id: JobId, version: i64) -> Result<Option<Job>, JobsError> {
+        match self.engine.store.run(id, version, STEP).await? {
             Some(queued) => {
                 self.engine.notifier.tell(Change::Queue);
-                self.changed(queued)
+                Ok(Some(self.changed(queued)?))
             }
-            // Someone else was first: what they did stands.
-            None => match self.engine.store.get(job.id).await? {
-                Some(job) if job.phase == Phase::Pending => Err(JobsError::IllegalPhase {
-                    phase: job.phase,
-                    action: "be run",
-                }),
-                Some(job) => Ok(job),
-                None => Err(JobsError::NotFound("job")),
-            },
+            None => Ok(None),
         }
     }
 

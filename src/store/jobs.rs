@@ -142,11 +142,23 @@ pub struct Tombstone {
     pub at: Timestamp,
 }
 
+/// Version of a job that was just made.
+pub const FIRST_VERSION: i64 = 0;
+
 /// What may be changed in a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// The job description; only in PENDING.
-    Parameters(Parameters, Option<Timestamp>),
+    /// The job description; only in PENDING, and only if nothing has changed since `version` was read.
+    Description {
+        /// The job's version that the description was made from.
+        version: i64,
+        /// The whole description.
+        parameters: Parameters,
+        /// When the job is expected to end.
+        quote: Option<Timestamp>,
+        /// The client's label, if it changes too.
+        run_id: Option<Option<String>>,
+    },
     /// Longest run, in seconds.
     ExecutionDuration(u32),
     /// When it will be destroyed.
@@ -231,8 +243,16 @@ impl Store {
 
     /// The whole job; `None` if it is not there.
     pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.versioned(id).await?.map(|(job, _)| job))
+    }
+
+    /// The whole job, and its version, which rises with each change of it.
+    pub async fn versioned(&self, id: JobId) -> Result<Option<(Job, i64)>, StoreError> {
         match job::Entity::find_by_id(id.0).one(&self.read).await? {
-            Some(row) => Ok(Some(self.with_results(row).await?)),
+            Some(row) => {
+                let version = row.version;
+                Ok(Some((self.with_results(row).await?, version)))
+            }
             None => Ok(None),
         }
     }
@@ -431,23 +451,31 @@ impl Store {
         all
     }
 
-    /// Changes a job. `None` if it is not there, or is in a phase that forbids it.
+    /// Changes a job. `None` if it is not there, is in a phase that forbids it, or is no longer as it was read.
     pub async fn edit(&self, id: JobId, edit: Edit) -> Result<Option<Job>, StoreError> {
         let mut query = job::Entity::update_many().filter(job::Column::Id.eq(id.0));
         query = query.col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1));
         query = match edit {
-            Edit::Parameters(parameters, quote) => query
-                .col_expr(job::Column::Parameters, Expr::value(to_json(&parameters)?))
-                .col_expr(job::Column::Quote, Expr::value(quote.map(Timestamp::millis)))
-                .filter(job::Column::Phase.eq(Phase::Pending.as_str())),
+            Edit::Description {
+                version,
+                parameters,
+                quote,
+                run_id,
+            } => {
+                if let Some(run_id) = run_id {
+                    query = query.col_expr(job::Column::RunId, label(run_id.as_deref()));
+                }
+                query
+                    .col_expr(job::Column::Parameters, Expr::value(to_json(&parameters)?))
+                    .col_expr(job::Column::Quote, Expr::value(quote.map(Timestamp::millis)))
+                    .filter(job::Column::Phase.eq(Phase::Pending.as_str()))
+                    .filter(job::Column::Version.eq(version))
+            }
             Edit::ExecutionDuration(seconds) => {
                 query.col_expr(job::Column::ExecutionDuration, Expr::value(i64::from(seconds)))
             }
             Edit::Destruction(time) => query.col_expr(job::Column::Destruction, Expr::value(time.millis())),
-            Edit::RunId(run_id) => {
-                let run_id = run_id.as_deref().map(storable).map(Cow::into_owned);
-                query.col_expr(job::Column::RunId, Expr::value(run_id))
-            }
+            Edit::RunId(run_id) => query.col_expr(job::Column::RunId, label(run_id.as_deref())),
         };
         if query.exec(&self.write).await?.rows_affected == 0 {
             return Ok(None);
@@ -532,6 +560,11 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// A label as it is stored.
+fn label(run_id: Option<&str>) -> Expr {
+    Expr::value(run_id.map(storable).map(Cow::into_owned))
 }
 
 /// A count as the databases take it.

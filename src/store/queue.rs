@@ -96,10 +96,11 @@ pub struct Finish {
 
 /// The virtual time of job `$1`'s class of priority: that of the service's next new job or of the latest one to run,
 /// whichever is earlier; without those, of any next new job; null when nothing waits or runs. Jobs that were claimed
-/// before (`fence` above 0) keep their old place and would turn the clock back.
+/// before (`fence` above 0) keep their old place and would turn the clock back. Job `$1` counts only at version `$3`.
 macro_rules! clock {
     () => {
-        "WITH me AS (SELECT owner, service, priority FROM job WHERE id = $1 AND phase IN ('PENDING', 'HELD')), \
+        "WITH me AS (SELECT owner, service, priority FROM job WHERE id = $1 AND version = $3 \
+             AND phase IN ('PENDING', 'HELD')), \
          ends AS (SELECT (SELECT vtime FROM job WHERE phase = 'QUEUED' AND priority = (SELECT priority FROM me) \
                  AND service = (SELECT service FROM me) AND fence = 0 ORDER BY vtime LIMIT 1) AS next, \
              (SELECT max(vtime) FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
@@ -126,7 +127,7 @@ macro_rules! stamp {
     };
 }
 
-/// PENDING or HELD to QUEUED; `$2` is the weight's inverse, in thousandths.
+/// PENDING or HELD to QUEUED; `$2` is the weight's inverse, in thousandths, `$3` the version that was checked.
 pub const RUN: Sql = Sql {
     postgres: concat!(
         clock!(),
@@ -134,7 +135,7 @@ pub const RUN: Sql = Sql {
         stamp!(),
         " RETURNING vtime) \
           UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = 0, version = version + 1 FROM mine \
-          WHERE job.id = $1 AND phase IN ('PENDING', 'HELD') RETURNING job.*"
+          WHERE job.id = $1 AND version = $3 AND phase IN ('PENDING', 'HELD') RETURNING job.*"
     ),
     sqlite: concat!(clock!(), " ", stamp!()),
 };
@@ -143,7 +144,7 @@ const RUN_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET phase = 'QUEUED', run_after = 0, version = version + 1, \
              vtime = (SELECT o.vtime FROM job_owner o WHERE o.name = job.owner AND o.priority = job.priority) \
-             WHERE id = $1 AND phase IN ('PENDING', 'HELD') RETURNING *",
+             WHERE id = $1 AND version = $2 AND phase IN ('PENDING', 'HELD') RETURNING *",
 };
 
 /// QUEUED to HELD.
@@ -339,18 +340,17 @@ struct LineRow<'a> {
 }
 
 impl Store {
-    /// Queues a job that is PENDING or HELD; `step` is the owner's pace (1000 for weight 1, less goes faster).
-    /// `None` if it is not there or stands elsewhere.
-    pub async fn run(&self, id: JobId, step: i64) -> Result<Option<Job>, StoreError> {
+    /// Queues a job that is PENDING or HELD and still at `version`; `step` is the owner's pace (1000 for weight 1, less
+    /// goes faster). `None` if it is not there, has changed or stands elsewhere.
+    pub async fn run(&self, id: JobId, version: i64, step: i64) -> Result<Option<Job>, StoreError> {
+        let values: [Value; 3] = [id.0.into(), step.into(), version.into()];
         let rows = match self.dialect {
-            Dialect::Postgres => self.rows(RUN, [id.0.into(), step.into()]).await?,
+            Dialect::Postgres => self.rows(RUN, values).await?,
             Dialect::Sqlite => {
                 let transaction = self.begin().await?;
-                transaction
-                    .execute_raw(self.statement(RUN, [id.0.into(), step.into()]))
-                    .await?;
+                transaction.execute_raw(self.statement(RUN, values)).await?;
                 let rows = transaction
-                    .query_all_raw(self.statement(RUN_SQLITE, [id.0.into()]))
+                    .query_all_raw(self.statement(RUN_SQLITE, [id.0.into(), version.into()]))
                     .await?;
                 transaction.commit().await?;
                 rows

@@ -14,7 +14,7 @@ use sidereal::{
     auth::{Caller, Limits, Role},
     engine::{
         Accepted, CheckError, Context, Description, Draft, Engine, Failure, ParameterInfo, ParameterKind,
-        Service, Stage,
+        Service, Stage, UsageError,
     },
     jobs::{BulkAction, BulkTarget, EventKind, Jobs, JobsError, Place, SearchFilter, Submission, Wait},
     notify::Notifier,
@@ -42,6 +42,8 @@ on_both_back_ends!(
     a_worker_is_on_the_books_before_it_claims,
     others_see_nothing_of_a_job,
     operators_see_every_job,
+    edits_at_once_lose_nothing,
+    what_is_queued_is_what_was_checked,
     a_repeated_idempotency_key_makes_one_job,
     a_failed_last_attempt_keeps_what_it_has_shown,
     bulk_acts_tell_how_each_job_fared,
@@ -56,6 +58,10 @@ struct Probe {
     gate: Arc<Semaphore>,
     runs: AtomicUsize,
     stopped: Arc<Semaphore>,
+    /// A permit for each check of `ACT=slow check` that has begun.
+    checking: Semaphore,
+    /// Which each of them waits for.
+    checked: Semaphore,
 }
 
 impl Service for Probe {
@@ -65,11 +71,24 @@ impl Service for Probe {
 
     fn check<'a>(
         &'a self,
-        _draft: &'a Draft<'a>,
-        _stage: Stage,
+        draft: &'a Draft<'a>,
+        stage: Stage,
         _caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
-        async { Ok(Accepted::default()) }.boxed()
+        async move {
+            match draft.parameters.text("ACT").unwrap() {
+                Some("slow check") => {
+                    self.checking.add_permits(1);
+                    self.checked.acquire().await.unwrap().forget();
+                }
+                Some("refuse") if stage == Stage::Run => {
+                    return Err(UsageError::new("ACT", "refused").into());
+                }
+                _ => {}
+            }
+            Ok(Accepted::default())
+        }
+        .boxed()
     }
 
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {
@@ -181,8 +200,8 @@ impl Site {
         if url.starts_with("postgres") {
             notifier.connect(&url, stop.clone()).await.unwrap();
         }
-        let act = ParameterInfo {
-            name: "ACT",
+        let parameter = |name| ParameterInfo {
+            name,
             ucd: None,
             unit: None,
             kind: ParameterKind::Text,
@@ -196,7 +215,7 @@ impl Site {
                 name: "probe",
                 title: "Probe",
                 summary: "",
-                parameters: vec![act],
+                parameters: vec![parameter("ACT"), parameter("NOTE")],
                 any_parameter: false,
                 formats: &[],
                 retryable: true,
@@ -207,6 +226,8 @@ impl Site {
             gate: Arc::new(Semaphore::new(0)),
             runs: AtomicUsize::new(0),
             stopped: Arc::new(Semaphore::new(0)),
+            checking: Semaphore::new(0),
+            checked: Semaphore::new(0),
         });
         let services: Arc<[Arc<dyn Service>]> = Arc::new([Arc::clone(&probe) as Arc<dyn Service>]);
         let engine = Engine {
@@ -314,6 +335,16 @@ fn submission(act: &str) -> Submission {
     submission
         .parameters
         .push("ACT", ParameterValue::Inline(act.into()))
+        .unwrap();
+    submission
+}
+
+/// One parameter of a job.
+fn parameter(name: &str, value: &str) -> Submission {
+    let mut submission = Submission::default();
+    submission
+        .parameters
+        .push(name, ParameterValue::Inline(value.into()))
         .unwrap();
     submission
 }
@@ -599,6 +630,57 @@ async fn operators_see_every_job(backend: Backend) {
         Some("alice")
     );
     site.jobs.delete(&operator, at(job)).await.unwrap();
+}
+
+async fn edits_at_once_lose_nothing(backend: Backend) {
+    let site = Site::idle(backend).await;
+    let job = site
+        .jobs
+        .create(&alice(), "probe", Submission::default())
+        .await
+        .unwrap()
+        .id;
+    let jobs = site.jobs.clone();
+    let slow = tokio::spawn(async move {
+        jobs.set_parameters(&alice(), at(job), parameter("ACT", "slow check"))
+            .await
+    });
+    site.probe.checking.acquire().await.unwrap().forget();
+    // While the first is being checked another comes through; the first then starts from what that has left.
+    site.jobs
+        .set_parameters(&alice(), at(job), parameter("NOTE", "other"))
+        .await
+        .unwrap();
+    site.probe.checked.add_permits(2);
+    let edited = slow.await.unwrap().unwrap();
+    assert_eq!(edited.parameters.text("ACT"), Ok(Some("slow check")));
+    assert_eq!(edited.parameters.text("NOTE"), Ok(Some("other")));
+    assert_eq!(site.get(job).await, edited);
+}
+
+async fn what_is_queued_is_what_was_checked(backend: Backend) {
+    let site = Site::idle(backend).await;
+    for replaced in ["refuse", "finish"] {
+        site.probe.checked.add_permits(1);
+        let slow = parameter("ACT", "slow check");
+        let job = site.jobs.create(&alice(), "probe", slow).await.unwrap().id;
+        site.probe.checking.acquire().await.unwrap().forget();
+        let jobs = site.jobs.clone();
+        let running = tokio::spawn(async move { jobs.run(&alice(), at(job)).await });
+        site.probe.checking.acquire().await.unwrap().forget();
+        site.jobs
+            .set_parameters(&alice(), at(job), parameter("ACT", replaced))
+            .await
+            .unwrap();
+        site.probe.checked.add_permits(1);
+        let run = running.await.unwrap();
+        if replaced == "refuse" {
+            assert!(matches!(run, Err(JobsError::Usage(_))), "{run:?}");
+            assert_eq!(site.get(job).await.phase, Phase::Pending);
+        } else {
+            assert_eq!(run.unwrap().phase, Phase::Queued);
+        }
+    }
 }
 
 async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {

@@ -12,11 +12,11 @@ use sidereal::{
         Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, NewJob, NewLine, Progress, Report,
         Sql, Store, StoredResult, TOO_LONG, WorkerId,
         catalogue::{Image, ImageFilter},
-        jobs::{Created, Edit, MAX_LISTED_RESULTS},
+        jobs::{Created, Edit, FIRST_VERSION, MAX_LISTED_RESULTS},
         queue::{CLAIM, FINISH, RUN},
     },
     uws::{
-        ErrorKind, ErrorSummary, Event, JobId, ParameterValue, Parameters, Phase, Timestamp,
+        ErrorKind, ErrorSummary, Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp,
         phase::TRANSITIONS,
     },
 };
@@ -158,9 +158,15 @@ async fn create(store: &Store, new: NewJob) -> JobId {
     }
 }
 
+/// Runs a job as it stands.
+async fn run(store: &Store, id: JobId) -> Option<Job> {
+    let (_, version) = store.phase(id).await.unwrap()?;
+    store.run(id, version, STEP).await.unwrap()
+}
+
 async fn queue(store: &Store, new: NewJob) -> JobId {
     let id = create(store, new).await;
-    store.run(id, STEP).await.unwrap().expect("a job that may be run");
+    run(store, id).await.expect("a job that may be run");
     id
 }
 
@@ -361,7 +367,7 @@ async fn an_idempotency_key_makes_one_job(backend: Backend) {
     assert_eq!(ids.into_iter().collect::<Vec<_>>(), first);
 
     // What the first has become is told; another owner's, and another key's, are others.
-    store.run(first[0], STEP).await.unwrap().unwrap();
+    run(store, first[0]).await.unwrap();
     let Created::Before(again) = store.create(&keyed("ann", "k")).await.unwrap() else {
         panic!("made twice")
     };
@@ -389,17 +395,31 @@ async fn a_description_is_edited_only_while_pending(backend: Backend) {
     let id = create(store, new_job("ann")).await;
     let version = store.phase(id).await.unwrap().unwrap().1;
     let (described, quote) = (parameters("new"), Some(time("2030-01-01")));
-    let edited = store
-        .edit(id, Edit::Parameters(described.clone(), quote))
-        .await
-        .unwrap();
+    let describe = |parameters: &Parameters, version| Edit::Description {
+        version,
+        parameters: parameters.clone(),
+        quote,
+        run_id: None,
+    };
+    let edited = store.edit(id, describe(&described, version)).await.unwrap();
     let edited = edited.unwrap();
     assert_eq!((&edited.parameters, edited.quote), (&described, quote));
-    assert!(store.phase(id).await.unwrap().unwrap().1 > version);
+    let (newer, read) = store.versioned(id).await.unwrap().unwrap();
+    assert_eq!(newer, edited);
+    assert!(read > version);
+    // Neither the edit nor the run that was made from what is no longer there.
+    let stale = store
+        .edit(id, describe(&parameters("stale"), version))
+        .await
+        .unwrap();
+    assert_eq!(stale, None);
+    assert_eq!(store.run(id, version, STEP).await.unwrap(), None);
+    assert_eq!(store.versioned(id).await.unwrap(), Some((newer, read)));
 
-    store.run(id, STEP).await.unwrap().unwrap();
+    run(store, id).await.unwrap();
+    let (_, version) = store.phase(id).await.unwrap().unwrap();
     let refused = store
-        .edit(id, Edit::Parameters(parameters("late"), None))
+        .edit(id, describe(&parameters("late"), version))
         .await
         .unwrap();
     assert_eq!(refused, None);
@@ -462,7 +482,7 @@ async fn attempt(store: &Store, worker: WorkerId, id: JobId, event: Event) -> Op
     // The fence is right, so that only the phase can refuse.
     let lease = current(store, id).await;
     match event {
-        Event::Run => drop(store.run(id, STEP).await.unwrap()),
+        Event::Run => drop(run(store, id).await),
         Event::Claim => drop(claim(store, worker, 9).await),
         Event::Requeue => drop(finish(store, lease, Ending::Released).await),
         Event::Hold => drop(store.hold(id).await.unwrap()),
@@ -568,7 +588,7 @@ async fn a_job_waits_until_its_time(backend: Backend) {
     assert_eq!(claim(store, worker, 9).await, []);
     // An operator may hold it back and let it go at once.
     store.hold(id).await.unwrap().unwrap();
-    store.run(id, STEP).await.unwrap().unwrap();
+    run(store, id).await.unwrap();
     let lease = claim_one(store, worker).await;
     assert!(finish(store, lease, Ending::Retry(fault("now"), 0)).await);
     let again = claim_one(store, worker).await;
@@ -1435,7 +1455,7 @@ async fn sweeps_at_once_take_each_job_back_once(backend: Backend) {
     let mut lost = queue_many(store, "ann", 50).await;
     for id in &lost[..25] {
         store.hold(*id).await.unwrap().unwrap();
-        store.run(*id, STEP).await.unwrap().unwrap();
+        run(store, *id).await.unwrap();
     }
     claim(store, worker(store).await, 50).await;
     let swept = join_all((0..4).map(|_| {
@@ -1465,9 +1485,13 @@ async fn an_owner_who_runs_many_at_once_wins_no_places(backend: Backend) {
         .await
         .unwrap();
     // Each of them twice: only one of the two may do it.
-    let runs = try_join_all(news.iter().chain(&news).map(|new| store.run(new.id, STEP)))
-        .await
-        .unwrap();
+    let runs = try_join_all(
+        news.iter()
+            .chain(&news)
+            .map(|new| store.run(new.id, FIRST_VERSION, STEP)),
+    )
+    .await
+    .unwrap();
     assert_eq!(runs.iter().flatten().count(), 64);
     let bob = queue_many(store, "bob", 2).await;
     assert!(place(store, bob[0]).await <= 2);
@@ -1576,7 +1600,11 @@ async fn a_long_queue_is_read_by_its_indexes(backend: Backend) {
             CLAIM,
             &[Value::Id(id.0), Value::Number(4), Value::Text("[\"echo\"]")][..],
         ),
-        ("run", RUN, &[Value::Id(id.0), Value::Number(STEP)]),
+        (
+            "run",
+            RUN,
+            &[Value::Id(id.0), Value::Number(STEP), Value::Number(FIRST_VERSION)],
+        ),
         ("finish", FINISH, &[Value::Text(&finish)]),
     ] {
         let plan = plan(&home.url, sql, values).await;

@@ -178,6 +178,11 @@ impl Model {
         queue.into_iter().map(|(_, _, id)| id).collect()
     }
 
+    /// What becomes of a job by `event`, if it is there.
+    fn go(&mut self, id: JobId, event: Event) -> bool {
+        self.jobs.get_mut(&id).is_some_and(|job| job.go(event))
+    }
+
     /// Start-time fair queueing, told once more.
     fn run(&mut self, id: JobId, step: i64) -> bool {
         let Some(me) = self.jobs.get(&id).cloned() else {
@@ -364,25 +369,31 @@ impl Walk<'_> {
 
     /// What a job's owner or an operator may ask for.
     async fn ask(&mut self, step: &Step, id: JobId) -> Result<(), TestCaseError> {
-        let job = self.model.jobs.get_mut(&id);
         let (done, expected) = match step {
             Step::Edit(_) => {
-                let edit = Edit::Parameters(new_job("").parameters, None);
+                let edit = Edit::Description {
+                    version: self.version(id).await,
+                    parameters: new_job("").parameters,
+                    quote: None,
+                    run_id: None,
+                };
+                let job = self.model.jobs.get(&id);
                 let pending = job.is_some_and(|job| job.phase == Phase::Pending);
                 (self.store.edit(id, edit).await.map(|job| job.is_some()), pending)
             }
             Step::Run(_, pace) => {
                 let step = STEP / pace;
-                let run = self.store.run(id, step).await.map(|job| job.is_some());
+                let version = self.version(id).await;
+                let run = self.store.run(id, version, step).await.map(|job| job.is_some());
                 (run, self.model.run(id, step))
             }
             Step::Hold(_) => (
                 self.store.hold(id).await.map(|job| job.is_some()),
-                job.is_some_and(|job| job.go(Event::Hold)),
+                self.model.go(id, Event::Hold),
             ),
             Step::Abort(_) => (
                 self.store.abort(id).await.map(|job| job.is_some()),
-                job.is_some_and(|job| job.go(Event::Abort)),
+                self.model.go(id, Event::Abort),
             ),
             _ => {
                 self.model.destroyed.insert(id);
@@ -394,6 +405,15 @@ impl Walk<'_> {
         };
         prop_assert_eq!(done.expect("an answer"), expected);
         Ok(())
+    }
+
+    /// The version of a job, or of none.
+    async fn version(&self, id: JobId) -> i64 {
+        self.store
+            .phase(id)
+            .await
+            .expect("an answer")
+            .map_or(0, |(_, version)| version)
     }
 
     async fn create(&mut self, owner: usize, service: usize, priority: i64, max_attempts: u32) {

@@ -19,6 +19,7 @@ on_both_back_ends!(
     a_job_over_its_duration_is_aborted,
     a_job_goes_at_its_destruction_time,
     parameters_change_while_pending_only,
+    parameters_that_change_at_once_are_all_kept,
     a_result_may_be_fetched_after_an_abort,
 );
 
@@ -315,6 +316,22 @@ async fn parameters_change_while_pending_only(backend: Backend) {
         site.post(&format!("{job}/phase"), &[ABORT]).await.expect(303);
     }
     assert_eq!(site.get(&format!("{url}/A")).await.expect(200).text(), "1");
+}
+
+/// 40: each request is answered for, so none may undo another.
+async fn parameters_that_change_at_once_are_all_kept(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = create(&site, &[]).await;
+    let url = format!("{job}/parameters");
+    let names = ["A", "B", "C", "D", "E", "F"];
+    let forms = names.map(|name| [(name, "1")]);
+    let posts = forms.iter().map(|form| site.post(&url, form));
+    for reply in futures::future::join_all(posts).await {
+        reply.expect(303);
+    }
+    for name in names {
+        assert_eq!(site.get(&format!("{url}/{name}")).await.expect(200).text(), "1");
+    }
 }
 
 /// 20: whatever was there stays.
