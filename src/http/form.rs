@@ -105,7 +105,7 @@ impl Form {
     }
 
     /// RUNID, if it was given; an empty one takes the label away.
-    pub fn run_id(&self) -> Result<Option<String>, Problem> {
+    fn run_id(&self) -> Result<Option<String>, Problem> {
         Ok(self.control("RUNID")?.map(str::to_owned))
     }
 
@@ -132,9 +132,13 @@ impl Form {
         self.fill(submission)
     }
 
-    /// The job parameters and files alone.
+    /// A new description of a job: its parameters, files and label.
     pub fn into_parameters(self) -> Result<Submission, Problem> {
-        self.fill(Submission::default())
+        let submission = Submission {
+            run_id: self.run_id()?,
+            ..Submission::default()
+        };
+        self.fill(submission)
     }
 
     fn fill(mut self, mut submission: Submission) -> Result<Submission, Problem> {

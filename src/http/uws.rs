@@ -390,16 +390,8 @@ impl Uws {
         form: Form,
     ) -> Result<Reply<SeeOther>, Problem> {
         let place = place(&service, &id)?;
-        let run_id = form.run_id()?;
         let submission = form.into_parameters()?;
-        let job = self.0.jobs.set_parameters(&caller, place, submission).await;
-        match (job, run_id) {
-            (Ok(_), Some(run_id)) => {
-                let run_id = Some(run_id).filter(|run_id| !run_id.is_empty());
-                self.back(self.0.jobs.set_run_id(&caller, place, run_id).await)
-            }
-            (job, _) => self.back(job),
-        }
+        self.back(self.0.jobs.set_parameters(&caller, place, submission).await)
     }
 
     /// The content of a parameter

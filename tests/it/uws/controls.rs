@@ -20,6 +20,7 @@ on_both_back_ends!(
     a_job_goes_at_its_destruction_time,
     parameters_change_while_pending_only,
     parameters_that_change_at_once_are_all_kept,
+    parameters_and_label_change_together_or_not_at_all,
     a_result_may_be_fetched_after_an_abort,
 );
 
@@ -331,6 +332,33 @@ async fn parameters_that_change_at_once_are_all_kept(backend: Backend) {
     }
     for name in names {
         assert_eq!(site.get(&format!("{url}/{name}")).await.expect(200).text(), "1");
+    }
+}
+
+/// 12, 40.
+async fn parameters_and_label_change_together_or_not_at_all(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = create(&site, &[("A", "1"), ("RUNID", "first")]).await;
+    let url = format!("{job}/parameters");
+    let long = "x".repeat(65);
+    for form in [
+        [("A", "2"), ("RUNID", long.as_str())],
+        [("A", "2"), ("RUNID", "a\u{7}b")],
+        [("SLEEP", "long"), ("RUNID", "second")],
+    ] {
+        site.post(&url, &form).await.expect(400);
+        let document = json(&site, &job).await;
+        assert_eq!(document["runId"], "first");
+        assert_eq!(document["parameters"].as_array().unwrap().len(), 1);
+        assert_eq!(document["parameters"][0]["value"], "1");
+    }
+    for (run_id, shown) in [("second", Value::from("second")), ("", Value::Null)] {
+        site.post(&url, &[("A", "3"), ("runId", run_id)])
+            .await
+            .expect(303);
+        let document = json(&site, &job).await;
+        assert_eq!(document["runId"], shown);
+        assert_eq!(document["parameters"][0]["value"], "3");
     }
 }
 
