@@ -17,7 +17,7 @@ use poem_openapi::{
 };
 use tokio::io::AsyncReadExt;
 
-use super::problem::Problem;
+use super::problem::{Fault, Problem};
 use crate::{
     jobs::{Submission, Upload},
     uws::{
@@ -26,17 +26,18 @@ use crate::{
     },
 };
 
-/// Parameters that speak to UWS itself and never show among a job's.
-const CONTROLS: [&str; 8] = [
-    "PHASE",
-    "RUNID",
-    "EXECUTIONDURATION",
-    "DESTRUCTION",
-    "ACTION",
-    "WAIT",
-    "AFTER",
-    "LAST",
+/// Parameters that speak to UWS itself and never show among a job's, and where each belongs once there is a job.
+const CONTROLS: [(&str, &str); 8] = [
+    ("PHASE", "the job's phase"),
+    (RUN_ID, "the job's parameters"),
+    ("EXECUTIONDURATION", "the job's executionduration"),
+    ("DESTRUCTION", "the job's destruction"),
+    ("ACTION", "the job itself"),
+    ("WAIT", "a GET of the job"),
+    ("AFTER", "a GET of the list of jobs"),
+    ("LAST", "a GET of the list of jobs"),
 ];
+const RUN_ID: &str = "RUNID";
 const UPLOAD: &str = "UPLOAD";
 
 /// A name and what was given for it.
@@ -80,6 +81,10 @@ impl Form {
         }
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
     /// The one value of a control parameter, which must be given.
     pub fn required(&self, name: &str, expected: &str) -> Result<&str, Problem> {
         self.control(name)?
@@ -106,7 +111,7 @@ impl Form {
 
     /// RUNID, if it was given; an empty one takes the label away.
     fn run_id(&self) -> Result<Option<String>, Problem> {
-        Ok(self.control("RUNID")?.map(str::to_owned))
+        Ok(self.control(RUN_ID)?.map(str::to_owned))
     }
 
     /// A new job: PHASE may only be RUN.
@@ -132,8 +137,20 @@ impl Form {
         self.fill(submission)
     }
 
-    /// A new description of a job: its parameters, files and label.
+    /// A new description of a job: its parameters, files and label. What else UWS is told elsewhere is refused, since it
+    /// would have no effect.
     pub fn into_parameters(self) -> Result<Submission, Problem> {
+        let misplaced: Vec<Fault> = CONTROLS
+            .iter()
+            .filter(|(name, _)| *name != RUN_ID && self.has(name))
+            .map(|(name, place)| Fault {
+                parameter: (*name).to_owned(),
+                message: format!("belongs to {place}, not to its parameters"),
+            })
+            .collect();
+        if !misplaced.is_empty() {
+            return Err(Problem::usages(misplaced, false));
+        }
         let submission = Submission {
             run_id: self.run_id()?,
             ..Submission::default()
@@ -145,7 +162,7 @@ impl Form {
         self.0.retain(|field| {
             !CONTROLS
                 .iter()
-                .any(|control| field.name.eq_ignore_ascii_case(control))
+                .any(|(control, _)| field.name.eq_ignore_ascii_case(control))
         });
         let references = self.take_references()?;
         for (name, part) in &references {
@@ -485,6 +502,22 @@ mod tests {
                 .starts_with("EXECUTIONDURATION: \"-5\"")
         );
         assert!(twice("DESTRUCTION=soon").await.starts_with("DESTRUCTION: "));
+    }
+
+    #[tokio::test]
+    async fn a_description_has_no_controls_but_the_label() {
+        let taken = read(ENCODED, "", "A=1&runId=x").await.unwrap().into_parameters();
+        assert_eq!(taken.unwrap().run_id.as_deref(), Some("x"));
+        for (name, _) in CONTROLS.iter().filter(|(name, _)| *name != RUN_ID) {
+            let body = format!("A=1&{}=1", name.to_ascii_lowercase());
+            let refused = read(ENCODED, "", body).await.unwrap().into_parameters();
+            let refused = refused.unwrap_err();
+            assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+            assert!(
+                refused.to_string().starts_with(&format!("{name}: belongs to ")),
+                "{refused}"
+            );
+        }
     }
 
     #[tokio::test]

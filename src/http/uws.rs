@@ -390,7 +390,11 @@ impl Uws {
         form: Form,
     ) -> Result<Reply<SeeOther>, Problem> {
         let place = place(&service, &id)?;
-        let submission = form.into_parameters()?;
+        let submission = match form.into_parameters() {
+            Ok(submission) => submission,
+            // That there is no such job, or none of the caller's, goes before what is wrong with the form.
+            Err(problem) => return Err(self.get(&caller, &service, &id).await.err().unwrap_or(problem)),
+        };
         self.back(self.0.jobs.set_parameters(&caller, place, submission).await)
     }
 

@@ -21,6 +21,7 @@ on_both_back_ends!(
     parameters_change_while_pending_only,
     parameters_that_change_at_once_are_all_kept,
     parameters_and_label_change_together_or_not_at_all,
+    what_belongs_elsewhere_is_not_taken_with_parameters,
     a_result_may_be_fetched_after_an_abort,
 );
 
@@ -360,6 +361,34 @@ async fn parameters_and_label_change_together_or_not_at_all(backend: Backend) {
         assert_eq!(document["runId"], shown);
         assert_eq!(document["parameters"][0]["value"], "3");
     }
+}
+
+/// 13: what would have no effect is not let pass as if it had.
+async fn what_belongs_elsewhere_is_not_taken_with_parameters(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = create(&site, &[("A", "1")]).await;
+    let url = format!("{job}/parameters");
+    for (name, value, place) in [
+        ("PHASE", "RUN", "phase"),
+        ("executionDuration", "5", "executionduration"),
+        ("DESTRUCTION", "2999", "destruction"),
+        ("ACTION", "DELETE", "the job itself"),
+        ("WAIT", "5", "GET"),
+        ("AFTER", "2015", "GET"),
+        ("LAST", "5", "GET"),
+    ] {
+        let refused = site.post(&url, &[("A", "2"), (name, value)]).await.expect(400);
+        let (text, named) = (refused.text(), name.to_ascii_uppercase());
+        assert!(
+            text.starts_with(&format!("UsageError: {named}: ")) && text.contains(place),
+            "{text}"
+        );
+        assert_eq!(site.get(&format!("{url}/A")).await.expect(200).text(), "1");
+    }
+    let refused = site.post(&format!("{url}?PHASE=RUN"), &[("WAIT", "5")]).await;
+    let text = refused.expect(400).text();
+    assert!(text.contains("PHASE: ") && text.contains("WAIT: "), "{text}");
+    assert_eq!(phase(&site, &job).await, "PENDING");
 }
 
 /// 20: whatever was there stays.
