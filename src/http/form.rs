@@ -40,6 +40,13 @@ const CONTROLS: [(&str, &str); 8] = [
 const RUN_ID: &str = "RUNID";
 const UPLOAD: &str = "UPLOAD";
 
+/// Whether this is, in any case, the name of a parameter that speaks to UWS itself.
+pub fn is_control(name: &str) -> bool {
+    CONTROLS
+        .iter()
+        .any(|(control, _)| name.eq_ignore_ascii_case(control))
+}
+
 /// A name and what was given for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Field {
@@ -159,11 +166,7 @@ impl Form {
     }
 
     fn fill(mut self, mut submission: Submission) -> Result<Submission, Problem> {
-        self.0.retain(|field| {
-            !CONTROLS
-                .iter()
-                .any(|(control, _)| field.name.eq_ignore_ascii_case(control))
-        });
+        self.0.retain(|field| !is_control(&field.name));
         let references = self.take_references()?;
         for (name, part) in &references {
             let Some(field) = self.0.iter().find(|field| field.name == *part) else {

@@ -20,7 +20,7 @@ use super::{
     Site,
     caller::Identified,
     events::{self, Summary, summary},
-    form::add_text,
+    form::{add_text, is_control},
     job_id, log,
     parameter::{Many, Number, Once},
     problem::Problem,
@@ -157,6 +157,7 @@ impl V1 {
             ..Submission::default()
         };
         for (name, value) in new.parameters {
+            check_name(&name)?;
             add_values(&mut submission, &name, value.0)?;
         }
         let job = self.0.jobs.create(&caller, &new.service, submission).await?;
@@ -369,6 +370,33 @@ fn seconds(seconds: i64) -> Result<u32, Problem> {
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
     text.parse()
         .map_err(|error| Problem::usage(name, format!("{error}")))
+}
+
+/// What is a parameter of UWS's or DALI's requests is none of a job's; most have a field of their own here.
+fn check_name(name: &str) -> Result<(), Problem> {
+    let field = match name.to_ascii_uppercase().as_str() {
+        "PHASE" => "run",
+        "RUNID" => "runId",
+        "EXECUTIONDURATION" => "executionDuration",
+        "DESTRUCTION" => "destruction",
+        "UPLOAD" => {
+            return Err(Problem::usage(
+                name,
+                "files are taken by /api/{service}/async only",
+            ));
+        }
+        _ if is_control(name) => {
+            return Err(Problem::usage(
+                name,
+                "is not a parameter of a job: it has no meaning here",
+            ));
+        }
+        _ => return Ok(()),
+    };
+    Err(Problem::usage(
+        name,
+        format!("is not a parameter of a job: give it as {field}, beside parameters"),
+    ))
 }
 
 fn add_values(submission: &mut Submission, name: &str, value: serde_json::Value) -> Result<(), Problem> {

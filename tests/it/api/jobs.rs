@@ -8,6 +8,7 @@ use crate::uws::{self, LONG, RUN, create, create_in, id};
 
 on_both_back_ends!(
     jobs_are_created_from_json,
+    what_is_no_parameter_of_a_job_is_not_taken_as_one,
     a_key_makes_repeating_harmless,
     search_filters,
     search_goes_in_pages,
@@ -100,6 +101,28 @@ async fn jobs_are_created_from_json(backend: Backend) {
         .body("{");
     site.send(request).await.expect(400);
     assert_eq!(search(&site, "").await.len(), 1);
+}
+
+async fn what_is_no_parameter_of_a_job_is_not_taken_as_one(backend: Backend) {
+    let site = Site::start(backend).await;
+    for (name, place) in [
+        ("PHASE", "run"),
+        ("runid", "runId"),
+        ("executionDuration", "executionDuration"),
+        ("DESTRUCTION", "destruction"),
+        ("Upload", "/api/{service}/async"),
+        ("ACTION", "no meaning"),
+        ("wait", "no meaning"),
+        ("AFTER", "no meaning"),
+        ("LAST", "no meaning"),
+    ] {
+        let body = json!({"service": "echo", "parameters": {"A": "1", name: "1"}});
+        let refused: Value = post(&site, JOBS, &body).await.expect(400).json();
+        let fault = &refused["errors"][0];
+        assert_eq!(fault["parameter"], name);
+        assert!(fault["message"].as_str().unwrap().contains(place), "{refused}");
+    }
+    assert!(search(&site, "").await.is_empty());
 }
 
 async fn a_key_makes_repeating_harmless(backend: Backend) {
