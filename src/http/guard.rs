@@ -1,7 +1,7 @@
 //! What a request must look like before anything is made of it: its size, and in mode `local`, where every request is
 //! the one user, that it comes from this machine's own programs and not from a web page of someone else's.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use poem::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use url::Url;
@@ -54,6 +54,11 @@ impl Guard {
             let message = format!("the request's headers are longer than {MAX_HEADERS} bytes");
             return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
         }
+        // RFC 9112 section 3.2: proxies and servers could each believe another one.
+        if headers.get_all(header::HOST).iter().nth(1).is_some() {
+            let message = "the request has more than one Host header";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, message));
+        }
         if self.local {
             self.check_local(method, uri, headers)
         } else {
@@ -62,14 +67,14 @@ impl Guard {
     }
 
     fn check_local(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        let host = match headers.get(header::HOST) {
-            Some(host) => Some(host.to_str().unwrap_or("?")),
-            None => uri.authority().map(poem::http::uri::Authority::as_str),
-        };
-        if let Some(host) = host
-            && !host.eq_ignore_ascii_case(&self.public_authority)
-            && !is_loopback(host)
-        {
+        let named = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+        // A target in absolute form names a host too.
+        let target = uri.authority().map(poem::http::uri::Authority::as_str);
+        let at_odds = named
+            .zip(target)
+            .is_some_and(|(named, target)| !named.eq_ignore_ascii_case(target));
+        let host = named.or(target);
+        if at_odds || host.is_some_and(|host| !self.is_ours(host)) {
             return Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "this server answers to localhost and to the host of its public URL only (public_url)",
@@ -94,6 +99,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether a host, with or without a port, is this machine or that of the public URL.
+    fn is_ours(&self, authority: &str) -> bool {
+        authority.eq_ignore_ascii_case(&self.public_authority) || is_loopback(authority)
+    }
+
     /// Whether a page of this origin is ours: of the public URL, or of the very host that is asked.
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
         origin.eq_ignore_ascii_case(&self.public_origin)
@@ -104,12 +114,23 @@ impl Guard {
     }
 }
 
+/// Whether an authority (RFC 3986 section 3.2) is loopback, to the letter: what is read leniently here could be read
+/// otherwise by whoever resolved it.
 fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    if let Some(bracketed) = authority.strip_prefix('[') {
+        return bracketed.split_once(']').is_some_and(|(host, rest)| {
+            host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+                && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+        });
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
     };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let is_loopback =
+        host.eq_ignore_ascii_case("localhost") || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback && port.is_none_or(is_port)
 }
 
 #[cfg(test)]
@@ -117,12 +138,16 @@ mod tests {
     use super::*;
 
     fn status(method: &Method, pairs: &[(&str, &str)]) -> Option<u16> {
+        status_of(method, "/api/echo/async", pairs)
+    }
+
+    fn status_of(method: &Method, uri: &str, pairs: &[(&str, &str)]) -> Option<u16> {
         let guard = Guard::new(&"https://sky.example.org/base".parse().unwrap(), true);
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+            headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        let judged = guard.check(method, &Uri::from_static("/api/echo/async"), &headers);
+        let judged = guard.check(method, &uri.parse().unwrap(), &headers);
         judged.err().map(|problem| problem.status().as_u16())
     }
 
@@ -145,10 +170,42 @@ mod tests {
             "192.168.0.1",
             "",
             "sky.example.org:81",
+            "[::1]evil",
+            "[::1]:x",
+            "[::1]:",
+            "[::1",
+            "[127.0.0.1]",
+            "[::2]",
+            "::1",
+            "127.0.0.1:x",
+            "localhost:+80",
+            "localhost:",
+            "localhost:80:80",
+            "localhost:99999",
+            "me@localhost",
         ] {
             assert_eq!(status(&Method::GET, &[("host", host)]), Some(421), "{host}");
         }
         assert_eq!(status(&Method::GET, &[]), None);
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let host = ("host", "localhost:8080");
+        for second in [host, ("host", "evil.example.org")] {
+            assert_eq!(status(&Method::GET, &[host, second]), Some(400), "{second:?}");
+        }
+        let absolute = "http://localhost:8080/api/echo/async";
+        assert_eq!(status_of(&Method::GET, absolute, &[host]), None);
+        assert_eq!(status_of(&Method::GET, absolute, &[]), None);
+        for (uri, pairs) in [
+            (absolute, &[("host", "localhost:8081")][..]),
+            ("http://evil.example.org/api/echo/async", &[host]),
+            ("http://evil.example.org/api/echo/async", &[]),
+            ("http://me@localhost:8080/api/echo/async", &[host]),
+        ] {
+            assert_eq!(status_of(&Method::GET, uri, pairs), Some(421), "{uri} {pairs:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 
 use reqwest::{Body, Method};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{Backend, Site, on_both_back_ends};
 use crate::uws::{ABORT, LIST, RUN, create, id};
@@ -129,12 +131,38 @@ async fn other_hosts_are_not_ours(backend: Backend) {
         ("localhost:8080", 200),
         ("127.0.0.1:1", 200),
         ("[::1]:8080", 200),
+        ("[::1]evil", 421),
+        ("localhost:x", 421),
     ] {
         let request = site
             .request(Method::GET, &format!("/base{LIST}"))
             .header("Host", host);
         site.send(request).await.expect(status);
     }
+    // What a well-behaved client does not send.
+    for (target, hosts, status) in [
+        ("http://localhost:1", &["localhost:1"][..], 200),
+        ("http://evil.example", &["localhost:1"], 421),
+        ("http://localhost:1", &["localhost:2"], 421),
+        ("", &["localhost", "evil.example"], 400),
+        ("", &["localhost", "localhost"], 400),
+    ] {
+        let answer = raw(&site, &format!("{target}/base{LIST}"), hosts).await;
+        let said = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&said), "{target} {hosts:?}: {answer}");
+    }
+}
+
+/// The answer to a GET with this target and these Host headers, as they are.
+async fn raw(site: &Site, target: &str, hosts: &[&str]) -> String {
+    let address = site.address.strip_prefix("http://").expect("http");
+    let mut connection = TcpStream::connect(address).await.expect("a connection");
+    let hosts = hosts.join("\r\nHost: ");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {hosts}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 async fn a_body_has_an_end(backend: Backend) {
