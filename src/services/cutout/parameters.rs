@@ -61,6 +61,7 @@ impl Request {
         let collections = words("COLLECTION");
         let (hdus, bands, types, tags) = (words("HDUS"), words("BANDS"), words("TYPES"), words("TAGS"));
         let ids = words("ID");
+        faults.extend(hdus.iter().filter_map(|hdu| check_hdu(hdu).err()));
         let ids = take(
             &mut faults,
             ids.iter().map(|id| image_id(id)).collect::<Result<Vec<_>, _>>(),
@@ -137,6 +138,22 @@ fn words(parameters: &Parameters, name: &str) -> Result<Vec<String>, UsageError>
         words.push(word.to_owned());
     }
     Ok(words)
+}
+
+/// An EXTNAME may be anything, but a number that no HDU has is not meant as one.
+fn check_hdu(hdu: &str) -> Result<(), UsageError> {
+    // `inf` and `nan` are numbers to Rust, but names here.
+    let is_number = hdu.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
+        && hdu.parse::<f64>().is_ok();
+    let is_place = hdu.bytes().all(|b| b.is_ascii_digit()) && hdu.parse::<u32>().is_ok();
+    if is_number && !is_place {
+        let message = format!(
+            "{:?} is no HDU (expected an EXTNAME, or a whole number from 0, the primary)",
+            excerpt(hdu)
+        );
+        return Err(UsageError::new("HDUS", message));
+    }
+    Ok(())
 }
 
 fn image_id(id: &str) -> Result<(String, String), UsageError> {
@@ -397,6 +414,15 @@ mod tests {
     }
 
     #[test]
+    fn an_hdu_has_a_number_or_any_name() {
+        for hdu in [
+            "0", "17", "SCI", "1st", "2E", "-", "+x", "nan", "inf", "3.5GHz", "é",
+        ] {
+            assert_eq!(read(&[("HDUS", hdu)]).expect(hdu).hdus, [hdu]);
+        }
+    }
+
+    #[test]
     fn bad_values_name_their_parameter() {
         for (name, value, expected) in [
             ("SIZE", "0", "above 0"),
@@ -408,6 +434,12 @@ mod tests {
             ("DATES", "2020-13-01/", "not a time"),
             ("DATES", "2021/2020", "ends before"),
             ("ID", "spt", "COLLECTION/PATH"),
+            ("HDUS", "-1", "from 0"),
+            ("HDUS", "+1", "from 0"),
+            ("HDUS", "1.5", "from 0"),
+            ("HDUS", ".5", "from 0"),
+            ("HDUS", "1e9", "from 0"),
+            ("HDUS", "99999999999999999999", "from 0"),
             ("EDGE", "round", "trim, pad, strict"),
             ("FORMAT", "png", "expected fits"),
             ("POSITIONS", "RA,DEC\n1,2\n999,2", "row 2"),
