@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
 use serde::Deserialize;
 
+use crate::uws::Label;
+
 /// Longest message of a server that is shown, in characters.
 const MAX_MESSAGE: usize = 4_000;
 
@@ -97,13 +99,19 @@ impl ClientError {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|kind| kind.contains("json"));
-        let message = match answer.text().await {
-            Ok(body) => message(status, problem, &body),
-            Err(error) => return Self::unreachable(error),
-        };
+        match answer.text().await {
+            Ok(body) => Self::of(status, problem, &body),
+            Err(error) => Self::unreachable(error),
+        }
+    }
+
+    fn of(status: StatusCode, problem: bool, body: &str) -> Self {
+        let problem = problem.then(|| serde_json::from_str(body).unwrap_or_default());
+        let message = message(status, problem.as_ref(), body);
+        let label = problem.and_then(|problem| problem.label);
         match status.as_u16() {
             // The job stands where that cannot be done; another login would not help.
-            403 if message.starts_with("a job in phase") => ClientError::BadRequest(message),
+            403 if label.as_deref() == Some(Label::UsageError.as_str()) => ClientError::BadRequest(message),
             401 | 403 => ClientError::Denied(message),
             404 | 410 => ClientError::NotFound(message),
             429 | 500.. => ClientError::Unavailable(message),
@@ -112,20 +120,18 @@ impl ClientError {
     }
 }
 
-/// An RFC 9457 problem, as far as people care.
-#[derive(Deserialize)]
+/// An RFC 9457 problem, as far as people care, and SODA's label.
+#[derive(Default, Deserialize)]
 struct Problem {
     title: Option<String>,
     detail: Option<String>,
+    label: Option<String>,
 }
 
-fn message(status: StatusCode, problem: bool, body: &str) -> String {
-    let said = if problem {
-        serde_json::from_str::<Problem>(body)
-            .ok()
-            .and_then(|problem| problem.detail.or(problem.title))
-    } else {
-        Some(body.trim().to_owned())
+fn message(status: StatusCode, problem: Option<&Problem>, body: &str) -> String {
+    let said = match problem {
+        Some(problem) => problem.detail.as_deref().or(problem.title.as_deref()),
+        None => Some(body.trim()),
     };
     match said.filter(|said| !said.is_empty() && !said.starts_with('<')) {
         Some(said) => said.chars().take(MAX_MESSAGE).collect(),
@@ -137,20 +143,34 @@ fn message(status: StatusCode, problem: bool, body: &str) -> String {
 mod tests {
     use super::*;
 
+    fn said(status: StatusCode, problem: bool, body: &str) -> String {
+        ClientError::of(status, problem, body).to_string()
+    }
+
     #[test]
     fn a_problem_and_a_text_say_what_is_wrong() {
         let status = StatusCode::BAD_REQUEST;
         let problem = r#"{"type":"about:blank","title":"Bad","status":400,"detail":"SIZE: too large"}"#;
-        assert_eq!(message(status, true, problem), "SIZE: too large");
-        assert_eq!(message(status, true, r#"{"title":"Bad"}"#), "Bad");
-        assert_eq!(message(status, false, "UsageError: SIZE\n"), "UsageError: SIZE");
+        assert_eq!(said(status, true, problem), "SIZE: too large");
+        assert_eq!(said(status, true, r#"{"title":"Bad"}"#), "Bad");
+        assert_eq!(said(status, false, "UsageError: SIZE\n"), "UsageError: SIZE");
     }
 
     #[test]
     fn other_bodies_leave_the_status() {
-        let status = StatusCode::BAD_GATEWAY;
+        let status = StatusCode::CONFLICT;
         for (problem, body) in [(false, ""), (false, "<html>"), (true, "x"), (true, "{}")] {
-            assert_eq!(message(status, problem, body), "502 Bad Gateway");
+            assert_eq!(said(status, problem, body), "409 Conflict");
         }
+    }
+
+    #[test]
+    fn a_wrong_phase_is_no_matter_of_login() {
+        let refused = |label: &str| {
+            let body = format!(r#"{{"detail":"a job in phase X cannot do this","label":"{label}"}}"#);
+            ClientError::of(StatusCode::FORBIDDEN, true, &body)
+        };
+        assert!(matches!(refused("UsageError"), ClientError::BadRequest(_)));
+        assert!(matches!(refused("AuthorizationError"), ClientError::Denied(_)));
     }
 }

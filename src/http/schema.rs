@@ -413,7 +413,7 @@ pub struct Problem {
     pub status: u16,
     /// What went wrong, for people.
     pub detail: String,
-    /// SODA's label of the error.
+    /// SODA's label of the error: `UsageError` with 403 if the job's phase forbids what was asked for.
     pub label: String,
     /// Identifier of the request, for whoever reads the server's log.
     pub request_id: String,

@@ -115,6 +115,10 @@ async fn a_job_that_fails_or_is_aborted_ends_with_6(backend: Backend) {
     assert_eq!(code, Some(6), "{text}");
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(lines.starts_with("http") && lines.ends_with("ERROR\n"), "{lines}");
+    // It has ended: that is no matter of who asks.
+    let failed = lines.lines().next().expect("a line");
+    let (code, text) = fault(&site.run(&["job", "abort", failed]).await);
+    assert_eq!(code, Some(2), "{text}");
 
     let url = submit(&site, &["SLEEP=600"]).await;
     said(&site.run(&["job", "abort", &url]).await);
