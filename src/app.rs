@@ -65,7 +65,7 @@ pub enum AppError {
 pub struct App {
     address: SocketAddr,
     jobs: Jobs,
-    /// Ends the taking of jobs and the sweeps.
+    /// Ends the taking of jobs and the sweeps; from then on the server is not ready.
     stop_engine: CancellationToken,
     engine: Vec<JoinHandle<()>>,
     /// Ends the listeners and the wake-ups.
@@ -108,13 +108,13 @@ impl App {
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {
-            http::routes(&jobs, &settings, Vec::new())
+            http::routes(&jobs, &settings, Vec::new(), &stop_engine)
         } else {
-            http::internal_routes(&jobs, false)
+            http::internal_routes(&jobs, false, &stop_engine)
         };
         rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
         if let Some(listener) = internal {
-            let routes = http::internal_routes(&jobs, true);
+            let routes = http::internal_routes(&jobs, true, &stop_engine);
             rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];
@@ -140,6 +140,7 @@ impl App {
     /// too.
     pub async fn drain(self) {
         self.stop_engine.cancel();
+        tracing::info!("draining");
         for task in self.engine {
             // A panic has been logged; there is nothing left to stop.
             let _ = task.await;

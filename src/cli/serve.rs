@@ -41,7 +41,6 @@ pub async fn start(settings: Settings) -> Result<App> {
 
 /// Lets what runs come to its end, or leaves it at the next signal.
 pub async fn drain(app: App, signals: &mut Signals) -> Result<()> {
-    tracing::info!("draining");
     tokio::select! {
         () = app.drain() => Ok(()),
         () = signals.next() => {

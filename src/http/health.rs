@@ -14,6 +14,7 @@ use poem::{
     http::{StatusCode, header},
 };
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use crate::{jobs::Jobs, uws::Timestamp};
@@ -26,16 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Whether the server can do its work.
 pub struct Health {
     jobs: Jobs,
+    /// Cancelled once the server has been told to end, however long that takes.
+    draining: CancellationToken,
     since: Timestamp,
     /// When it was last looked at, and whether all was well. Held while looking, so that one look serves everyone.
     last: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Health {
-    /// Of what these jobs stand on.
-    pub fn new(jobs: &Jobs) -> Arc<Self> {
+    /// Of what these jobs stand on, until `draining`.
+    pub fn new(jobs: &Jobs, draining: &CancellationToken) -> Arc<Self> {
         Arc::new(Health {
             jobs: jobs.clone(),
+            draining: draining.clone(),
             since: Timestamp::of_this_host(),
             last: Mutex::new(None),
         })
@@ -69,22 +73,23 @@ impl Health {
         ready
     }
 
-    /// `/livez`: the process answers. `/readyz`: it can do its work.
+    /// `/livez`: the process answers. `/readyz`: it can do its work, and will; no more once it drains, so that requests
+    /// go elsewhere while those that still come are answered.
     pub fn probes(self: Arc<Self>) -> Route {
         Route::new().at("/livez", get(make_sync(|_| plain("ok")))).at(
             "/readyz",
             get(make(move |_| {
                 let health = Arc::clone(&self);
                 async move {
-                    if health.is_ready().await {
-                        Ok(plain("ok"))
+                    let why_not = if health.draining.is_cancelled() {
+                        "the server is ending"
+                    } else if health.is_ready().await {
+                        return Ok(plain("ok"));
                     } else {
-                        let message = "the database or the object store does not answer";
-                        Err(poem::Error::from(Problem::new(
-                            StatusCode::SERVICE_UNAVAILABLE,
-                            message,
-                        )))
-                    }
+                        "the database or the object store does not answer"
+                    };
+                    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, why_not);
+                    Err(poem::Error::from(problem))
                 }
             })),
         )

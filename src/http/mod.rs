@@ -80,14 +80,14 @@ struct Site {
 }
 
 impl Site {
-    fn new(jobs: &Jobs, settings: &Settings) -> Arc<Self> {
+    fn new(jobs: &Jobs, settings: &Settings, draining: &CancellationToken) -> Arc<Self> {
         Arc::new(Site {
             jobs: jobs.clone(),
             base: settings.public_base().trim_end_matches('/').to_owned(),
             max_body: settings.max_body,
             waits: Crowd::new("waits", 10_000, 20_000),
             listeners: Crowd::new("event streams", 200, 5_000),
-            health: Health::new(jobs),
+            health: Health::new(jobs, draining),
         })
     }
 
@@ -101,8 +101,14 @@ impl Site {
 }
 
 /// Everything that the public listener answers to: all paths below the public URL's, and the probes at the root too.
-pub fn routes(jobs: &Jobs, settings: &Settings, services: Vec<ServiceRoutes>) -> BoxEndpoint<'static> {
-    let site = Site::new(jobs, settings);
+/// From `draining` on the server is not ready.
+pub fn routes(
+    jobs: &Jobs,
+    settings: &Settings,
+    services: Vec<ServiceRoutes>,
+    draining: &CancellationToken,
+) -> BoxEndpoint<'static> {
+    let site = Site::new(jobs, settings, draining);
     let apis = (uws::Uws(Arc::clone(&site)), v1::V1(Arc::clone(&site)));
     let mut tree = Route::new()
         .nest("/", service(apis))
@@ -133,8 +139,8 @@ pub fn routes(jobs: &Jobs, settings: &Settings, services: Vec<ServiceRoutes>) ->
 }
 
 /// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.
-pub fn internal_routes(jobs: &Jobs, metrics: bool) -> BoxEndpoint<'static> {
-    let probes = Health::new(jobs).probes();
+pub fn internal_routes(jobs: &Jobs, metrics: bool, draining: &CancellationToken) -> BoxEndpoint<'static> {
+    let probes = Health::new(jobs, draining).probes();
     let whole = if metrics {
         let handle = crate::telemetry::metrics();
         probes.at("/metrics", get(make_sync(move |_| health::metrics(&handle))))

@@ -104,7 +104,7 @@ impl Site {
         engine.run_jobs(2, "test", stop.clone());
         let jobs = Jobs::new(engine);
         Site {
-            client: TestClient::new(routes(&jobs, &settings, Vec::new())),
+            client: TestClient::new(routes(&jobs, &settings, Vec::new(), &stop)),
             jobs,
             stop,
             _folder: folder,
@@ -531,8 +531,16 @@ async fn probes_are_everywhere_and_metrics_inside_only() {
         site.client.get(path).send().await.assert_status_is_ok();
     }
     site.get("/metrics").await.assert_status(StatusCode::NOT_FOUND);
-    let inside = TestClient::new(internal_routes(&site.jobs, true));
+    let inside = TestClient::new(internal_routes(&site.jobs, true, &site.stop));
     inside.get("/readyz").send().await.assert_status_is_ok();
+
+    // An answer of a moment ago does not hold any more.
+    site.stop.cancel();
+    for client in [&site.client, &inside] {
+        let answer = client.get("/readyz").send().await;
+        answer.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+        client.get("/livez").send().await.assert_status_is_ok();
+    }
     let metrics = read(inside.get("/metrics").send().await).await;
     assert!(metrics.contains("http_requests_total"), "{metrics}");
     inside

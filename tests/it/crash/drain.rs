@@ -59,14 +59,17 @@ async fn whoever_waits_gets_an_answer(backend: Backend) {
     assert_eq!(log.text().await.expect("the end of the log"), "");
 }
 
-/// While it drains it still answers, and takes no more jobs.
+/// While it drains it still answers, takes no more jobs, and asks to be left alone.
 #[tokio::test]
 async fn a_draining_server_leaves_new_jobs_to_the_other() {
     let mut site = Site::start_with(Backend::Cluster, &[("SIDEREAL_WORKERS", "1")]).await;
     let running = sleeper(&site, "3").await;
     site.wait(&running, "EXECUTING").await;
+    site.get("/readyz").await.expect(200);
     site.terminate().await;
     site.until_log(|log| log.contains("draining")).await;
+    site.get("/readyz").await.expect(503);
+    site.get("/livez").await.expect(200);
     let job = create(&site, &[RUN]).await;
     let other = site.replica().await;
     other.wait(&at(&other, &job), "COMPLETED").await;
