@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 use anyhow::Result;
 use clap::Args;
 use secrecy::ExposeSecret;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::{Said, SettingsFlags, say};
 use crate::{
@@ -17,8 +17,6 @@ use crate::{
 
 /// Longest wait for a service that is looked at.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The port of a Postgres URL without one.
-const POSTGRES: u16 = 5432;
 
 /// Check the settings and everything that a server needs; a line each, exit 1 if something is wrong
 #[derive(Debug, Args)]
@@ -93,9 +91,6 @@ async fn database(settings: &Settings) -> (Look, Option<Look>) {
     let url = settings.database_url();
     let name = without_secrets(url.expose_secret());
     let mend = "is SIDEREAL_DATABASE_URL right, and does the database run?";
-    if let Err(error) = reach(url.expose_secret()).await {
-        return (Err(format!("{name}: {error}; {mend}")), None);
-    }
     let look = async {
         let store = Store::open(url.expose_secret()).await?;
         store.ping().await?;
@@ -112,25 +107,6 @@ async fn database(settings: &Settings) -> (Look, Option<Look>) {
             );
             (Ok(name), Some(Ok(text)))
         }
-    }
-}
-
-/// Whether anything listens at the host of the URL, if it has one (and no socket): the store itself only says that it
-/// waited in vain.
-async fn reach(url: &str) -> std::io::Result<()> {
-    let Ok(url) = url::Url::parse(url) else {
-        return Ok(());
-    };
-    let Some(host) = url
-        .host_str()
-        .filter(|host| !host.is_empty() && !host.contains('%'))
-    else {
-        return Ok(());
-    };
-    let connect = TcpStream::connect((host.trim_matches(['[', ']']), url.port().unwrap_or(POSTGRES)));
-    match tokio::time::timeout(PATIENCE, connect).await {
-        Ok(connected) => connected.map(drop),
-        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
     }
 }
 

@@ -21,8 +21,10 @@ use std::{fmt, io, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    app::AppError,
     client::{ClientError, NotAJob},
     settings::{Settings, SettingsError, environment},
+    store::StoreError,
     telemetry::TelemetryError,
 };
 
@@ -106,6 +108,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
                     ClientError::File { .. } | ClientError::Damaged { .. } => 1,
                 });
             }
+            if is_without_database(cause) {
+                return Some(5);
+            }
             if cause.is::<Ended>() {
                 return Some(6);
             }
@@ -119,6 +124,14 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             is_closed_pipe(cause).then_some(0)
         })
         .unwrap_or(1)
+}
+
+fn is_without_database(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let error = match cause.downcast_ref::<AppError>() {
+        Some(AppError::Store(error)) => Some(error),
+        _ => cause.downcast_ref::<StoreError>(),
+    };
+    matches!(error, Some(StoreError::Unreachable { .. }))
 }
 
 fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {

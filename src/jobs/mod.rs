@@ -155,7 +155,9 @@ impl From<StoreError> for JobsError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => JobsError::Internal(error.into()),
-            StoreError::Url(_) | StoreError::Database(_) => JobsError::Unavailable(error.into()),
+            StoreError::Url(_) | StoreError::Unreachable { .. } | StoreError::Database(_) => {
+                JobsError::Unavailable(error.into())
+            }
         }
     }
 }

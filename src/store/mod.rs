@@ -9,6 +9,7 @@ mod entity;
 pub mod jobs;
 mod migration;
 pub mod queue;
+mod reach;
 mod rows;
 pub mod sweep;
 
@@ -56,6 +57,14 @@ pub enum StoreError {
     /// The URL is not one of a database that is known.
     #[error("database URL: {0}")]
     Url(String),
+    /// A server that cannot be used from the start.
+    #[error("database at {place}: {why}")]
+    Unreachable {
+        /// Host and port.
+        place: String,
+        /// What happened.
+        why: String,
+    },
     /// No answer, or a refusal.
     #[error("database: {0}")]
     Database(#[from] DbErr),
@@ -85,7 +94,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite://PATH` (made if missing) or `postgres://…`. The schema is `migrate`'s.
+    /// Opens `sqlite://PATH` (made if missing) or `postgres://…`, which has to answer now. The schema is `migrate`'s.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
         if url.starts_with("sqlite:") {
             let write = sqlite_pool(url, 1).await?;
@@ -315,12 +324,12 @@ async fn postgres_pool(url: &str, connections: u32, timeout: &str) -> Result<Dat
             ("statement_timeout", timeout),
             ("idle_in_transaction_session_timeout", timeout),
         ]);
+    reach::reach(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // The test costs a round trip per statement; a dead connection fails its statement and is dropped.
         .test_before_acquire(false)
-        .connect_with(options)
-        .await?;
+        .connect_lazy_with(options);
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }

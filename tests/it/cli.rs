@@ -5,8 +5,9 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
+use url::Url;
 
-use crate::harness::{Backend, Site, on_both_back_ends};
+use crate::harness::{Backend, Database, Site, on_both_back_ends};
 
 on_both_back_ends!(
     a_job_from_submission_to_deletion,
@@ -217,6 +218,51 @@ async fn faults_have_their_codes() {
             !text.is_empty() && !text.contains("panicked"),
             "{arguments:?}: {text}"
         );
+    }
+}
+
+/// A database that cannot be used is told of at once, with what happened and without the password.
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_told_of() {
+    let site = Site::start(Backend::Embedded).await;
+    let database = Database::empty().await;
+    let url = |change: &dyn Fn(&mut Url)| {
+        let mut url = Url::parse(&database.url()).expect("a URL");
+        url.set_password(Some("hunter2")).expect("a host");
+        change(&mut url);
+        String::from(url)
+    };
+    let place = url(&|_| {}).split_once('@').expect("a host").1.to_owned();
+    let place = place.split('/').next().expect("host and port");
+    for (url, place, why) in [
+        (
+            url(&|url| url.set_port(Some(1)).expect("a port")),
+            "127.0.0.1:1",
+            "connection refused",
+        ),
+        (
+            url(&|url| url.set_username("nobody_at_all").expect("a user")),
+            place,
+            "authentication failed",
+        ),
+        (
+            url(&|url| url.set_path("none_such")),
+            place,
+            "the database does not exist",
+        ),
+    ] {
+        let flags = ["--database-url", &url];
+        for command in [&["serve"][..], &["migrate"], &["ingest", "x", "/none"]] {
+            let (code, text) = fault(&site.run(&[command, &flags].concat()).await);
+            assert_eq!(code, Some(5), "{command:?}: {text}");
+            assert!(text.contains(&format!("{place}: {why}")), "{command:?}: {text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        let output = site.run(&[&["doctor"][..], &flags].concat()).await;
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.contains("fault  database") && text.contains(why), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
 
