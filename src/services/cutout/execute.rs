@@ -9,6 +9,8 @@ use futures::{
     stream::{self, FuturesUnordered},
 };
 
+use tokio::task::coop::consume_budget;
+
 use super::{
     Cutout,
     image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen, open},
@@ -69,7 +71,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
     };
     context.progress(0, total as u64, "cutting");
     job.cut_images(std::mem::take(&mut plan.images)).await?;
-    job.add_unmatched(&plan);
+    job.add_unmatched(&plan).await;
     job.finish().await
 }
 
@@ -157,7 +159,7 @@ impl<'a> Job<'a> {
         let mut images = pin!(self.open_ahead(images));
         while let Some(opened) = self.alongside(&mut running, images.next()).await? {
             let opened = Arc::new(opened?);
-            for task in self.tasks(&opened)? {
+            for task in self.tasks(&opened).await? {
                 while running.len() >= IN_FLIGHT {
                     self.settle(running.next().await)?;
                 }
@@ -242,10 +244,11 @@ impl<'a> Job<'a> {
 
     /// The cutouts of an image, in an order in which neighbours share rows or tiles. Positions whose box does not touch
     /// it are no business of it unless the job named it; those that fail have their row at once.
-    fn tasks(&mut self, opened: &Arc<Opened>) -> Result<Vec<Task>, Failure> {
+    async fn tasks(&mut self, opened: &Arc<Opened>) -> Result<Vec<Task>, Failure> {
         let mut tasks = Vec::new();
-        for at in opened.planned.rows.iter().copied() {
-            match self.boxes_of(opened, at) {
+        for (at, boxes) in look(opened, self.request).await {
+            consume_budget().await;
+            match boxes {
                 Ok(boxes) => {
                     let row = self.row(opened, at, boxes.first());
                     tasks.push(Task {
@@ -267,6 +270,7 @@ impl<'a> Job<'a> {
         self.context.checkpoint()?;
         // Names go by the list's order, whatever the order of work.
         for task in &mut tasks {
+            consume_budget().await;
             task.name = self.names.take(&task.row.id, &opened.planned.image);
         }
         tasks.sort_by_key(|task| {
@@ -275,14 +279,6 @@ impl<'a> Job<'a> {
                 .map(|first| (first.hdu, first.area.y_min, first.area.x_min))
         });
         Ok(tasks)
-    }
-
-    fn boxes_of(&self, opened: &Opened, at: usize) -> Result<Vec<HduBox>, Fault> {
-        let file = opened.file.as_ref().map_err(Clone::clone)?;
-        let hdus = chosen(file, &self.request.hdus)?;
-        let row = &self.request.list.rows[at];
-        let size = row.size.unwrap_or(self.request.size);
-        boxes(file, &hdus, !self.request.hdus.is_empty(), row.position, size)
     }
 
     /// The row of a position on an image, without what came of it.
@@ -339,9 +335,10 @@ impl<'a> Job<'a> {
     }
 
     /// A row for each position that has none by now.
-    fn add_unmatched(&mut self, plan: &Plan) {
+    async fn add_unmatched(&mut self, plan: &Plan) {
         let matched: HashSet<usize> = self.rows.iter().map(|row| row.row).collect();
         for (at, asked) in self.request.list.rows.iter().enumerate() {
+            consume_budget().await;
             if matched.contains(&(at + 1)) {
                 continue;
             }
@@ -371,13 +368,17 @@ impl<'a> Job<'a> {
     }
 
     /// Stores the manifests, and what `result` stands for.
-    async fn finish(mut self) -> Result<(), Failure> {
-        self.rows.sort_by(|a, b| {
-            (a.row, &a.image.collection, &a.image.image).cmp(&(b.row, &b.image.collection, &b.image.image))
-        });
-        let (context, rows) = (self.context, self.rows);
+    async fn finish(self) -> Result<(), Failure> {
+        let (context, mut rows) = (self.context, self.rows);
         let (job, parameters) = (context.job(), context.parameters().clone());
         let (rows, json, csv) = tokio::task::spawn_blocking(move || {
+            rows.sort_by(|a, b| {
+                (a.row, &a.image.collection, &a.image.image).cmp(&(
+                    b.row,
+                    &b.image.collection,
+                    &b.image.image,
+                ))
+            });
             let json = manifest::json(job, &parameters, &rows)?;
             let csv = manifest::csv(&rows)?;
             Ok::<_, Failure>((rows, json, csv))
@@ -457,6 +458,25 @@ impl Opened {
             columns,
         }
     }
+}
+
+/// The boxes of the positions that may lie on an image. However many they are, other work goes on meanwhile, and the job
+/// can be aborted.
+async fn look(opened: &Opened, request: &Request) -> Vec<(usize, Result<Vec<HduBox>, Fault>)> {
+    let file = opened.file.as_ref().map_err(Clone::clone);
+    let hdus = file.and_then(|file| Ok((file, chosen(file, &request.hdus)?)));
+    let mut found = Vec::with_capacity(opened.planned.rows.len());
+    for at in opened.planned.rows.iter().copied() {
+        consume_budget().await;
+        let row = &request.list.rows[at];
+        let size = row.size.unwrap_or(request.size);
+        let boxes = match &hdus {
+            Ok((file, hdus)) => boxes(file, hdus, !request.hdus.is_empty(), row.position, size),
+            Err(fault) => Err(fault.clone()),
+        };
+        found.push((at, boxes));
+    }
+    found
 }
 
 /// Bytes that a cutout takes: its pixels, once more where they are padded, and in the file; and what decoding takes.
@@ -706,4 +726,43 @@ fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date
         ),
     ]);
     cards
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{store::Image, uws::Parameters};
+
+    #[tokio::test]
+    async fn other_work_goes_on_while_many_positions_are_looked_at() {
+        let list = String::from("RA,DEC\n") + &"1,2\n".repeat(10_000);
+        let request = Request::read(&Parameters::default(), Some(list.as_bytes()), 10_000).unwrap();
+        let image = Image {
+            path: "a.fits".into(),
+            url: "file:///a.fits".into(),
+            size: 0,
+            etag: None,
+            modified: None,
+            band: None,
+            obs: None,
+            product_type: None,
+            field: None,
+            date_beg: None,
+            date_end: None,
+            hdus: Vec::new(),
+            cap: None,
+        };
+        let planned = PlannedImage {
+            collection: "maps".into(),
+            image: Arc::new(image),
+            named: true,
+            rows: (0..10_000).collect(),
+        };
+        let opened = Opened::new(planned, Err(Fault::new(Reason::SourceUnreadable, "gone")));
+        // In one go it would never let the thread go.
+        assert!(look(&opened, &request).now_or_never().is_none());
+        assert_eq!(look(&opened, &request).await.len(), 10_000);
+    }
 }

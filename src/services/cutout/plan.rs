@@ -18,6 +18,8 @@ use crate::{
 
 /// Images of a page of the catalogue.
 const PAGE: u64 = 2_000;
+/// Positions that take about as long as a task should run at a time.
+const LONG_LIST: usize = 1_000;
 /// Collections that an error names.
 const NAMED: usize = 20;
 
@@ -164,6 +166,7 @@ impl Selection {
         if let Some(images) = &self.images {
             for found in images.iter().filter(|found| self.filter.takes(&found.image)) {
                 self.add(&mut plan, &mut pairs, &positions, found)?;
+                positions.pause().await;
             }
             return Ok(plan);
         }
@@ -172,13 +175,12 @@ impl Selection {
             let page = store.images(&self.filter, last, PAGE).await?;
             for found in &page {
                 self.add(&mut plan, &mut pairs, &positions, found)?;
+                positions.pause().await;
             }
             match page.last() {
                 Some(found) => last = Some(found.id),
                 None => return Ok(plan),
             }
-            // Many positions on many images are a while's work.
-            tokio::task::yield_now().await;
         }
     }
 
@@ -325,6 +327,15 @@ impl<'a> Positions<'a> {
         }
     }
 
+    /// Lets other work go on after an image, which takes as long as the list is.
+    async fn pause(&self) {
+        if self.rows.len() > LONG_LIST {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+
     /// The places of positions whose box may touch a cap of an image with pixels of at most `scale` degrees, ascending.
     fn near(&self, cap: Cap, scale: f64) -> Vec<usize> {
         let margin = |(degrees, pixels): (f64, f64)| degrees + pixels * scale;
@@ -463,6 +474,20 @@ mod tests {
         );
         by_name.bands = vec!["90ghz".into()];
         assert_eq!(pairs(&plan(&store, &by_name).await), [("a/b.fits", &[0, 1][..])]);
+    }
+
+    #[tokio::test]
+    async fn other_work_goes_on_between_images() {
+        let images = [image("a", None, None), image("b", None, None)];
+        let (_folder, store) = catalogue(&images).await;
+        let mut long = request("RA,DEC\n0,0\n");
+        long.list.rows = vec![long.list.rows[0].clone(); LONG_LIST + 1];
+        long.ids = ["a", "b"].map(|path| ("maps".into(), path.into())).into();
+        let selection = Selection::find(&store, &long).await.unwrap().unwrap();
+        // By name nothing is asked of the database that would let others go on.
+        let mut plan = Box::pin(selection.plan(&store, &long));
+        assert!(futures::poll!(&mut plan).is_pending());
+        assert_eq!(plan.await.unwrap().pairs(), 2 * (LONG_LIST + 1));
     }
 
     #[tokio::test]
