@@ -78,6 +78,7 @@ async fn sweep(engine: &Engine) -> Result<(), SweepError> {
         }
     }
     store.forget(TOMBSTONE_MS).await?;
+    store.forget_expired().await?;
     Ok(())
 }
 

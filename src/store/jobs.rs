@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Dialect, Sql, Store, StoreError,
     entity::{job, job_result},
-    rows::{job_id, storable, time, to_json},
+    rows::{job_id, natural, storable, time, to_json},
 };
 use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 
@@ -565,11 +565,6 @@ impl Store {
 /// A label as it is stored.
 fn label(run_id: Option<&str>) -> Expr {
     Expr::value(run_id.map(storable).map(Cow::into_owned))
-}
-
-/// A count as the databases take it.
-fn natural(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn stored_result(row: &QueryResult) -> Result<StoredResult, StoreError> {

@@ -4,14 +4,19 @@
 //! of objects, or of what a caller may do. Times are the database's own, in milliseconds since 1970 UTC, so that
 //! replicas with different clocks agree and both dialects compare them alike.
 
+pub mod audit;
 pub mod catalogue;
 mod entity;
 pub mod jobs;
 mod migration;
+pub mod people;
 pub mod queue;
 mod reach;
 mod rows;
+pub mod sessions;
+pub mod shares;
 pub mod sweep;
+pub mod tokens;
 
 use std::{str::FromStr, time::Duration};
 
@@ -26,10 +31,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use audit::{AuditEntry, NewAudit};
 pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
+pub use people::{Person, Quota, Usage};
 pub use queue::{Claimed, Ending, Finish, Lease, NewLine, Progress, Report, WorkerId};
+pub use sessions::{Login, NewSession, Session};
+pub use shares::Share;
 pub use sweep::TOO_LONG;
+pub use tokens::{ApiToken, NewToken};
 
 /// Connections to Postgres; a job's work never holds one.
 const POSTGRES_CONNECTIONS: u32 = 16;

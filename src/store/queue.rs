@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Dialect, LeaseLost, Sql, Store, StoreError, StoredResult,
     entity::job,
-    rows::{job_id, storable, to_json},
+    rows::{job_id, natural, storable, to_json},
 };
 use crate::uws::{ErrorSummary, Job, JobId, Phase};
 
@@ -186,6 +186,7 @@ macro_rules! finished {
              run_after = CASE WHEN {again} THEN {now} + f.after ELSE 0 END, \
              fence = CASE WHEN {again} THEN job.fence + 1 ELSE job.fence END, \
              result_count = CASE WHEN {again} THEN 0 ELSE job.result_count END, \
+             result_bytes = CASE WHEN {again} THEN 0 ELSE job.result_bytes END, \
              progress_done = CASE WHEN {again} THEN NULL ELSE job.progress_done END, \
              progress_total = CASE WHEN {again} THEN NULL ELSE job.progress_total END, \
              progress_note = CASE WHEN {again} THEN NULL ELSE job.progress_note END, \
@@ -260,11 +261,15 @@ impl<'a> FinishRow<'a> {
 }
 
 /// `$1` job, `$2` fence, `$3`..`$5` progress (null: as it was), `$6` results and `$7` log lines as JSON arrays, `$8` the
-/// results reported before. Saying it twice changes nothing: the answer to the first time may have been lost.
+/// results reported before, `$9` bytes of the results' objects. Saying it twice changes nothing: the answer to the first
+/// time may have been lost.
 const REPORT_POSTGRES: Sql = Sql {
     sqlite: "",
     postgres: "WITH mine AS (UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
                    progress_note = COALESCE($5, progress_note), result_count = $8 + jsonb_array_length($6::jsonb), \
+                   result_bytes = CASE result_count WHEN $8 THEN result_bytes ELSE (SELECT coalesce(sum(size), 0) FROM \
+                       (SELECT DISTINCT object, size FROM job_result WHERE job = $1 AND fence = $2 AND position < $8) AS o) \
+                       END + $9, \
                    version = version + 1 \
                    WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED') RETURNING id), \
                results AS (INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal) \
@@ -281,6 +286,9 @@ const REPORT_JOB_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
              progress_note = COALESCE($5, progress_note), result_count = $7 + json_array_length($6), \
+             result_bytes = CASE result_count WHEN $7 THEN result_bytes ELSE (SELECT coalesce(sum(size), 0) FROM \
+                 (SELECT DISTINCT object, size FROM job_result WHERE job = $1 AND fence = $2 AND position < $7) AS o) \
+                 END + $8, \
              version = version + 1 WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
 };
 
@@ -444,19 +452,19 @@ impl Store {
                 .into(),
             results.clone().into(),
         ];
-        let reported: Value = (first as i64).into();
+        let more: [Value; 2] = [(first as i64).into(), object_bytes(&report.results).into()];
         let held = match self.dialect {
             Dialect::Postgres => !self
                 .rows(
                     REPORT_POSTGRES,
-                    values.into_iter().chain([lines.into(), reported]),
+                    values.into_iter().chain([lines.into()]).chain(more),
                 )
                 .await?
                 .is_empty(),
             Dialect::Sqlite => {
                 let transaction = self.begin().await?;
                 let held = transaction
-                    .execute_raw(self.statement(REPORT_JOB_SQLITE, values.into_iter().chain([reported])))
+                    .execute_raw(self.statement(REPORT_JOB_SQLITE, values.into_iter().chain(more)))
                     .await?
                     .rows_affected()
                     > 0;
@@ -540,6 +548,16 @@ impl Store {
         self.execute(RETIRE, [worker.0.into()]).await?;
         Ok(())
     }
+}
+
+/// Bytes that these results take: a second name of another one's object takes none.
+fn object_bytes(results: &[StoredResult]) -> i64 {
+    let bytes = results
+        .iter()
+        .filter(|result| result.object.rsplit('/').next() == Some(result.name.as_str()))
+        .map(|result| result.size)
+        .sum();
+    natural(bytes)
 }
 
 pub(super) fn lease(row: &QueryResult) -> Result<Option<Lease>, StoreError> {

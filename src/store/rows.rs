@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use serde::Serialize;
 
 use super::StoreError;
@@ -27,4 +27,30 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// Text as Postgres can keep it, as a value of a statement.
+pub(super) fn text(text: &str) -> Value {
+    storable(text).as_ref().into()
+}
+
+/// Likewise, null where there is none.
+pub(super) fn optional_text(of: Option<&str>) -> Value {
+    of.map_or(Value::String(None), text)
+}
+
+/// A hash as a value of a statement.
+pub(super) fn bytes(hash: [u8; 32]) -> Value {
+    hash.to_vec().into()
+}
+
+/// A count as the databases take it.
+pub(super) fn natural(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) fn hash(row: &QueryResult, column: &str) -> Result<[u8; 32], StoreError> {
+    row.try_get_by::<Vec<u8>, _>(column)?
+        .try_into()
+        .map_err(|_| StoreError::Corrupt(format!("{column} is no hash")))
 }

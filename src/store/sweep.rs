@@ -1,10 +1,11 @@
 //! What any replica may do at any time, as often as it likes: give up lost workers' jobs, end what ran too long,
-//! destroy what is due, forget old tombstones.
+//! destroy what is due, forget old tombstones and what else has expired.
 
 use super::{
     Ending, Finish, Lease, Sql, Store, StoreError,
     queue::lease,
     rows::{job_id, to_json},
+    sessions::LOGIN_MS,
 };
 use crate::uws::{ErrorKind, ErrorSummary, JobId};
 
@@ -35,6 +36,36 @@ const WITH_OBJECTS: Sql = Sql::both("SELECT id FROM job_destroyed WHERE objects 
 const WITHOUT_OBJECTS: Sql = Sql::both("UPDATE job_destroyed SET objects = false WHERE id = $1");
 
 const FORGET: Sql = Sql::both("DELETE FROM job_destroyed WHERE NOT objects AND at < {now} - $1");
+
+/// How long a token is shown after its end.
+const TOKEN_MS: i64 = 30 * 86_400_000;
+/// How long a logout token is remembered after its end: the provider's clock may be off.
+const LOGOUT_MS: i64 = 3_600_000;
+/// How long the audit record is kept.
+const AUDIT_MS: i64 = 400 * 86_400_000;
+
+/// What has ended `$1` milliseconds ago.
+const EXPIRED: [(Sql, i64); 7] = [
+    (
+        Sql::both("DELETE FROM login WHERE created_at <= {now} - $1"),
+        LOGIN_MS,
+    ),
+    (Sql::both("DELETE FROM session WHERE expires_at <= {now} - $1"), 0),
+    (
+        Sql::both("DELETE FROM session WHERE seen_at + idle_ms <= {now} - $1"),
+        0,
+    ),
+    (
+        Sql::both("DELETE FROM api_token WHERE expires_at <= {now} - $1"),
+        TOKEN_MS,
+    ),
+    (Sql::both("DELETE FROM share WHERE expires_at <= {now} - $1"), 0),
+    (
+        Sql::both("DELETE FROM logout_seen WHERE until <= {now} - $1"),
+        LOGOUT_MS,
+    ),
+    (Sql::both("DELETE FROM audit WHERE at <= {now} - $1"), AUDIT_MS),
+];
 
 const FENCES: Sql =
     Sql::both("SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running FROM job WHERE id IN {ids}");
@@ -117,6 +148,16 @@ impl Store {
     /// Forgets tombstones older than `age_ms`; gives how many.
     pub async fn forget(&self, age_ms: i64) -> Result<u64, StoreError> {
         self.execute(FORGET, [age_ms.into()]).await
+    }
+
+    /// Forgets logins, sessions, tokens (30 days after their end), share links, logout tokens and audit entries (after
+    /// 400 days); gives how many.
+    pub async fn forget_expired(&self) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for (sql, age_ms) in EXPIRED {
+            forgotten += self.execute(sql, [age_ms.into()]).await?;
+        }
+        Ok(forgotten)
     }
 
     /// The current fence of each of these jobs, for those that are there.

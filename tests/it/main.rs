@@ -16,4 +16,5 @@ mod readme;
 mod s3;
 mod store;
 mod store_model;
+mod store_people;
 mod uws;

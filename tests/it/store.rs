@@ -151,7 +151,7 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn create(store: &Store, new: NewJob) -> JobId {
+pub(crate) async fn create(store: &Store, new: NewJob) -> JobId {
     match store.create(&new).await.unwrap() {
         Created::New(job) => job.id,
         Created::Before(job) => panic!("{} was there before", job.id),
@@ -164,7 +164,7 @@ async fn run(store: &Store, id: JobId) -> Option<Job> {
     store.run(id, version, STEP).await.unwrap()
 }
 
-async fn queue(store: &Store, new: NewJob) -> JobId {
+pub(crate) async fn queue(store: &Store, new: NewJob) -> JobId {
     let id = create(store, new).await;
     run(store, id).await.expect("a job that may be run");
     id

@@ -2,6 +2,7 @@
 
 mod m0001_jobs;
 mod m0002_catalogue;
+mod m0003_people;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_jobs::Migration),
             Box::new(m0002_catalogue::Migration),
+            Box::new(m0003_people::Migration),
         ]
     }
 }

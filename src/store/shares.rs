@@ -1,0 +1,85 @@
+//! Share links: whoever has one may read its job. Only the secrets' hashes are kept.
+
+use sea_orm::{QueryResult, Value};
+use uuid::Uuid;
+
+use super::{
+    Sql, Store, StoreError,
+    rows::{bytes, time},
+};
+use crate::uws::{JobId, Timestamp};
+
+/// A link to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Its identifier, no secret.
+    pub id: Uuid,
+    /// What it shows.
+    pub job: JobId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Nothing if the job is not there; Postgres waits for one who is destroying it.
+const CREATE: Sql = Sql {
+    sqlite: "INSERT INTO share (id, job, hash, created_at, expires_at) \
+             SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 RETURNING *",
+    postgres: "INSERT INTO share (id, job, hash, created_at, expires_at) \
+               SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 FOR KEY SHARE RETURNING *",
+};
+
+const OF_JOB: Sql =
+    Sql::both("SELECT * FROM share WHERE job = $1 AND expires_at > {now} ORDER BY created_at DESC, id DESC");
+
+const SHARED: Sql = Sql::both("SELECT job FROM share WHERE hash = $1 AND expires_at > {now}");
+
+const REVOKE: Sql = Sql::both("DELETE FROM share WHERE job = $1 AND id = $2");
+
+impl Store {
+    /// Makes a link to a job; `None` if the job is not there.
+    pub async fn create_share(
+        &self,
+        job: JobId,
+        hash: [u8; 32],
+        expires: Timestamp,
+    ) -> Result<Option<Share>, StoreError> {
+        let values: [Value; 4] = [
+            Uuid::now_v7().into(),
+            job.0.into(),
+            bytes(hash),
+            expires.millis().into(),
+        ];
+        let rows = self.rows(CREATE, values).await?;
+        rows.first().map(share).transpose()
+    }
+
+    /// The links to a job that have not ended, newest first.
+    pub async fn shares(&self, job: JobId) -> Result<Vec<Share>, StoreError> {
+        let rows = self.select(OF_JOB, [job.0.into()]).await?;
+        rows.iter().map(share).collect()
+    }
+
+    /// The job that the link of this hash shows, if it has not ended.
+    pub async fn shared(&self, hash: [u8; 32]) -> Result<Option<JobId>, StoreError> {
+        let rows = self.select(SHARED, [bytes(hash)]).await?;
+        rows.first()
+            .map(|row| Ok(JobId(row.try_get_by("job")?)))
+            .transpose()
+    }
+
+    /// Ends a link to this job; `false` if it has none of that id.
+    pub async fn revoke_share(&self, job: JobId, id: Uuid) -> Result<bool, StoreError> {
+        Ok(self.execute(REVOKE, [job.0.into(), id.into()]).await? > 0)
+    }
+}
+
+fn share(row: &QueryResult) -> Result<Share, StoreError> {
+    Ok(Share {
+        id: row.try_get_by("id")?,
+        job: JobId(row.try_get_by("job")?),
+        created_at: time(row.try_get_by("created_at")?)?,
+        expires_at: time(row.try_get_by("expires_at")?)?,
+    })
+}
