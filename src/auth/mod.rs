@@ -6,6 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub mod access_token;
+pub mod keys;
+pub mod logout_token;
+pub mod provider;
+pub mod seal;
+pub mod transport;
+
 /// What a caller may do, each including the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 use url::{Host, Url};
 
 /// Longest wait for a connection.
@@ -26,6 +26,41 @@ pub fn client(server: &Url) -> Result<Client, reqwest::Error> {
     } else {
         builder.build()
     }
+}
+
+/// Why there is no answer of a server.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// Not reached, not in time, or broken off.
+    #[error("{}", chain(.0))]
+    Failed(#[from] reqwest::Error),
+    /// More than the given number of bytes.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+/// The body of an answer, if it has at most `limit` bytes; no more than these are read.
+pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, NetError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if chunk.len() > limit - body.len() {
+            return Err(NetError::TooLong(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error and its causes: reqwest's own text leaves out what the system said.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn is_loopback(url: &Url) -> bool {
