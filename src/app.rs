@@ -21,7 +21,7 @@ use crate::{
     notify::Notifier,
     objects::{ObjectsError, Results, Sources},
     services::{cutout::Cutout, echo::Echo},
-    settings::{Settings, SettingsError},
+    settings::{AuthMode, Settings, SettingsError},
     store::{Dialect, Store, StoreError},
 };
 
@@ -119,7 +119,8 @@ impl App {
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];
         if settings.role.works() {
-            running.push(engine.run_jobs(settings.workers(), &host(), stop_engine.clone()));
+            let stop = stop_engine.clone();
+            running.push(engine.run_jobs(settings.workers(), per_owner(&settings), &host(), stop));
         }
         Ok(App {
             address,
@@ -170,6 +171,14 @@ fn services(settings: &Settings, store: &Store) -> Vec<Arc<dyn Service>> {
         }
     };
     settings.services.iter().filter_map(service).collect()
+}
+
+/// How many jobs an owner may run at once; the one user of mode `local` has no limit.
+fn per_owner(settings: &Settings) -> Option<u64> {
+    match settings.auth.mode {
+        AuthMode::Local => None,
+        AuthMode::Oidc => Some(settings.quota.running).filter(|running| *running > 0),
+    }
 }
 
 /// Makes the home of the embedded defaults, readable by this user only, if any of them is used.

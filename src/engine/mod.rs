@@ -42,10 +42,24 @@ pub struct Engine {
 
 impl Engine {
     /// Runs jobs, `slots` at once, until `stop`; then lets running jobs end within the grace time and puts the others
-    /// back into the queue. The handle ends when all that is done.
-    pub fn run_jobs(&self, slots: usize, host: &str, stop: CancellationToken) -> JoinHandle<()> {
+    /// back into the queue. The handle ends when all that is done. `per_owner`: how many jobs an owner without a limit of
+    /// their own may run at once, over all workers; `None` for any number.
+    pub fn run_jobs(
+        &self,
+        slots: usize,
+        per_owner: Option<u64>,
+        host: &str,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
         let worker = WorkerId(uuid::Uuid::now_v7());
-        tokio::spawn(runner::run(self.clone(), worker, slots, host.to_owned(), stop))
+        tokio::spawn(runner::run(
+            self.clone(),
+            worker,
+            slots,
+            per_owner,
+            host.to_owned(),
+            stop,
+        ))
     }
 
     /// Sweeps until `stop`, and wakes waiters whose hint was lost.

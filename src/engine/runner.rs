@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Context, Engine, Failure};
 use crate::{
     notify::Change,
-    store::{Claimed, Ending, Finish, Lease, TOO_LONG, WorkerId},
+    store::{Claimed, Ending, Finish, Lease, StoreError, TOO_LONG, WorkerId},
     uws::{ErrorKind, ErrorSummary, JobId},
 };
 
@@ -26,6 +26,8 @@ use crate::{
 const POLL: Duration = Duration::from_secs(1);
 /// Pause after the database did not answer.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a worker goes on without asking whether anyone has a limit of running jobs.
+const LIMITS: Duration = Duration::from_secs(5);
 /// Most runs that are ended in one statement.
 const FINISH_BATCH: usize = 500;
 /// First pause before a transient failure is tried again, doubled each time.
@@ -37,6 +39,10 @@ const MAX_BACKOFF_MS: i64 = 60_000;
 struct Runner {
     engine: Engine,
     worker: WorkerId,
+    /// Jobs that an owner without a limit of their own may run at once.
+    per_owner: Option<u64>,
+    /// Whether claims must look at limits.
+    limited: AtomicBool,
     running: Mutex<HashMap<JobId, Running>>,
     /// Rises with each claim sent and each claim received: while odd or changed, leases may be on their way here.
     claims: AtomicU64,
@@ -57,6 +63,7 @@ pub(super) async fn run(
     engine: Engine,
     worker: WorkerId,
     slots: usize,
+    per_owner: Option<u64>,
     host: String,
     stop: CancellationToken,
 ) {
@@ -64,6 +71,8 @@ pub(super) async fn run(
     let runner = Arc::new(Runner {
         engine,
         worker,
+        per_owner,
+        limited: AtomicBool::new(per_owner.is_some()),
         running: Mutex::default(),
         claims: AtomicU64::new(0),
         finishes,
@@ -106,6 +115,7 @@ impl Runner {
             .map(|service| service.describe().name.to_owned())
             .collect();
         let mut queue = self.engine.notifier.queue();
+        let mut asked = None;
         loop {
             let first = tokio::select! {
                 biased;
@@ -122,11 +132,7 @@ impl Runner {
                 permits.push(permit);
             }
             self.claims.fetch_add(1, Ordering::SeqCst);
-            let claimed = self
-                .engine
-                .store
-                .claim(self.worker, &services, permits.len() as u64)
-                .await;
+            let claimed = self.claim(&services, permits.len() as u64, &mut asked).await;
             let pause = match claimed {
                 Ok(claimed) => {
                     let empty = claimed.len() < permits.len();
@@ -148,6 +154,28 @@ impl Runner {
                     _ = queue.changed() => {}
                 }
             }
+        }
+    }
+
+    /// Takes up to `free` jobs, within the owners' limits if there are any; `asked` is when that was last looked up.
+    async fn claim(
+        &self,
+        services: &[String],
+        free: u64,
+        asked: &mut Option<Instant>,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let store = &self.engine.store;
+        if self.per_owner.is_none() && asked.is_none_or(|at| at.elapsed() >= LIMITS) {
+            self.limited
+                .store(store.anyone_limited().await?, Ordering::SeqCst);
+            *asked = Some(Instant::now());
+        }
+        if self.limited.load(Ordering::SeqCst) {
+            store
+                .claim_within_limits(self.worker, services, free, self.per_owner)
+                .await
+        } else {
+            store.claim(self.worker, services, free).await
         }
     }
 
@@ -217,7 +245,9 @@ impl Runner {
         tracing::info!(job = %id, service, fence = lease.fence, outcome, "ended");
         self.tidy(id, lease, held, ending.as_ref()).await;
         self.engine.notifier.tell(Change::Job(id));
-        if matches!(ending, Some(Ending::Released | Ending::Retry(..))) {
+        // Where there are limits, the owner's next job may have waited for this one's end.
+        if self.limited.load(Ordering::SeqCst) || matches!(ending, Some(Ending::Released | Ending::Retry(..)))
+        {
             self.engine.notifier.tell(Change::Queue);
         }
     }

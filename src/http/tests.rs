@@ -101,7 +101,7 @@ impl Site {
             settings: settings.engine.clone(),
         };
         let stop = CancellationToken::new();
-        engine.run_jobs(2, "test", stop.clone());
+        engine.run_jobs(2, None, "test", stop.clone());
         let jobs = Jobs::new(engine);
         Site {
             client: TestClient::new(routes(&jobs, &settings, Vec::new(), &stop)),

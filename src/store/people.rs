@@ -31,7 +31,7 @@ pub struct Person {
     pub quota: Quota,
 }
 
-/// What one person may use at most; `None` where the settings' default holds.
+/// What one person may use at most; `None` where the settings' default holds, 0 for any amount.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
     /// Jobs that run at once.

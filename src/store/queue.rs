@@ -177,6 +177,42 @@ pub const CLAIM: Sql = Sql {
     ),
 };
 
+/// Owners who run as many jobs as they may: their own limit, or `$2`; null or 0 is none.
+macro_rules! busy {
+    () => {
+        "SELECT r.owner FROM job r WHERE r.phase IN ('EXECUTING', 'SUSPENDED') GROUP BY r.owner \
+         HAVING count(*) >= nullif(coalesce((SELECT p.running FROM person p WHERE p.name = r.owner), $2), 0)"
+    };
+}
+
+/// QUEUED to EXECUTING: the first job of the services in the JSON array `$3` whose owner is not busy.
+pub const CLAIM_LIMITED: Sql = Sql {
+    postgres: concat!(
+        "WITH busy AS MATERIALIZED (",
+        busy!(),
+        "), next AS MATERIALIZED (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
+             AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) AND owner NOT IN (SELECT owner FROM busy) \
+             ORDER BY priority DESC, vtime, id LIMIT 1 FOR UPDATE SKIP LOCKED) ",
+        claimed!(),
+        "FROM next WHERE job.id = next.id RETURNING job.*"
+    ),
+    sqlite: concat!(
+        claimed!(),
+        "WHERE id = (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
+             AND service IN (SELECT value FROM json_each($3)) AND owner NOT IN (",
+        busy!(),
+        ") ORDER BY priority DESC, vtime, id LIMIT 1) RETURNING *"
+    ),
+};
+
+/// Lets one claim within limits in at a time: two that count at once would each take the last that is allowed.
+const CLAIM_LOCK: Sql = Sql {
+    sqlite: "",
+    postgres: "SELECT pg_advisory_xact_lock(6001403042971601997)",
+};
+
+const LIMITED: Sql = Sql::both("SELECT EXISTS (SELECT 1 FROM person WHERE running IS NOT NULL) AS limited");
+
 /// What the end of a run writes. `{again}`: it asked to go back to the queue, and an attempt is left.
 macro_rules! finished {
     () => {
@@ -389,25 +425,44 @@ impl Store {
         let rows = self
             .rows(CLAIM, [worker.0.into(), (limit as i64).into(), services.into()])
             .await?;
-        let mut claimed = rows
-            .iter()
-            .map(|row| job::Model::of(row).map(|row| (row.priority, row.vtime, row)))
-            .collect::<Result<Vec<_>, _>>()?;
-        // RETURNING has no order of its own.
-        claimed.sort_by_key(|(priority, vtime, row)| (-priority, *vtime, row.id));
-        claimed
-            .into_iter()
-            .map(|(_, _, row)| {
-                let lease = Lease {
-                    job: JobId(row.id),
-                    fence: row.fence,
-                };
-                Ok(Claimed {
-                    job: row.into_job()?,
-                    lease,
-                })
-            })
-            .collect()
+        claimed(&rows)
+    }
+
+    /// As `claim`, but leaves jobs of owners who run as many as they may: their own limit, or `running` where they have
+    /// none; 0 is no limit. Slower: over all replicas one claim at a time, and a statement a job.
+    pub async fn claim_within_limits(
+        &self,
+        worker: WorkerId,
+        services: &[String],
+        limit: u64,
+        running: Option<u64>,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let values: [Value; 3] = [
+            worker.0.into(),
+            running.map(natural).into(),
+            to_json(&services)?.into(),
+        ];
+        let transaction = self.begin().await?;
+        if self.dialect == Dialect::Postgres {
+            transaction.query_all_raw(self.statement(CLAIM_LOCK, [])).await?;
+        }
+        let mut rows = Vec::new();
+        for _ in 0..limit {
+            let claimed = transaction
+                .query_one_raw(self.statement(CLAIM_LIMITED, values.clone()))
+                .await?;
+            let Some(row) = claimed else { break };
+            rows.push(row);
+        }
+        transaction.commit().await?;
+        claimed(&rows)
+    }
+
+    /// Whether anyone has a limit of running jobs of their own.
+    pub async fn anyone_limited(&self) -> Result<bool, StoreError> {
+        let rows = self.select(LIMITED, []).await?;
+        rows.first()
+            .map_or(Ok(false), |row| Ok(row.try_get_by("limited")?))
     }
 
     /// Makes progress, results and log lines of a running job visible; `first` is the position of the first result.
@@ -548,6 +603,29 @@ impl Store {
         self.execute(RETIRE, [worker.0.into()]).await?;
         Ok(())
     }
+}
+
+/// What a claim gave, in the order in which it is to run.
+fn claimed(rows: &[QueryResult]) -> Result<Vec<Claimed>, StoreError> {
+    let mut claimed = rows
+        .iter()
+        .map(|row| job::Model::of(row).map(|row| (row.priority, row.vtime, row)))
+        .collect::<Result<Vec<_>, _>>()?;
+    // RETURNING has no order of its own.
+    claimed.sort_by_key(|(priority, vtime, row)| (-priority, *vtime, row.id));
+    claimed
+        .into_iter()
+        .map(|(_, _, row)| {
+            let lease = Lease {
+                job: JobId(row.id),
+                fence: row.fence,
+            };
+            Ok(Claimed {
+                job: row.into_job()?,
+                lease,
+            })
+        })
+        .collect()
 }
 
 /// Bytes that these results take: a second name of another one's object takes none.

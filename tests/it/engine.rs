@@ -20,7 +20,7 @@ use sidereal::{
     notify::Notifier,
     objects::Results,
     settings::EngineSettings,
-    store::Store,
+    store::{Quota, Store},
     uws::{Job, JobId, ParameterValue, Phase},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -50,6 +50,7 @@ on_both_back_ends!(
     a_destroyed_job_leaves_a_tombstone_and_no_object,
     objects_without_a_job_are_swept,
     events_tell_of_ones_own_jobs,
+    an_owner_runs_no_more_jobs_than_the_limit,
 );
 
 /// Does what its parameter ACT says.
@@ -264,7 +265,7 @@ impl Site {
     }
 
     fn work(&mut self) {
-        self.worker = Some(self.engine.run_jobs(4, "test", self.stop.clone()));
+        self.worker = Some(self.engine.run_jobs(4, None, "test", self.stop.clone()));
     }
 
     async fn create(&self, act: &str) -> JobId {
@@ -828,4 +829,52 @@ async fn events_tell_of_ones_own_jobs(backend: Backend) {
     while !matches!(mine.next().await.unwrap().kind, EventKind::Destroyed(_)) {}
     site.jobs.close();
     assert!(others.next().await.is_none(), "another's job was told of");
+}
+
+async fn an_owner_runs_no_more_jobs_than_the_limit(backend: Backend) {
+    let limited = Some(1);
+    for (per_owner, own) in [(limited, None), (None, limited), (Some(3), limited)] {
+        let mut site = Site::idle(backend).await;
+        let store = &site.engine.store;
+        for (name, running) in [("alice", own), ("bob", Some(0))] {
+            store.person_seen(name, name, "user").await.unwrap();
+            let quota = Quota {
+                running,
+                ..Quota::default()
+            };
+            store.set_quota(name, quota).await.unwrap().unwrap();
+        }
+        let bob = Caller {
+            name: "bob".into(),
+            ..alice()
+        };
+        let mut jobs = Vec::new();
+        for caller in [alice(), alice(), bob.clone(), bob] {
+            let job = site
+                .jobs
+                .create(&caller, "probe", submission("wait"))
+                .await
+                .unwrap();
+            jobs.push(job.id);
+        }
+        let [first, second, others @ ..] = &jobs[..] else {
+            unreachable!()
+        };
+        let until_running = async |id: JobId| {
+            let mut watch = site.jobs.watch(id);
+            while site.engine.store.phase(id).await.unwrap().unwrap().0 != Phase::Executing {
+                watch.changed().await;
+            }
+        };
+        // The worker has a slot for each of them.
+        site.worker = Some(site.engine.run_jobs(4, per_owner, "test", site.stop.clone()));
+        let running = [first, &others[0], &others[1]].map(|id| until_running(*id));
+        tokio::time::timeout(Duration::from_mins(1), futures::future::join_all(running))
+            .await
+            .expect("one of the owner's and all of the other's run");
+        assert_eq!(site.get(*second).await.phase, Phase::Queued);
+        site.jobs.abort(&alice(), at(*first)).await.unwrap();
+        site.until(*second, Phase::Executing).await;
+        site.stop.cancel();
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use futures::future::{join_all, try_join_all};
 use sidereal::{
     store::{
-        ApiToken, AuditEntry, Ending, Finish, Login, NewAudit, NewSession, NewToken, Person, Quota, Report,
-        Session, Store, StoredResult, Usage, WorkerId,
+        ApiToken, AuditEntry, Ending, Finish, Login, NewAudit, NewJob, NewSession, NewToken, Person, Quota,
+        Report, Session, Store, StoredResult, Usage, WorkerId,
     },
     uws::{JobId, Timestamp},
 };
@@ -37,6 +37,8 @@ on_both_back_ends!(
     the_audit_record_is_read_backwards,
     what_has_expired_is_forgotten,
     an_owners_use_is_counted,
+    a_claim_keeps_to_the_owners_limits,
+    claims_at_once_keep_to_the_limit_together,
 );
 
 const MINUTE: i64 = 60_000;
@@ -611,8 +613,7 @@ async fn an_owners_use_is_counted(backend: Backend) {
     let home = Home::new(backend).await;
     let store = &home.store;
     assert_eq!(store.usage("ann").await.unwrap(), Usage::default());
-    let worker = WorkerId(Uuid::now_v7());
-    store.register(worker, "host").await.unwrap();
+    let worker = worker(store).await;
     for owner in ["ann", "ann", "ann", "bob"] {
         queue(store, new_job(owner)).await;
     }
@@ -680,4 +681,101 @@ async fn an_owners_use_is_counted(backend: Backend) {
     store.destroy(first.job).await.unwrap().unwrap();
     assert_eq!(usage("ann").await, [0, 2, 0]);
     assert_eq!(usage("bob").await, [1, 0, 0]);
+}
+
+async fn worker(store: &Store) -> WorkerId {
+    let worker = WorkerId(Uuid::now_v7());
+    store.register(worker, "host").await.unwrap();
+    worker
+}
+
+async fn limit(store: &Store, name: &str, running: Option<u64>) {
+    seen(store, name).await;
+    let quota = Quota {
+        running,
+        ..Quota::default()
+    };
+    store.set_quota(name, quota).await.unwrap().unwrap();
+}
+
+async fn a_claim_keeps_to_the_owners_limits(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let worker = worker(store).await;
+    let services = ["echo".to_owned()];
+    for owner in ["ann", "ann", "ann", "ann", "bob", "bob", "bob", "eve", "eve"] {
+        queue(store, new_job(owner)).await;
+    }
+    let urgent = queue(
+        store,
+        NewJob {
+            priority: 1,
+            ..new_job("eve")
+        },
+    )
+    .await;
+    let claim = async |limit, running| {
+        let claimed = store
+            .claim_within_limits(worker, &services, limit, running)
+            .await
+            .unwrap();
+        let owners = claimed.iter().map(|claimed| claimed.job.owner.clone().unwrap());
+        let mut owners: Vec<String> = owners.collect();
+        owners.sort();
+        (owners.join(" "), claimed)
+    };
+    assert!(!store.anyone_limited().await.unwrap());
+    limit(store, "bob", Some(1)).await;
+    assert!(store.anyone_limited().await.unwrap());
+
+    let (owners, first) = claim(1, Some(2)).await;
+    assert_eq!((&owners[..], first[0].job.id), ("eve", urgent));
+    assert_eq!(claim(0, Some(2)).await.0, "");
+    // Two of everyone, of bob one; what runs already counts, also while it is suspended.
+    store.pause(first[0].lease, true).await.unwrap().unwrap();
+    assert_eq!(claim(9, Some(2)).await.0, "ann ann bob eve");
+    assert_eq!(claim(9, Some(2)).await.0, "");
+    let ending = Ending::Completed;
+    let lease = first[0].lease;
+    store.finish(&[Finish { lease, ending }]).await.unwrap();
+    assert_eq!(claim(9, Some(2)).await.0, "eve");
+    assert_eq!(claim(9, Some(3)).await.0, "ann");
+    // Without a default only bob is limited; 0 is no limit.
+    assert_eq!(claim(9, None).await.0, "ann");
+    limit(store, "bob", Some(2)).await;
+    assert_eq!(claim(9, Some(1)).await.0, "bob");
+    limit(store, "bob", Some(0)).await;
+    assert_eq!(claim(9, Some(1)).await.0, "bob");
+    limit(store, "bob", None).await;
+    assert!(!store.anyone_limited().await.unwrap());
+
+    queue(
+        store,
+        NewJob {
+            service: "slow".into(),
+            ..new_job("zoe")
+        },
+    )
+    .await;
+    assert_eq!(claim(9, Some(1)).await.0, "", "another service's");
+}
+
+async fn claims_at_once_keep_to_the_limit_together(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let replica = Store::open(home.url()).await.unwrap();
+    let workers = try_join_all((0..8).map(async |_| Ok::<_, ()>(worker(store).await)))
+        .await
+        .unwrap();
+    for _ in 0..20 {
+        queue(store, new_job("ann")).await;
+    }
+    let services = ["echo".to_owned()];
+    let claims = workers.iter().enumerate().map(|(n, worker)| {
+        let store = if n % 2 == 0 { store } else { &replica };
+        store.claim_within_limits(*worker, &services, 2, Some(3))
+    });
+    let claimed = try_join_all(claims).await.unwrap();
+    assert_eq!(claimed.iter().map(Vec::len).sum::<usize>(), 3);
+    assert_eq!(store.usage("ann").await.unwrap().running, 3);
 }

@@ -60,7 +60,7 @@ impl Bench {
             settings: EngineSettings::default(),
         };
         let stop = CancellationToken::new();
-        engine.run_jobs(2, "test", stop.clone());
+        engine.run_jobs(2, None, "test", stop.clone());
         Bench {
             folder,
             store,
