@@ -299,3 +299,361 @@ fn seconds(value: Option<&Value>, claim: &'static str) -> Result<Option<f64>, To
         Some(value) => value.as_f64().map(Some).ok_or(TokenError::Claim(claim)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hmac;
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::{
+        forge::{AUDIENCE, ISSUER, Signer, access, at, jwks, unsigned, with},
+        keys::KeySet,
+    };
+
+    fn keys() -> KeySet {
+        KeySet::read(jwks().to_string().as_bytes()).unwrap()
+    }
+
+    fn check(text: &str) -> Result<Identity, TokenError> {
+        let token = Token::read(text)?;
+        let keys = keys();
+        let key = keys.get(token.key_id()?).ok_or(TokenError::UnknownKey)?;
+        verify(&token, key, ISSUER, AUDIENCE)
+    }
+
+    /// What becomes of a good token with these claims instead.
+    fn claiming(others: &Value) -> Result<Identity, TokenError> {
+        check(&Signer::rsa().issue("rsa", &with(access(), others)))
+    }
+
+    fn header(others: &Value) -> Value {
+        with(json!({"alg": "RS256", "typ": "JWT", "kid": "rsa"}), others)
+    }
+
+    macro_rules! refused {
+        ($result:expr, $fault:pat $(, $why:expr)?) => {
+            match $result {
+                Err($fault) => {}
+                other => panic!("{other:?}{}", concat!("" $(, ": ", stringify!($why))?)),
+            }
+        };
+    }
+
+    #[test]
+    fn a_good_token_names_its_holder() {
+        let expected = Identity {
+            subject: "s-1".into(),
+            name: "henrietta".into(),
+            role: Some(Role::Operator),
+            sid: Some("login-1".into()),
+            client: Some("sidereal-web".into()),
+            expires: 0,
+        };
+        for (kid, signer) in [("rsa", Signer::rsa()), ("ec", Signer::ec())] {
+            let claims = access();
+            let mut identity = check(&signer.issue(kid, &claims)).unwrap();
+            assert_eq!(identity.expires, claims["exp"].as_i64().unwrap());
+            identity.expires = 0;
+            assert_eq!(identity, expected, "{kid}");
+        }
+    }
+
+    #[test]
+    fn only_roles_at_our_audience_count() {
+        let role = |access: Value| claiming(&json!({ "resource_access": access })).unwrap().role;
+        assert_eq!(
+            role(json!({AUDIENCE: {"roles": ["user", "admin", "operator"]}})),
+            Some(Role::Admin)
+        );
+        assert_eq!(
+            role(json!({AUDIENCE: {"roles": ["Admin", "administrator"]}})),
+            None
+        );
+        assert_eq!(role(json!({"account": {"roles": ["admin"]}})), None);
+        assert_eq!(role(json!({AUDIENCE: {}})), None);
+        assert_eq!(role(Value::Null), None);
+        assert_eq!(
+            claiming(&json!({"resource_access": null, "roles": ["admin"]}))
+                .unwrap()
+                .role,
+            None
+        );
+    }
+
+    #[test]
+    fn without_a_usable_name_the_subject_is_the_name() {
+        for name in [Value::Null, json!(""), json!("a\nb"), json!("x".repeat(256))] {
+            assert_eq!(
+                claiming(&json!({ "preferred_username": name })).unwrap().name,
+                "s-1"
+            );
+        }
+        let service = claiming(&json!({"sid": null, "azp": null})).unwrap();
+        assert_eq!((service.sid, service.client), (None, None));
+    }
+
+    #[test]
+    fn a_token_without_a_signature_is_refused() {
+        for algorithm in ["none", "None", "nOnE", "NONE", ""] {
+            let text = unsigned(&header(&json!({ "alg": algorithm })), &access().to_string());
+            refused!(check(&format!("{text}.")), TokenError::Algorithm, algorithm);
+            refused!(check(&text), TokenError::Malformed);
+        }
+        let good = Signer::rsa().issue("rsa", &access());
+        let unsigned = &good[..=good.rfind('.').unwrap()];
+        refused!(check(unsigned), TokenError::Signature);
+    }
+
+    #[test]
+    fn the_public_key_is_no_secret_to_sign_by() {
+        let jwk = Signer::rsa().jwk("rsa");
+        let n = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+        for secret in [
+            &n[..],
+            jwk["n"].as_str().unwrap().as_bytes(),
+            jwk.to_string().as_bytes(),
+            b"",
+        ] {
+            let text = unsigned(&header(&json!({"alg": "HS256"})), &access().to_string());
+            let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
+            let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature));
+            refused!(check(&token), TokenError::Algorithm);
+        }
+    }
+
+    #[test]
+    fn the_algorithm_is_the_keys_and_not_the_tokens() {
+        for algorithm in ["RS512", "RS384", "PS256", "ES256", "EdDSA", "RSA-OAEP", "rs256"] {
+            let token = Signer::rsa().token(&header(&json!({ "alg": algorithm })), &access());
+            refused!(check(&token), TokenError::Algorithm);
+        }
+        let token = Signer::ec().token(&header(&json!({"alg": "RS256", "kid": "ec"})), &access());
+        refused!(check(&token), TokenError::Algorithm);
+        // The key is for encryption.
+        let token = Signer::rsa().token(&header(&json!({"kid": "encrypts"})), &access());
+        refused!(check(&token), TokenError::UnknownKey);
+    }
+
+    #[test]
+    fn keys_that_a_token_brings_are_not_looked_at() {
+        let evil = Signer::foreign();
+        for brought in [
+            json!({"jwk": evil.jwk("ec")}),
+            json!({"jku": "http://127.0.0.1:1/certs"}),
+            json!({"x5u": "http://127.0.0.1:1/cert.pem"}),
+            json!({"x5c": ["MIIB"]}),
+        ] {
+            let brought = with(header(&json!({"alg": "ES256", "kid": "ec"})), &brought);
+            refused!(check(&evil.token(&brought, &access())), TokenError::Signature);
+            let own = with(brought, &json!({"kid": "evil"}));
+            refused!(check(&evil.token(&own, &access())), TokenError::UnknownKey);
+        }
+    }
+
+    #[test]
+    fn odd_key_ids_find_nothing() {
+        let long = "k".repeat(5000);
+        for kid in [
+            "",
+            "../../dev/null",
+            "' OR 1=1 --",
+            "rsa ",
+            "RSA",
+            "http://127.0.0.1:1/",
+            "\u{0}",
+            &long,
+        ] {
+            let token = Signer::rsa().issue(kid, &access());
+            refused!(check(&token), TokenError::UnknownKey);
+        }
+        for kid in [json!(1), json!(["rsa"]), json!({"rsa": 1})] {
+            let token = Signer::rsa().token(&header(&json!({ "kid": kid })), &access());
+            refused!(check(&token), TokenError::Malformed);
+        }
+        refused!(
+            check(&Signer::rsa().token(&header(&json!({"kid": null})), &access())),
+            TokenError::NoKey
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused() {
+        let good = Signer::rsa().issue("rsa", &access());
+        for text in [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.b.c",
+            "é.é.é",
+            "e30.e30.e30",
+            "\u{0}",
+            &format!("{good}.x"),
+            &good[1..],
+        ] {
+            refused!(check(text), TokenError::Malformed);
+        }
+        refused!(check(&"a".repeat((16 << 10) + 1)), TokenError::TooLong);
+        for crit in [json!(["exp"]), json!([]), json!("b64")] {
+            let token = Signer::rsa().token(&header(&json!({ "crit": crit })), &access());
+            refused!(check(&token), TokenError::Critical);
+        }
+        for claims in ["", "null", "[]", "{", "\"sub\"", "{}x"] {
+            let token = Signer::rsa().signed(&header(&json!({})), claims);
+            refused!(check(&token), TokenError::Malformed | TokenError::Claim(_));
+        }
+    }
+
+    #[test]
+    fn every_changed_part_is_noticed() {
+        let good = Signer::rsa().issue("rsa", &access());
+        let parts: Vec<&str> = good.split('.').collect();
+        let admin = with(
+            access(),
+            &json!({"resource_access": {AUDIENCE: {"roles": ["admin"]}}}),
+        );
+        let other = Signer::rsa().issue("rsa", &admin);
+        let other: Vec<&str> = other.split('.').collect();
+        refused!(
+            check(&[parts[0], other[1], parts[2]].join(".")),
+            TokenError::Signature
+        );
+        refused!(
+            check(&[parts[0], parts[1], other[2]].join(".")),
+            TokenError::Signature
+        );
+        let head = URL_SAFE_NO_PAD.encode(header(&json!({"typ": "at+jwt"})).to_string());
+        refused!(
+            check(&[&head, parts[1], parts[2]].join(".")),
+            TokenError::Signature
+        );
+    }
+
+    #[test]
+    fn a_claim_that_comes_twice_is_refused() {
+        let claims = access().to_string();
+        for claim in [
+            "\"exp\":99999999999",
+            "\"aud\":\"sidereal-api\"",
+            "\"iss\":\"https://evil.example\"",
+        ] {
+            let twice = format!("{{{claim},{}", &claims[1..]);
+            refused!(
+                check(&Signer::rsa().signed(&header(&json!({})), &twice)),
+                TokenError::Malformed
+            );
+        }
+    }
+
+    #[test]
+    fn the_audience_must_have_ours() {
+        for good in [json!(AUDIENCE), json!([AUDIENCE]), json!(["account", AUDIENCE])] {
+            claiming(&json!({ "aud": good })).unwrap();
+        }
+        for other in [
+            json!("account"),
+            json!(["account"]),
+            json!("sidereal-api2"),
+            json!("Sidereal-API"),
+            json!([]),
+        ] {
+            refused!(claiming(&json!({ "aud": other })), TokenError::Audience);
+        }
+        for none in [
+            Value::Null,
+            json!(1),
+            json!({AUDIENCE: true}),
+            json!([AUDIENCE, 1]),
+        ] {
+            refused!(claiming(&json!({ "aud": none })), TokenError::Claim("aud"));
+        }
+    }
+
+    #[test]
+    fn the_issuer_must_be_the_string() {
+        for other in [
+            json!("https://evil.example/realms/sky"),
+            json!(format!("{ISSUER}/")),
+            json!("https://login.example.org/realms/master"),
+            json!([ISSUER]),
+            json!([ISSUER, "https://evil.example"]),
+            json!(""),
+        ] {
+            refused!(claiming(&json!({ "iss": other })), TokenError::Issuer);
+        }
+        refused!(claiming(&json!({"iss": null})), TokenError::Claim("iss"));
+        refused!(claiming(&json!({"iss": 1})), TokenError::Claim("iss"));
+    }
+
+    #[test]
+    fn a_token_must_end_and_within_a_day() {
+        claiming(&json!({"exp": at(-5)})).unwrap();
+        claiming(&json!({"exp": at(24 * 3600 - 60)})).unwrap();
+        for past in [json!(at(-60)), json!(0), json!(1.5)] {
+            refused!(claiming(&json!({ "exp": past })), TokenError::Expired);
+        }
+        for none in [
+            Value::Null,
+            json!("99999999999"),
+            json!([at(60)]),
+            json!(-1),
+            json!(true),
+        ] {
+            refused!(
+                claiming(&json!({ "exp": none })),
+                TokenError::Claim("exp") | TokenError::Malformed
+            );
+        }
+        for far in [
+            json!(at(24 * 3600 + 120)),
+            json!(at(10 * 365 * 24 * 3600)),
+            json!(u64::MAX / 2),
+        ] {
+            refused!(claiming(&json!({ "exp": far })), TokenError::LongLived);
+        }
+        refused!(claiming(&json!({"exp": 1e300})), TokenError::Claim("exp"));
+    }
+
+    #[test]
+    fn a_token_must_have_begun() {
+        claiming(&json!({"nbf": at(5), "iat": at(5)})).unwrap();
+        claiming(&json!({"iat": null})).unwrap();
+        for claim in ["nbf", "iat"] {
+            refused!(claiming(&json!({ claim: at(120) })), TokenError::NotYet);
+            refused!(claiming(&json!({ claim: "0" })), TokenError::Claim(_));
+        }
+    }
+
+    #[test]
+    fn no_other_kind_of_token_is_a_bearers() {
+        for kind in [
+            json!("ID"),
+            json!("Refresh"),
+            json!("Offline"),
+            json!("Logout"),
+            json!("bearer"),
+            Value::Null,
+        ] {
+            refused!(claiming(&json!({ "typ": kind })), TokenError::NotAccess);
+        }
+    }
+
+    #[test]
+    fn the_subject_is_1_to_255_characters() {
+        claiming(&json!({"sub": "é".repeat(255)})).unwrap();
+        for bad in [
+            json!(""),
+            json!(" "),
+            json!("é".repeat(256)),
+            json!("a\u{0}b"),
+            json!("a\r\nb"),
+            Value::Null,
+        ] {
+            refused!(claiming(&json!({ "sub": bad })), TokenError::Claim("sub"));
+        }
+        refused!(claiming(&json!({"sub": 1})), TokenError::Claim("sub"));
+        refused!(claiming(&json!({"sid": "a\nb"})), TokenError::Claim("sid"));
+        refused!(claiming(&json!({"azp": ""})), TokenError::Claim("azp"));
+    }
+}

@@ -239,3 +239,210 @@ impl<E: Clone> Keys<E> {
             .cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::forge::Signer;
+
+    fn set(kids: &[&str]) -> KeySet {
+        let keys: Vec<Value> = kids.iter().map(|kid| Signer::ec().jwk(kid)).collect();
+        KeySet::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    }
+
+    /// A provider with these keys, or none, and how often it was asked.
+    struct Provider {
+        kids: Cell<Option<&'static [&'static str]>>,
+        asked: Cell<usize>,
+    }
+
+    impl Provider {
+        fn new(kids: &'static [&'static str]) -> Provider {
+            Provider {
+                kids: Cell::new(Some(kids)),
+                asked: Cell::new(0),
+            }
+        }
+
+        fn fetch(&self) -> Result<KeySet, &'static str> {
+            self.asked.set(self.asked.get() + 1);
+            self.kids.get().map(set).ok_or("away")
+        }
+
+        /// What `keys` says of `kid`.
+        async fn ask(&self, keys: &Keys<&'static str>, kid: &str, now: Instant) -> &'static str {
+            match keys.with(kid, now, async || self.fetch()).await {
+                Ok(set) if set.get(kid).is_some() => "known",
+                Ok(_) => "a set without it",
+                Err(KeyError::Unknown) => "unknown",
+                Err(KeyError::Unavailable(why)) => why,
+            }
+        }
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn keys_that_we_would_not_verify_by_are_left_out() {
+        let ec = Signer::ec();
+        let change = |kid: &str, name: &str, value: Value| {
+            let mut key = ec.jwk(kid);
+            key[name] = value;
+            key
+        };
+        let mut bare = ec.jwk("bare");
+        bare.as_object_mut()
+            .unwrap()
+            .retain(|name, _| !["use", "alg"].contains(&name.as_str()));
+        let mut nameless = ec.jwk("");
+        nameless.as_object_mut().unwrap().remove("kid");
+        let document = json!({"keys": [
+            ec.jwk("good"),
+            bare,
+            nameless,
+            change("encrypts", "use", "enc".into()),
+            change("other algorithm", "alg", "ES384".into()),
+            change("other curve", "crv", "P-384".into()),
+            change("unknown curve", "crv", "P-0".into()),
+            change("signs only", "key_ops", json!(["sign"])),
+            change("not a point", "x", "!".into()),
+            {"kid": "secret", "kty": "oct", "k": "AAAA", "alg": "HS256"},
+            {"kid": "of the future", "kty": "PQ"},
+            {"kid": "half", "kty": "RSA", "n": "AQAB"},
+            "no key at all",
+            null,
+        ]});
+        let set = KeySet::read(document.to_string().as_bytes()).unwrap();
+        let mut kids: Vec<&str> = set.keys.keys().map(String::as_str).collect();
+        kids.sort_unstable();
+        assert_eq!(kids, ["bare", "good"]);
+        assert_eq!(set.openid.keys().len(), 2);
+        for text in ["", "[]", "{}", "{\"keys\": 1}", "<html>"] {
+            assert!(KeySet::read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_key_of_a_name_counts() {
+        let document = json!({"keys": [Signer::rsa().jwk("one"), Signer::ec().jwk("one")]});
+        let set = KeySet::read(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.get("one").unwrap().algorithm, Algorithm::RS256);
+        assert_eq!(set.openid.keys().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_unknown_ids_is_one_request_in_30_s() {
+        let (keys, provider, begin) = (Keys::default(), Provider::new(&["one"]), Instant::now());
+        assert_eq!(provider.ask(&keys, "one", begin).await, "known");
+        for n in 0..1000 {
+            let now = begin + Duration::from_millis(29 * n);
+            assert_eq!(provider.ask(&keys, &format!("forged {n}"), now).await, "unknown");
+        }
+        assert_eq!(provider.asked.get(), 2);
+        assert_eq!(
+            provider.ask(&keys, "forged", begin + seconds(31)).await,
+            "unknown"
+        );
+        assert_eq!(provider.asked.get(), 3);
+        assert_eq!(provider.ask(&keys, "one", begin + seconds(31)).await, "known");
+        assert_eq!(provider.asked.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_new_key_is_found_at_once_and_the_old_one_stays_while_listed() {
+        let (keys, provider, begin) = (Keys::default(), Provider::new(&["old"]), Instant::now());
+        assert_eq!(provider.ask(&keys, "old", begin).await, "known");
+        provider.kids.set(Some(&["old", "new"]));
+        assert_eq!(provider.ask(&keys, "new", begin + seconds(1)).await, "known");
+        assert_eq!(provider.ask(&keys, "old", begin + seconds(2)).await, "known");
+        assert_eq!(provider.asked.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_the_provider_withdraws_is_out_in_10_minutes() {
+        let (keys, provider, begin) = (Keys::default(), Provider::new(&["old", "new"]), Instant::now());
+        assert_eq!(provider.ask(&keys, "old", begin).await, "known");
+        provider.kids.set(Some(&["new"]));
+        assert_eq!(provider.ask(&keys, "old", begin + seconds(599)).await, "known");
+        assert_eq!(provider.ask(&keys, "old", begin + seconds(600)).await, "unknown");
+        assert_eq!(provider.ask(&keys, "new", begin + seconds(601)).await, "known");
+    }
+
+    #[tokio::test]
+    async fn known_keys_hold_for_a_day_without_the_provider() {
+        let (keys, provider, begin) = (Keys::default(), Provider::new(&["one"]), Instant::now());
+        assert_eq!(provider.ask(&keys, "one", begin).await, "known");
+        provider.kids.set(None);
+        assert_eq!(provider.ask(&keys, "one", begin + seconds(3600)).await, "known");
+        assert_eq!(provider.ask(&keys, "other", begin + seconds(3600)).await, "away");
+        assert_eq!(
+            provider.ask(&keys, "one", begin + seconds(24 * 3600 - 1)).await,
+            "known"
+        );
+        assert_eq!(
+            provider.ask(&keys, "one", begin + seconds(24 * 3600)).await,
+            "away"
+        );
+        provider.kids.set(Some(&["one"]));
+        assert_eq!(
+            provider.ask(&keys, "one", begin + seconds(24 * 3600 + 60)).await,
+            "known"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_fails_is_left_alone_for_5_s() {
+        let (keys, provider, begin) = (Keys::default(), Provider::new(&["one"]), Instant::now());
+        provider.kids.set(None);
+        for n in 0..1000 {
+            let now = begin + Duration::from_millis(4 * n);
+            assert_eq!(provider.ask(&keys, "one", now).await, "away");
+        }
+        assert_eq!(provider.asked.get(), 1);
+        provider.kids.set(Some(&["one"]));
+        assert_eq!(provider.ask(&keys, "one", begin + seconds(5)).await, "known");
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_are_one_request() {
+        let (keys, begin) = (Keys::<&str>::default(), Instant::now());
+        let asked = Cell::new(0);
+        let all = (0..50).map(|_| async {
+            let fetch = async || {
+                asked.set(asked.get() + 1);
+                // Every other one asks meanwhile.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(set(&["one"]))
+            };
+            keys.with("one", begin, fetch).await.is_ok()
+        });
+        assert!(
+            futures::future::join_all(all)
+                .await
+                .into_iter()
+                .all(|found| found)
+        );
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn known_keys_do_not_wait_for_a_request() {
+        let (keys, begin) = (Keys::<&str>::default(), Instant::now());
+        let first = keys.with("one", begin, async || Ok(set(&["one"]))).await;
+        assert!(first.is_ok());
+        let later = begin + FRESH;
+        let never = keys.with("one", later, async || std::future::pending().await);
+        let mut never = std::pin::pin!(never);
+        assert!(futures::poll!(never.as_mut()).is_pending());
+        let unused = async || panic!("a second request");
+        assert!(keys.with("one", later, unused).await.is_ok());
+    }
+}

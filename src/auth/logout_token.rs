@@ -75,3 +75,136 @@ pub fn verify(token: &Token, key: &Key, issuer: &str, client: &str) -> Result<Lo
         expires,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::{
+        forge::{AUDIENCE, CLIENT, ISSUER, Signer, access, at, jwks, logout, with},
+        keys::KeySet,
+    };
+
+    fn check(header: &Value, claims: &Value) -> Result<LogoutToken, TokenError> {
+        let text = Signer::rsa().token(header, claims);
+        let token = Token::read(&text)?;
+        let keys = KeySet::read(jwks().to_string().as_bytes()).unwrap();
+        let key = keys.get(token.key_id()?).ok_or(TokenError::UnknownKey)?;
+        verify(&token, key, ISSUER, CLIENT)
+    }
+
+    fn claiming(others: &Value) -> Result<LogoutToken, TokenError> {
+        let header = json!({"alg": "RS256", "typ": "logout+jwt", "kid": "rsa"});
+        check(&header, &with(logout(), others))
+    }
+
+    macro_rules! refused {
+        ($result:expr, $fault:pat) => {
+            match $result {
+                Err($fault) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+    }
+
+    #[test]
+    fn it_ends_a_session_or_a_subject() {
+        let both = claiming(&json!({})).unwrap();
+        assert_eq!(both.subject.as_deref(), Some("s-1"));
+        assert_eq!(both.sid.as_deref(), Some("login-1"));
+        assert_eq!(both.jti, "j");
+        assert!(both.expires > at(0));
+        assert_eq!(claiming(&json!({"sub": null})).unwrap().subject, None);
+        assert_eq!(claiming(&json!({"sid": null})).unwrap().sid, None);
+        // `typ` of the header is recommended, Keycloak's claim its own.
+        check(
+            &json!({"alg": "RS256", "kid": "rsa"}),
+            &with(logout(), &json!({"typ": null})),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn it_names_somebody() {
+        refused!(
+            claiming(&json!({"sub": null, "sid": null})),
+            TokenError::NoSubject
+        );
+        refused!(
+            claiming(&json!({"sub": "", "sid": null})),
+            TokenError::Claim("sub")
+        );
+        refused!(claiming(&json!({"sub": 1})), TokenError::Malformed);
+    }
+
+    #[test]
+    fn it_has_no_nonce() {
+        refused!(claiming(&json!({"nonce": "n"})), TokenError::Nonce);
+        let mut claims = logout();
+        claims["nonce"] = Value::Null;
+        let header = json!({"alg": "RS256", "typ": "logout+jwt", "kid": "rsa"});
+        refused!(check(&header, &claims), TokenError::Nonce);
+    }
+
+    #[test]
+    fn it_has_the_event() {
+        for events in [
+            Value::Null,
+            json!({}),
+            json!({"http://schemas.openid.net/event/other": {}}),
+            json!({EVENT: null}),
+            json!({EVENT: "x"}),
+            json!({EVENT: []}),
+        ] {
+            refused!(claiming(&json!({ "events": events })), TokenError::NotLogout);
+        }
+        refused!(claiming(&json!({"events": [EVENT]})), TokenError::Malformed);
+        claiming(&json!({"events": {EVENT: {"more": 1}, "other": 1}})).unwrap();
+    }
+
+    #[test]
+    fn it_is_for_us_and_of_the_issuer() {
+        refused!(claiming(&json!({"aud": "other-client"})), TokenError::Audience);
+        refused!(claiming(&json!({"aud": AUDIENCE})), TokenError::Audience);
+        refused!(claiming(&json!({"aud": null})), TokenError::Claim("aud"));
+        refused!(
+            claiming(&json!({"iss": "https://evil.example"})),
+            TokenError::Issuer
+        );
+        claiming(&json!({"aud": ["other-client", CLIENT]})).unwrap();
+    }
+
+    #[test]
+    fn it_has_an_id_a_beginning_and_an_end() {
+        refused!(claiming(&json!({"jti": null})), TokenError::Claim("jti"));
+        refused!(claiming(&json!({"jti": ""})), TokenError::Claim("jti"));
+        refused!(claiming(&json!({"iat": null})), TokenError::Claim("iat"));
+        refused!(claiming(&json!({"iat": at(120)})), TokenError::NotYet);
+        refused!(claiming(&json!({"exp": null})), TokenError::Claim("exp"));
+        refused!(claiming(&json!({"exp": at(-60)})), TokenError::Expired);
+        refused!(claiming(&json!({"exp": at(25 * 3600)})), TokenError::LongLived);
+    }
+
+    #[test]
+    fn no_other_token_is_one() {
+        for typ in ["JWT", "at+jwt", "application/at+jwt", ""] {
+            let header = json!({"alg": "RS256", "typ": typ, "kid": "rsa"});
+            refused!(check(&header, &logout()), TokenError::NotLogout);
+        }
+        for typ in ["Bearer", "ID", "Refresh"] {
+            refused!(claiming(&json!({ "typ": typ })), TokenError::NotLogout);
+        }
+        let header = json!({"alg": "RS256", "typ": "logout+jwt", "kid": "rsa"});
+        let access = with(access(), &json!({"aud": CLIENT, "typ": null}));
+        refused!(check(&header, &access), TokenError::NotLogout);
+    }
+
+    #[test]
+    fn its_signature_is_checked_as_any_tokens() {
+        let header = json!({"alg": "none", "typ": "logout+jwt", "kid": "rsa"});
+        refused!(check(&header, &logout()), TokenError::Algorithm);
+        let header = json!({"alg": "ES256", "typ": "logout+jwt", "kid": "ec"});
+        refused!(check(&header, &logout()), TokenError::Signature);
+    }
+}

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub mod access_token;
+#[cfg(test)]
+mod forge;
 pub mod keys;
 pub mod logout_token;
 pub mod provider;

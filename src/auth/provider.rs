@@ -524,7 +524,65 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
+
     use super::*;
+    use crate::auth::forge::{
+        Answer, CLIENT, FakeProvider, ISSUER, SECRET, Signer, access, at, logout, with,
+    };
+
+    const NONCE: &str = "n-1";
+
+    /// The provider of these settings: the issuer's public address, reached at the fake's.
+    fn provider(fake: &FakeProvider) -> Provider {
+        Provider::new(&AuthSettings {
+            issuer: Some(ISSUER.parse().unwrap()),
+            internal_url: Some(fake.url.clone()),
+            client_secret: Some(SECRET.into()),
+            ..AuthSettings::default()
+        })
+        .unwrap()
+    }
+
+    fn back() -> Url {
+        "https://sky.example.org/account/callback".parse().unwrap()
+    }
+
+    fn at_hash(token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(&Sha256::digest(token)[..16])
+    }
+
+    /// Claims of a good ID token beside this access token.
+    fn id(access_token: &str) -> Value {
+        json!({
+            "exp": at(300), "iat": at(0), "iss": ISSUER, "aud": CLIENT, "sub": "s-1", "typ": "ID", "azp": CLIENT,
+            "nonce": NONCE, "at_hash": at_hash(access_token), "sid": "login-1",
+        })
+    }
+
+    /// What a token endpoint answers, with these changes to access token, ID token and answer.
+    fn granting(token: &Value, id_token: &Value, answer: &Value) -> Answer {
+        let token = Signer::rsa().issue("rsa", &with(access(), token));
+        let id_token = Signer::ec().issue("ec", &with(id(&token), id_token));
+        let whole = json!({
+            "access_token": token, "id_token": id_token, "refresh_token": "r-1", "token_type": "Bearer",
+            "expires_in": 300, "scope": "openid",
+        });
+        Answer::json(200, &with(whole, answer))
+    }
+
+    async fn exchange(fake: &FakeProvider, answer: Answer) -> Result<Tokens, ProviderError> {
+        fake.answer("/realms/sky/token", answer);
+        provider(fake).exchange("c-1", "v-1", NONCE, &back()).await
+    }
+
+    fn form(text: &str) -> HashMap<String, String> {
+        form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+    }
 
     #[test]
     fn its_futures_move_between_threads() {
@@ -539,5 +597,397 @@ mod tests {
             sent(&provider.probe());
         }
         let _ = all;
+    }
+
+    #[test]
+    fn settings_without_a_provider_are_a_fault() {
+        let good = AuthSettings {
+            issuer: Some(ISSUER.parse().unwrap()),
+            client_secret: Some(SECRET.into()),
+            ..AuthSettings::default()
+        };
+        Provider::new(&good).unwrap();
+        for (bad, key) in [
+            (
+                AuthSettings {
+                    issuer: None,
+                    ..good.clone()
+                },
+                "auth.issuer",
+            ),
+            (
+                AuthSettings {
+                    client_secret: None,
+                    ..good.clone()
+                },
+                "auth.client_secret",
+            ),
+            (
+                AuthSettings {
+                    internal_url: Some("ftp://x/".parse().unwrap()),
+                    ..good.clone()
+                },
+                "auth.internal_url",
+            ),
+        ] {
+            let error = Provider::new(&bad).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_browser_is_sent_to_the_public_address_with_pkce_state_and_nonce() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let sent = provider.authorization(&back()).await.unwrap();
+        assert!(
+            sent.url.as_str().starts_with(&format!("{ISSUER}/auth?")),
+            "{}",
+            sent.url
+        );
+        let query: HashMap<_, _> = sent.url.query_pairs().into_owned().collect();
+        assert_eq!(query["response_type"], "code");
+        assert_eq!(query["client_id"], CLIENT);
+        assert_eq!(query["redirect_uri"], back().as_str());
+        assert_eq!(query["scope"], "openid");
+        assert_eq!(query["state"], sent.state.expose());
+        assert_eq!(query["nonce"], sent.nonce);
+        assert_eq!(query["code_challenge_method"], "S256");
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&sent.verifier));
+        assert_eq!(query["code_challenge"], challenge);
+        let again = provider.authorization(&back()).await.unwrap();
+        assert_ne!(sent.state, again.state);
+        assert_ne!(sent.nonce, again.nonce);
+        assert_ne!(sent.verifier, again.verifier);
+        let shown = format!("{sent:?} {provider:?}");
+        assert!(!shown.contains(&sent.verifier) && !shown.contains(&sent.nonce) && !shown.contains(SECRET));
+        assert_eq!(fake.asked("GET").len(), 1, "discovery is remembered");
+    }
+
+    #[tokio::test]
+    async fn a_code_becomes_tokens() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let none = json!({});
+        let tokens = exchange(&fake, granting(&none, &none, &none)).await.unwrap();
+        assert_eq!(tokens.identity.subject, "s-1");
+        assert_eq!(tokens.identity.sid.as_deref(), Some("login-1"));
+        assert_eq!(tokens.refresh, "r-1");
+        assert!(tokens.expires_in <= Duration::from_mins(5) && tokens.expires_in > Duration::from_mins(4));
+        let id_token = tokens.id_token.as_deref().unwrap();
+        let shown = format!("{tokens:?}");
+        assert!(!shown.contains("r-1") && !shown.contains(id_token), "{shown}");
+        let [asked] = &fake.asked("POST")[..] else {
+            panic!("one request")
+        };
+        let sent = form(&asked.body);
+        assert_eq!(sent["grant_type"], "authorization_code");
+        assert_eq!(sent["code"], "c-1");
+        assert_eq!(sent["code_verifier"], "v-1");
+        assert_eq!(sent["redirect_uri"], back().as_str());
+        assert!(asked.authorization.as_ref().unwrap().starts_with("Basic "));
+        assert!(!asked.body.contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn an_id_token_that_is_not_of_this_login_is_refused() {
+        let fake = FakeProvider::start(ISSUER).await;
+        for (change, why) in [
+            (json!({"nonce": "n-2"}), "another nonce"),
+            (json!({"nonce": null}), "no nonce"),
+            (json!({"aud": "other-client"}), "another audience"),
+            (
+                json!({"aud": [CLIENT, "other-client"]}),
+                "an audience that we do not trust",
+            ),
+            (json!({"iss": "https://evil.example"}), "another issuer"),
+            (json!({"exp": at(-60)}), "expired"),
+            (json!({"azp": "other-client"}), "another client"),
+            (json!({"at_hash": at_hash("other")}), "another access token"),
+            (json!({"sub": "s-2"}), "another subject"),
+        ] {
+            let none = json!({});
+            let result = exchange(&fake, granting(&none, &change, &none)).await;
+            assert!(
+                matches!(result, Err(ProviderError::Invalid(_))),
+                "{why}: {result:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_id_token_is_signed_by_a_key_of_the_provider() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let token = Signer::rsa().issue("rsa", &access());
+        let claims = id(&token);
+        let head = |algorithm: &str, kid: &str| json!({"alg": algorithm, "kid": kid});
+        // HS256 by the client's secret, which discovery lists and the standard has.
+        let symmetric = {
+            use aws_lc_rs::hmac;
+            let text = crate::auth::forge::unsigned(&head("HS256", "rsa"), &claims.to_string());
+            let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+            format!(
+                "{text}.{}",
+                URL_SAFE_NO_PAD.encode(hmac::sign(&key, text.as_bytes()))
+            )
+        };
+        let text = crate::auth::forge::unsigned(&head("none", "rsa"), &claims.to_string());
+        for (id_token, why) in [
+            (symmetric, "HS256"),
+            (format!("{text}."), "none"),
+            (
+                Signer::foreign().token(&head("ES256", "ec"), &claims),
+                "foreign key",
+            ),
+            (
+                Signer::foreign().token(&head("ES256", "other"), &claims),
+                "unknown key",
+            ),
+            (Signer::rsa().token(&head("RS512", "rsa"), &claims), "RS512"),
+        ] {
+            let answer = granting(&json!({}), &json!({}), &json!({"id_token": id_token}));
+            let result = exchange(&fake, answer).await;
+            assert!(
+                matches!(result, Err(ProviderError::Invalid(_) | ProviderError::Token(_))),
+                "{why}: {result:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_what_a_login_needs_is_refused() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let none = json!({});
+        for (token, answer) in [
+            (json!({}), json!({"id_token": null})),
+            (json!({}), json!({"refresh_token": null})),
+            (json!({"aud": "account"}), none.clone()),
+            (json!({"azp": "other-client"}), none.clone()),
+            (json!({"typ": "ID"}), none.clone()),
+            (json!({"sub": "s-2"}), none.clone()),
+        ] {
+            let result = exchange(&fake, granting(&token, &none, &answer)).await;
+            assert!(
+                matches!(result, Err(ProviderError::Invalid(_) | ProviderError::Token(_))),
+                "{token} {answer}: {result:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refresh_needs_no_id_token_and_keeps_the_old_refresh_token() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let none = json!({});
+        fake.answer(
+            "/realms/sky/token",
+            granting(&none, &json!({"nonce": null}), &none),
+        );
+        let tokens = provider.refresh("r-0").await.unwrap();
+        assert_eq!(
+            (tokens.identity.subject.as_str(), tokens.refresh.as_str()),
+            ("s-1", "r-1")
+        );
+        let sent = form(&fake.asked("POST")[0].body);
+        assert_eq!(sent["grant_type"], "refresh_token");
+        assert_eq!(sent["refresh_token"], "r-0");
+        let bare = json!({"id_token": null, "refresh_token": null});
+        fake.answer("/realms/sky/token", granting(&none, &none, &bare));
+        let tokens = provider.refresh("r-0").await.unwrap();
+        assert_eq!((tokens.refresh.as_str(), tokens.id_token), ("r-0", None));
+        fake.answer(
+            "/realms/sky/token",
+            granting(&json!({"exp": at(-60)}), &none, &none),
+        );
+        assert!(matches!(
+            provider.refresh("r-0").await,
+            Err(ProviderError::Token(TokenError::Expired))
+        ));
+    }
+
+    #[tokio::test]
+    async fn only_the_providers_no_ends_a_login() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let error = |status, code: &str| {
+            Answer::json(
+                status,
+                &json!({"error": code, "error_description": "User\r\n disabled"}),
+            )
+        };
+        fake.answer("/realms/sky/token", error(400, "invalid_grant"));
+        match provider.refresh("r").await {
+            Err(ProviderError::Refused { error, description }) => {
+                assert_eq!(
+                    (error.as_str(), description.as_str()),
+                    ("invalid_grant", "User   disabled")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        for (status, code) in [(401, "invalid_client"), (400, "unauthorized_client")] {
+            fake.answer("/realms/sky/token", error(status, code));
+            let result = provider.refresh("r").await;
+            assert!(
+                matches!(result, Err(ProviderError::Configuration(_))),
+                "{code}: {result:?}"
+            );
+        }
+        let page = |status| Answer {
+            media_type: "text/html",
+            body: "<p>r-secret".into(),
+            ..Answer::json(status, &Value::Null)
+        };
+        let elsewhere = Answer {
+            location: Some(format!("{}/certs", fake.url)),
+            ..Answer::json(307, &Value::Null)
+        };
+        let endless = Answer {
+            body: " ".repeat((1 << 20) + 1),
+            ..Answer::json(200, &Value::Null)
+        };
+        for (answer, why) in [
+            (error(500, "unknown_error"), "failure"),
+            (error(503, "invalid_grant"), "failure of a proxy"),
+            (error(429, "invalid_grant"), "too many"),
+            (error(400, "temporarily_unavailable"), "its own word"),
+            (page(200), "a page"),
+            (page(404), "a page for an error"),
+            (elsewhere, "a redirect"),
+            (endless, "more than 1 MiB"),
+        ] {
+            fake.answer("/realms/sky/token", answer);
+            let result = provider.refresh("r").await;
+            let Err(ProviderError::Unavailable(cause)) = result else {
+                panic!("{why}: {result:?}")
+            };
+            assert!(!format!("{cause} {cause:?}").contains("r-secret"), "{cause:?}");
+        }
+        assert!(fake.asked("POST /realms/sky/certs").is_empty());
+    }
+
+    #[tokio::test]
+    async fn bearers_are_verified_by_the_providers_keys() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let good = Signer::rsa().issue("rsa", &access());
+        assert_eq!(provider.verify_bearer(&good).await.unwrap().name, "henrietta");
+        assert_eq!(fake.asked("GET").len(), 2, "discovery and keys");
+        for n in 0..100 {
+            let forged = Signer::foreign().issue(&format!("kid {n}"), &access());
+            assert!(matches!(
+                provider.verify_bearer(&forged).await,
+                Err(TokenError::UnknownKey)
+            ));
+        }
+        assert_eq!(
+            fake.asked("GET /realms/sky/certs").len(),
+            2,
+            "one for all unknown ids"
+        );
+        let forged = Signer::foreign().token(
+            &json!({"alg": "ES256", "kid": "ec", "jku": format!("{}/evil", fake.url)}),
+            &access(),
+        );
+        assert!(matches!(
+            provider.verify_bearer(&forged).await,
+            Err(TokenError::Signature)
+        ));
+        assert!(fake.asked("GET /realms/sky/evil").is_empty());
+        // A refresh token: HS512 and a key id of its own.
+        let refresh = Signer::rsa().token(
+            &json!({"alg": "HS512", "kid": "internal"}),
+            &with(access(), &json!({"typ": "Refresh", "aud": ISSUER})),
+        );
+        assert!(provider.verify_bearer(&refresh).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn logout_tokens_are_for_the_client() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let header = json!({"alg": "RS256", "typ": "logout+jwt", "kid": "rsa"});
+        let token = Signer::rsa().token(&header, &logout());
+        assert_eq!(provider.verify_logout(&token).await.unwrap().jti, "j");
+        assert!(provider.verify_bearer(&token).await.is_err());
+        let bearer = Signer::rsa().issue("rsa", &access());
+        assert!(provider.verify_logout(&bearer).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn logging_out_names_the_login_and_the_way_back() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let back: Url = "https://sky.example.org/app/?a=b&c".parse().unwrap();
+        let url = provider(&fake)
+            .end_session_url(Some("id-token"), &back, "s&s")
+            .await
+            .unwrap();
+        assert!(url.as_str().starts_with(&format!("{ISSUER}/logout?")), "{url}");
+        let query: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        assert_eq!(query["id_token_hint"], "id-token");
+        assert_eq!(query["client_id"], CLIENT);
+        assert_eq!(query["post_logout_redirect_uri"], back.as_str());
+        assert_eq!(query["state"], "s&s");
+    }
+
+    #[tokio::test]
+    async fn a_provider_of_another_name_is_not_ours() {
+        let fake = FakeProvider::start("https://evil.example/realms/sky").await;
+        let provider = provider(&fake);
+        let error = provider.probe().await.unwrap_err();
+        assert!(matches!(error, ProviderError::Configuration(_)), "{error:?}");
+        assert!(
+            error.to_string().contains("https://evil.example/realms/sky"),
+            "{error}"
+        );
+        let token = Signer::rsa().issue("rsa", &access());
+        let refused = provider.verify_bearer(&token).await;
+        assert!(matches!(refused, Err(TokenError::Unavailable(_))), "{refused:?}");
+        assert!(fake.asked("GET /realms/sky/certs").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_is_away_is_nobodys_fault() {
+        // A port that was free a moment ago.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let provider = Provider::new(&AuthSettings {
+            issuer: Some(format!("http://{port}/realms/sky").parse().unwrap()),
+            client_secret: Some(SECRET.into()),
+            ..AuthSettings::default()
+        })
+        .unwrap();
+        assert!(matches!(
+            provider.probe().await,
+            Err(ProviderError::Unavailable(_))
+        ));
+        let token = Signer::rsa().issue("rsa", &access());
+        assert!(matches!(
+            provider.verify_bearer(&token).await,
+            Err(TokenError::Unavailable(_))
+        ));
+        assert!(matches!(
+            provider.authorization(&back()).await,
+            Err(ProviderError::Unavailable(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn known_keys_and_endpoints_outlive_the_providers_absence() {
+        let fake = FakeProvider::start(ISSUER).await;
+        let provider = provider(&fake);
+        let token = Signer::rsa().issue("rsa", &access());
+        provider.verify_bearer(&token).await.unwrap();
+        for path in ["/.well-known/openid-configuration", "/certs"] {
+            let failure = Answer::json(503, &Value::Null);
+            fake.answer(&format!("/realms/sky{path}"), failure);
+        }
+        provider.verify_bearer(&token).await.unwrap();
+        provider.authorization(&back()).await.unwrap();
+        assert!(matches!(
+            provider.probe().await,
+            Err(ProviderError::Unavailable(_))
+        ));
     }
 }
