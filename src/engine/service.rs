@@ -179,6 +179,9 @@ pub struct Description {
     /// How long a job and its results are kept by default.
     #[serde(serialize_with = "seconds")]
     pub retention: Duration,
+    /// How long from now they can be asked to be kept.
+    #[serde(serialize_with = "seconds")]
+    pub max_retention: Duration,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

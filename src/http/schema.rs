@@ -347,6 +347,8 @@ pub struct Service {
     pub max_execution_duration: u64,
     /// How long a job is kept by default, in seconds.
     pub retention: u64,
+    /// How long from now it can be asked to be kept, in seconds.
+    pub max_retention: u64,
 }
 
 /// A parameter of a service.

@@ -92,6 +92,7 @@ impl Site {
             execution_duration: Duration::from_mins(1),
             max_execution_duration: Duration::from_hours(1),
             retention: Duration::from_hours(1),
+            max_retention: Duration::from_hours(2),
         }));
         let engine = Engine {
             store,

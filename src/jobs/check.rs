@@ -3,7 +3,7 @@
 use crate::{
     engine::{Description, ParameterInfo, ParameterKind, Stage, UsageError},
     jobs::JobsError,
-    uws::{ParameterValue, Parameters, parameters::ParameterError},
+    uws::{ParameterValue, Parameters, Timestamp, parameters::ParameterError},
 };
 
 /// Parameters that every service knows (DALI 1.1 section 3.4); UPLOAD is resolved where the request is read.
@@ -48,6 +48,21 @@ pub(super) fn duration(description: &Description, asked: Option<u32>) -> u32 {
         Some(0) => limit,
         Some(seconds) => seconds.min(limit),
     }
+}
+
+/// When the job will be destroyed: what was asked for within the service's limit, which counts from `now`. What has
+/// passed is a fault. This host's clock will do for `now`: the database's own decides when the time comes.
+pub(super) fn destruction(
+    description: &Description,
+    asked: Timestamp,
+    now: Timestamp,
+) -> Result<Timestamp, JobsError> {
+    if asked <= now {
+        return Err(UsageError::new("DESTRUCTION", format!("{asked} is in the past")).into());
+    }
+    let most = i64::try_from(description.max_retention.as_millis()).unwrap_or(i64::MAX);
+    let latest = Timestamp::from_millis(now.millis().saturating_add(most));
+    Ok(latest.map_or(asked, |latest| asked.min(latest)))
 }
 
 /// Whether the uploads of a job are no larger than `most` bytes together.
@@ -224,6 +239,7 @@ mod tests {
             execution_duration: Duration::from_mins(1),
             max_execution_duration: Duration::from_mins(10),
             retention: Duration::from_secs(1),
+            max_retention: Duration::from_secs(2),
         }
     }
 
@@ -288,5 +304,22 @@ mod tests {
         assert_eq!(duration(&description(), Some(0)), 600);
         assert_eq!(duration(&description(), Some(u32::MAX)), 600);
         assert_eq!(duration(&description(), Some(5)), 5);
+    }
+
+    #[test]
+    fn destructions_are_capped_and_lie_ahead() {
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let granted = |asked, description: &Description| destruction(description, asked, at(1_000)).ok();
+        let two_seconds = description();
+        assert_eq!(granted(at(1_001), &two_seconds), Some(at(1_001)));
+        assert_eq!(granted(at(3_000), &two_seconds), Some(at(3_000)));
+        assert_eq!(granted(at(3_001), &two_seconds), Some(at(3_000)));
+        assert_eq!(granted(at(1_000), &two_seconds), None);
+        let unlimited = Description {
+            max_retention: Duration::MAX,
+            ..description()
+        };
+        let last = "9999".parse().unwrap();
+        assert_eq!(granted(last, &unlimited), Some(last));
     }
 }

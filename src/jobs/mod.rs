@@ -246,7 +246,10 @@ impl Jobs {
         add_uploads(&mut parameters, &uploads)?;
         let stage = if submission.run { Stage::Run } else { Stage::Draft };
         let accepted = self.check(service, &parameters, &uploads, stage, caller).await?;
-        let destruction = submission.destruction.map(future).transpose()?;
+        let destruction = submission
+            .destruction
+            .map(|asked| check::destruction(description, asked, Timestamp::of_this_host()))
+            .transpose()?;
 
         for (key, upload) in &uploads {
             self.engine
@@ -326,15 +329,16 @@ impl Jobs {
         Ok((job, version))
     }
 
-    /// Fails unless the caller may see the job, without reading all of it.
-    async fn authorise(&self, caller: &Caller, place: Place<'_>) -> Result<(), JobsError> {
+    /// Fails unless the caller may see the job, without reading all of it; gives the name of its service.
+    async fn authorise(&self, caller: &Caller, place: Place<'_>) -> Result<String, JobsError> {
         let Some((owner, service)) = self.engine.store.owner(place.id).await? else {
             return Err(self.absent(caller, place).await?);
         };
         if place.service.is_some_and(|name| name != service) {
             return Err(JobsError::NotFound("job"));
         }
-        may_see(caller, Some(&owner))
+        may_see(caller, Some(&owner))?;
+        Ok(service)
     }
 
     /// Why a job is not there.
@@ -540,19 +544,17 @@ impl Jobs {
         self.edited(caller, place, edited, "be changed").await
     }
 
-    /// Sets when the job will be destroyed; not in the past.
+    /// Sets when the job will be destroyed, not in the past; capped silently by the service's limit.
     pub async fn set_destruction(
         &self,
         caller: &Caller,
         place: Place<'_>,
         time: Timestamp,
     ) -> Result<Job, JobsError> {
-        self.authorise(caller, place).await?;
-        let edited = self
-            .engine
-            .store
-            .edit(place.id, Edit::Destruction(future(time)?))
-            .await?;
+        let name = self.authorise(caller, place).await?;
+        let service = self.service(&name).ok_or(JobsError::NotFound("service"))?;
+        let time = check::destruction(service.describe(), time, Timestamp::of_this_host())?;
+        let edited = self.engine.store.edit(place.id, Edit::Destruction(time)).await?;
         self.edited(caller, place, edited, "be changed").await
     }
 
@@ -757,14 +759,5 @@ fn check_run_id(run_id: Option<&str>) -> Result<(), JobsError> {
             Err(UsageError::new("RUNID", "expected no control characters").into())
         }
         _ => Ok(()),
-    }
-}
-
-/// A destruction time that has not passed, by this host's clock: the database's own decides when it comes.
-fn future(time: Timestamp) -> Result<Timestamp, JobsError> {
-    if time > Timestamp::of_this_host() {
-        Ok(time)
-    } else {
-        Err(UsageError::new("DESTRUCTION", format!("{time} is in the past")).into())
     }
 }

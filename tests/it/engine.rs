@@ -223,6 +223,7 @@ impl Site {
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: Duration::from_hours(2),
                 retention: Duration::from_hours(1),
+                max_retention: Duration::from_hours(2),
             },
             gate: Arc::new(Semaphore::new(0)),
             runs: AtomicUsize::new(0),

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Reply, Site, on_both_back_ends};
-use crate::uws::{self, LONG, RUN, create, create_in, id};
+use crate::uws::{self, LONG, RUN, create, create_in, days_ahead, id};
 
 on_both_back_ends!(
     jobs_are_created_from_json,
@@ -43,13 +43,14 @@ async fn search(site: &Site, query: &str) -> Vec<String> {
 
 async fn jobs_are_created_from_json(backend: Backend) {
     let site = Site::start(backend).await;
+    let day = days_ahead(100);
     let body = json!({
         "service": "echo",
         "parameters": {"a": ["1", 2, true], "B": "x"},
         "runId": "from json",
         "run": true,
         "executionDuration": 60,
-        "destruction": "2999-01-01",
+        "destruction": day,
     });
     let reply = post(&site, JOBS, &body).await.expect(201);
     let job = reply.location().to_owned();
@@ -58,7 +59,7 @@ async fn jobs_are_created_from_json(backend: Backend) {
     assert_eq!(document["href"], job.as_str());
     assert_eq!(document["jobId"], id(&job));
     assert_eq!(document["executionDuration"], 60);
-    assert_eq!(document["destruction"], "2999-01-01T00:00:00.000Z");
+    assert_eq!(document["destruction"], format!("{day}T00:00:00.000Z"));
     site.wait(&job, "COMPLETED").await;
     let result: Value = site
         .get(&format!("{job}/results/result"))
@@ -481,6 +482,12 @@ async fn services_and_the_caller(backend: Backend) {
         ),
         (&json!(3_600), &json!(86_400))
     );
+    for service in services {
+        assert_eq!(
+            (&service["retention"], &service["maxRetention"]),
+            (&json!(30 * 86_400), &json!(365 * 86_400))
+        );
+    }
     let of_cutout = services[1]["parameters"].as_array().unwrap();
     for name in [
         "COLLECTION",

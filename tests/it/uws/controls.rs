@@ -4,7 +4,7 @@ use serde_json::Value;
 use sidereal::uws::Timestamp;
 
 use super::xml::Element;
-use super::{ABORT, LIST, LONG, RUN, create, create_in, json, phase};
+use super::{ABORT, LIST, LONG, RUN, create, create_in, days_ahead, json, phase};
 use crate::harness::{Backend, Site, on_both_back_ends};
 
 on_both_back_ends!(
@@ -14,6 +14,7 @@ on_both_back_ends!(
     what_is_required_is_asked_for_at_run,
     execution_durations,
     destructions,
+    destructions_are_capped,
     limits_can_be_given_at_creation,
     limits_can_be_changed_while_it_runs,
     a_job_over_its_duration_is_aborted,
@@ -169,23 +170,26 @@ async fn destructions(backend: Backend) {
     let site = Site::start(backend).await;
     let job = create(&site, &[]).await;
     let url = format!("{job}/destruction");
+    let day = &days_ahead(100);
+    let digits = day.replace('-', "");
     for (sent, expected) in [
-        ("2999-10-26T09:15:35Z", "2999-10-26T09:15:35.000Z"),
-        ("2999-10-26T09:15:36", "2999-10-26T09:15:36.000Z"),
-        ("2999-10-26T09:15:37.5Z", "2999-10-26T09:15:37.500Z"),
-        ("2999-10-26T09:15:38.123456Z", "2999-10-26T09:15:38.123Z"),
-        ("2999-10-26T09:15:39.123456789", "2999-10-26T09:15:39.123Z"),
-        ("2999-10-26 09:15:40", "2999-10-26T09:15:40.000Z"),
-        ("2999-10-26T09:15", "2999-10-26T09:15:00.000Z"),
-        ("2999-10-27", "2999-10-27T00:00:00.000Z"),
-        ("29991028", "2999-10-28T00:00:00.000Z"),
-        ("2999", "2999-01-01T00:00:00.000Z"),
-        ("2996-02-29", "2996-02-29T00:00:00.000Z"),
+        (format!("{day}T09:15:35Z"), "T09:15:35.000Z"),
+        (format!("{day}T09:15:36"), "T09:15:36.000Z"),
+        (format!("{day}T09:15:37.5Z"), "T09:15:37.500Z"),
+        (format!("{day}T09:15:38.123456Z"), "T09:15:38.123Z"),
+        (format!("{day}T09:15:39.123456789"), "T09:15:39.123Z"),
+        (format!("{day} 09:15:40"), "T09:15:40.000Z"),
+        (format!("{day}T09:15"), "T09:15:00.000Z"),
+        (day.clone(), "T00:00:00.000Z"),
+        (format!("{day}T23:59:59.999"), "T23:59:59.999Z"),
+        (digits, "T00:00:00.000Z"),
     ] {
-        site.post(&url, &[("DESTRUCTION", sent)]).await.expect(303);
+        let expected = format!("{day}{expected}");
+        site.post(&url, &[("DESTRUCTION", &sent)]).await.expect(303);
         assert_eq!(site.get(&url).await.expect(200).text(), expected, "{sent}");
         assert_eq!(json(&site, &job).await["destruction"], expected);
     }
+    let last = site.get(&url).await.text();
     for sent in [
         "2999-10-26T09:15:35+01:00",
         "2999-10-26T09:15:35-0100",
@@ -210,22 +214,41 @@ async fn destructions(backend: Backend) {
     site.post(&url, &[("destruction", "2999"), ("DESTRUCTION", "2999")])
         .await
         .expect(400);
-    assert_eq!(
-        site.get(&url).await.expect(200).text(),
-        "2996-02-29T00:00:00.000Z"
-    );
+    assert_eq!(site.get(&url).await.expect(200).text(), last);
+}
+
+/// 46: what is later than a year from now is that; one that is longer than the database can count, too.
+async fn destructions_are_capped(backend: Backend) {
+    let site = Site::start(backend).await;
+    let a_year_ahead = || Timestamp::of_this_host().millis() + 365 * 86_400_000;
+    let job = create(&site, &[]).await;
+    for sent in [
+        "2999-10-26T09:15:35Z",
+        "2996-02-29",
+        "2999",
+        "9999-12-31T23:59:59.999Z",
+    ] {
+        let earliest = a_year_ahead();
+        let made = create(&site, &[("DESTRUCTION", sent)]).await;
+        site.post(&format!("{job}/destruction"), &[("DESTRUCTION", sent)])
+            .await
+            .expect(303);
+        for job in [&job, &made] {
+            let shown = site.get(&format!("{job}/destruction")).await.expect(200).text();
+            let granted = shown.parse::<Timestamp>().unwrap().millis();
+            assert!((earliest..=a_year_ahead()).contains(&granted), "{sent}: {shown}");
+        }
+    }
 }
 
 async fn limits_can_be_given_at_creation(backend: Backend) {
     let site = Site::start(backend).await;
-    let job = create(
-        &site,
-        &[("executionduration", "99999999"), ("Destruction", "2999-01-01")],
-    )
-    .await;
+    let day = days_ahead(100);
+    let form = [("executionduration", "99999999"), ("Destruction", day.as_str())];
+    let job = create(&site, &form).await;
     let document = json(&site, &job).await;
     assert_eq!(document["executionDuration"], 86_400);
-    assert_eq!(document["destruction"], "2999-01-01T00:00:00.000Z");
+    assert_eq!(document["destruction"], format!("{day}T00:00:00.000Z"));
     site.post(LIST, &[("EXECUTIONDURATION", "-1")]).await.expect(400);
     site.post(LIST, &[("DESTRUCTION", "2015-01-01")])
         .await
@@ -237,7 +260,8 @@ async fn limits_can_be_given_at_creation(backend: Backend) {
 async fn limits_can_be_changed_while_it_runs(backend: Backend) {
     let site = Site::start(backend).await;
     let job = create_in(&site, "EXECUTING").await;
-    site.post(&format!("{job}/destruction"), &[("DESTRUCTION", "2999-01-01")])
+    let day = days_ahead(100);
+    site.post(&format!("{job}/destruction"), &[("DESTRUCTION", &day)])
         .await
         .expect(303);
     // One that has passed already ends it.
@@ -246,7 +270,7 @@ async fn limits_can_be_changed_while_it_runs(backend: Backend) {
         .expect(303);
     site.wait(&job, "ABORTED").await;
     let document = json(&site, &job).await;
-    assert_eq!(document["destruction"], "2999-01-01T00:00:00.000Z");
+    assert_eq!(document["destruction"], format!("{day}T00:00:00.000Z"));
     assert_eq!(document["executionDuration"], 1);
 }
 

@@ -5,7 +5,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use super::xml::Element;
-use super::{LIST, RUN, create, phase};
+use super::{LIST, RUN, create, days_ahead, phase};
 use crate::harness::{Backend, Site, on_both_back_ends};
 
 on_both_back_ends!(
@@ -114,7 +114,8 @@ async fn a_part_of_the_query_is_a_part_of_the_form(backend: Backend) {
     site.post(&format!("{job}/executionduration?EXECUTIONDURATION=7"), &[])
         .await
         .expect(303);
-    site.post(&format!("{job}/destruction?destruction=2999-01-01"), &[])
+    let day = days_ahead(100);
+    site.post(&format!("{job}/destruction?destruction={day}"), &[])
         .await
         .expect(303);
     assert_eq!(site.get(&format!("{job}/executionduration")).await.text(), "7");

@@ -13,6 +13,7 @@ pub mod waits;
 pub mod xml;
 
 use serde_json::Value;
+use sidereal::uws::Timestamp;
 
 use crate::harness::Site;
 
@@ -24,6 +25,14 @@ pub const LONG: (&str, &str) = ("SLEEP", "3000");
 pub const RUN: (&str, &str) = ("PHASE", "RUN");
 /// What stops it.
 pub const ABORT: (&str, &str) = ("PHASE", "ABORT");
+
+/// A day so far ahead, as `2015-10-26`: within what a job can be asked to be kept, which is a year.
+pub fn days_ahead(days: i64) -> String {
+    Timestamp::from_millis(Timestamp::of_this_host().millis() + days * 86_400_000)
+        .unwrap()
+        .to_string()[..10]
+        .to_owned()
+}
 
 /// Makes a job and gives its URL.
 pub async fn create(site: &Site, form: &[(&str, &str)]) -> String {

@@ -193,7 +193,7 @@ async fn every_change_of_state_is_a_303_to_an_absolute_url(backend: Backend) {
     for (resource, pair) in [
         ("parameters", ("SLEEP", "3000")),
         ("executionduration", ("EXECUTIONDURATION", "60")),
-        ("destruction", ("DESTRUCTION", "2999-01-01")),
+        ("destruction", ("DESTRUCTION", "2999")),
         ("phase", RUN),
         ("phase", ABORT),
         // It has been already: nothing changes.
