@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Failure};
+use super::{Engine, Failure, deadline::Deadline};
 use crate::{
     notify::Change,
     objects::{ObjectsError, Stored},
@@ -47,7 +47,7 @@ pub struct Context {
     parameters: Parameters,
     owner: Option<String>,
     lease: Lease,
-    deadline: Option<Instant>,
+    deadline: Arc<Deadline>,
     cancel: CancellationToken,
     pending: Mutex<Pending>,
     full: Notify,
@@ -68,16 +68,21 @@ struct Sent {
 }
 
 impl Context {
-    pub(super) fn new(engine: Engine, claimed: &Claimed, last_line: u64, cancel: CancellationToken) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        claimed: &Claimed,
+        deadline: Arc<Deadline>,
+        last_line: u64,
+        cancel: CancellationToken,
+    ) -> Self {
         let job = &claimed.job;
-        let seconds = u64::from(job.execution_duration);
         Context {
             engine,
             job: job.id,
             parameters: job.parameters.clone(),
             owner: job.owner.clone(),
             lease: claimed.lease,
-            deadline: (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds)),
+            deadline,
             cancel,
             pending: Mutex::new(Pending {
                 lines: last_line,
@@ -103,9 +108,10 @@ impl Context {
         self.owner.as_deref()
     }
 
-    /// When the execution duration will be over; `None` if it is unlimited.
+    /// When the execution duration will be over, as far as it is known by now: the owner may change it while the job
+    /// runs. `None` if it is unlimited.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.at()
     }
 
     /// The bytes of a parameter's value, wherever it is.

@@ -1,10 +1,11 @@
 //! The job engine: takes jobs from the queue, runs their service's executor, and keeps the promises of the lease.
 //!
 //! `service` is the interface that job types implement, `context` what an executor sees, `runner` the slots, claims and
-//! heartbeats, `sweep` what any replica does from time to time. Calls `auth` (for the interface), `store`, `objects`,
+//! heartbeats, `deadline` how long a run has, `sweep` what any replica does from time to time. Calls `auth` (for the interface), `store`, `objects`,
 //! `notify`, `uws` and `settings`. Who may do what to a job is `jobs`' affair.
 
 mod context;
+mod deadline;
 mod runner;
 mod service;
 mod sweep;

@@ -15,10 +15,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Context, Engine, Failure};
+use super::{Context, Engine, Failure, deadline::Deadline};
 use crate::{
     notify::Change,
-    store::{Claimed, Ending, Finish, Lease, StoreError, TOO_LONG, WorkerId},
+    store::{Claimed, Ending, Finish, Held, Lease, RunLimit, StoreError, TOO_LONG, WorkerId},
     uws::{ErrorKind, ErrorSummary, JobId},
 };
 
@@ -55,6 +55,7 @@ struct Running {
     lease: Lease,
     since: Instant,
     cancel: CancellationToken,
+    deadline: Arc<Deadline>,
     /// Whether it goes back to the queue when cancelled: the worker is draining.
     release: Arc<AtomicBool>,
 }
@@ -181,6 +182,7 @@ impl Runner {
 
     fn start(self: &Arc<Self>, claimed: Claimed, permit: OwnedSemaphorePermit) {
         let cancel = CancellationToken::new();
+        let deadline = Arc::new(Deadline::new(claimed.limit));
         let release = Arc::new(AtomicBool::new(false));
         self.running().insert(
             claimed.job.id,
@@ -188,6 +190,7 @@ impl Runner {
                 lease: claimed.lease,
                 since: Instant::now(),
                 cancel: cancel.clone(),
+                deadline: Arc::clone(&deadline),
                 release: Arc::clone(&release),
             },
         );
@@ -196,7 +199,7 @@ impl Runner {
         self.engine.notifier.tell(Change::Job(claimed.job.id));
         let runner = Arc::clone(self);
         self.tasks.spawn(async move {
-            runner.run_job(&claimed, cancel, &release).await;
+            runner.run_job(&claimed, &deadline, cancel, &release).await;
             runner.forget(claimed.lease);
             drop(permit);
         });
@@ -210,15 +213,21 @@ impl Runner {
         }
     }
 
-    async fn run_job(self: &Arc<Self>, claimed: &Claimed, cancel: CancellationToken, release: &AtomicBool) {
+    async fn run_job(
+        self: &Arc<Self>,
+        claimed: &Claimed,
+        deadline: &Arc<Deadline>,
+        cancel: CancellationToken,
+        release: &AtomicBool,
+    ) {
         let (id, lease, service) = (claimed.job.id, claimed.lease, claimed.job.service.as_str());
         tracing::info!(job = %id, service, fence = lease.fence, "started");
         let started = Instant::now();
-        let end = match self.prepare(claimed, cancel.clone()).await {
+        let end = match self.prepare(claimed, deadline, cancel.clone()).await {
             Ok(context) => {
                 let told = CancellationToken::new();
                 let reporting = tokio::spawn(Arc::clone(&context).report_along(told.clone()));
-                let end = self.execute(&context, service, &cancel).await;
+                let end = self.execute(&context, lease, deadline, service, &cancel).await;
                 told.cancel();
                 // It has not panicked unless the log says so; what it left is in the last report.
                 let _ = reporting.await;
@@ -252,7 +261,12 @@ impl Runner {
         }
     }
 
-    async fn prepare(&self, claimed: &Claimed, cancel: CancellationToken) -> Result<Arc<Context>, Ending> {
+    async fn prepare(
+        &self,
+        claimed: &Claimed,
+        deadline: &Arc<Deadline>,
+        cancel: CancellationToken,
+    ) -> Result<Arc<Context>, Ending> {
         // Only a job that ran before has a log to go on with.
         let last_line = if claimed.lease.fence == 1 {
             0
@@ -269,6 +283,7 @@ impl Runner {
         Ok(Arc::new(Context::new(
             self.engine.clone(),
             claimed,
+            Arc::clone(deadline),
             last_line,
             cancel,
         )))
@@ -276,7 +291,14 @@ impl Runner {
 
     /// Runs the executor in a task of its own, so that its panic is its own, until it ends, is cancelled and out of
     /// grace, or out of time.
-    async fn execute(&self, context: &Arc<Context>, service: &str, cancel: &CancellationToken) -> End {
+    async fn execute(
+        &self,
+        context: &Arc<Context>,
+        lease: Lease,
+        deadline: &Deadline,
+        service: &str,
+        cancel: &CancellationToken,
+    ) -> End {
         let Some(executor) = self.engine.service(service).cloned() else {
             return End::Ended(Ending::Released);
         };
@@ -285,16 +307,9 @@ impl Runner {
             let context = Arc::clone(context);
             async move { executor.execute(&context).await }
         });
-        let deadline = context.deadline();
-        let out_of_time = async {
-            match deadline {
-                Some(deadline) => time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         let result = tokio::select! {
             result = &mut task => result,
-            () = out_of_time => {
+            () = self.out_of_time(lease, deadline) => {
                 cancel.cancel();
                 self.stop(&mut task).await;
                 let summary = ErrorSummary { kind: ErrorKind::Fatal, message: TOO_LONG.into(), detail: None };
@@ -331,6 +346,17 @@ impl Runner {
                 message: "The service failed on this job by a fault of its own.".into(),
                 detail: None,
             })),
+        }
+    }
+
+    /// Returns once the run's time is over, by what the database says then: the hint of a change may be on its way.
+    async fn out_of_time(&self, lease: Lease, deadline: &Deadline) {
+        loop {
+            deadline.over().await;
+            self.look_up(lease).await;
+            if deadline.at().is_some_and(|at| at <= Instant::now()) {
+                return;
+            }
         }
     }
 
@@ -431,9 +457,9 @@ impl Runner {
                 .saturating_sub(renewed.elapsed())
                 .max(Duration::from_millis(100));
             match time::timeout(left, self.engine.store.beat(self.worker)).await {
-                Ok(Ok(Some(leases))) => {
+                Ok(Ok(Some(held))) => {
                     renewed = began;
-                    self.compare(&leases, began, claims).await;
+                    self.compare(&held, began, claims).await;
                 }
                 Ok(Ok(None)) => {
                     self.cancel_all("the worker was given up");
@@ -455,24 +481,25 @@ impl Runner {
         }
     }
 
-    /// Cancels runs whose lease is gone, and puts back leases that no run holds.
-    async fn compare(&self, leases: &[Lease], began: Instant, claims: u64) {
-        let held: HashMap<JobId, i64> = leases.iter().map(|lease| (lease.job, lease.fence)).collect();
+    /// Cancels runs whose lease is gone, tells the others how long they may run, and puts back leases that no run holds.
+    async fn compare(&self, held: &[Held], began: Instant, claims: u64) {
+        let limits: HashMap<Lease, RunLimit> = held.iter().map(|held| (held.lease, held.limit)).collect();
         let mut stray: Vec<Lease> = Vec::new();
         {
             let running = self.running();
-            for run in running.values().filter(|run| run.since < began) {
-                if held.get(&run.lease.job) != Some(&run.lease.fence) {
-                    run.cancel.cancel();
+            for run in running.values() {
+                match limits.get(&run.lease) {
+                    Some(limit) => run.deadline.set(*limit),
+                    None if run.since < began => run.cancel.cancel(),
+                    None => {}
                 }
             }
             // A claim whose answer was lost. Not while one is on its way.
             if claims.is_multiple_of(2) && self.claims.load(Ordering::SeqCst) == claims {
                 stray.extend(
-                    leases
-                        .iter()
-                        .filter(|lease| !running.contains_key(&lease.job))
-                        .copied(),
+                    held.iter()
+                        .map(|held| held.lease)
+                        .filter(|lease| !running.contains_key(&lease.job)),
                 );
             }
         }
@@ -498,7 +525,7 @@ impl Runner {
         running.values().for_each(|run| run.cancel.cancel());
     }
 
-    /// Cancels jobs that were aborted or destroyed, as soon as the hint comes.
+    /// Cancels jobs that were aborted or destroyed, and moves deadlines, as soon as the hint comes.
     async fn listen(self: Arc<Self>, ended: CancellationToken) {
         let mut changes = self.engine.notifier.changes();
         loop {
@@ -507,7 +534,12 @@ impl Runner {
                 () = ended.cancelled() => return,
             };
             match change {
-                Ok(Change::Stopped(id)) => self.stop_if_lost(id).await,
+                Ok(Change::Stopped(id) | Change::Limit(id)) => {
+                    let lease = self.running().get(&id).map(|run| run.lease);
+                    if let Some(lease) = lease {
+                        self.look_up(lease).await;
+                    }
+                }
                 // The heartbeat finds what was missed.
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
@@ -515,20 +547,19 @@ impl Runner {
         }
     }
 
-    /// Cancels the run of a job that was said to be stopped, unless its lease is held: the hint may be of an earlier run.
-    async fn stop_if_lost(&self, id: JobId) {
-        let Some(lease) = self.running().get(&id).map(|run| run.lease) else {
-            return;
-        };
-        match self.engine.store.fences(&[id]).await {
-            Ok(current) if current.iter().any(|c| c.running && c.fence == lease.fence) => {}
-            Ok(_) => {
-                if let Some(run) = self.running().get(&id).filter(|run| run.lease == lease) {
-                    run.cancel.cancel();
-                }
-            }
+    /// Learns how long a run may take by now, and cancels it if its lease is lost; a hint may be of an earlier run.
+    async fn look_up(&self, lease: Lease) {
+        let current = match self.engine.store.fences(&[lease.job]).await {
+            Ok(current) => current,
             // The heartbeat finds it.
-            Err(error) => tracing::warn!(job = %id, %error, "lease not looked up"),
+            Err(error) => return tracing::warn!(job = %lease.job, %error, "lease not looked up"),
+        };
+        let held = current.iter().find(|c| c.running && c.fence == lease.fence);
+        if let Some(run) = self.running().get(&lease.job).filter(|run| run.lease == lease) {
+            match held {
+                Some(held) => run.deadline.set(held.limit),
+                None => run.cancel.cancel(),
+            }
         }
     }
 

@@ -200,7 +200,7 @@ impl Events {
 async fn gather(changes: &mut broadcast::Receiver<Change>, jobs: &mut HashSet<JobId>) -> bool {
     let mut lost = false;
     let mut note = |change: Result<Change, RecvError>| match change {
-        Ok(Change::Job(id) | Change::Stopped(id)) => {
+        Ok(Change::Job(id) | Change::Stopped(id) | Change::Limit(id)) => {
             jobs.insert(id);
             true
         }

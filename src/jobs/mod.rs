@@ -526,7 +526,8 @@ impl Jobs {
         Ok(())
     }
 
-    /// Sets the longest run, in seconds; capped silently by the service's limit.
+    /// Sets the longest run, in seconds; capped silently by the service's limit. A run that is under way has that long from
+    /// its start.
     pub async fn set_execution_duration(
         &self,
         caller: &Caller,
@@ -541,7 +542,11 @@ impl Jobs {
             .store
             .edit(place.id, Edit::ExecutionDuration(seconds))
             .await?;
-        self.edited(caller, place, edited, "be changed").await
+        if edited.is_some() {
+            self.engine.notifier.tell(Change::Limit(place.id));
+        }
+        self.edited(caller, place, edited, "take another execution duration")
+            .await
     }
 
     /// Sets when the job will be destroyed, not in the past; capped silently by the service's limit.

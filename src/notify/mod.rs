@@ -24,6 +24,8 @@ pub enum Change {
     Job(JobId),
     /// This job was aborted or destroyed: whoever runs it stops.
     Stopped(JobId),
+    /// How long this job may run: whoever runs it looks at its clock.
+    Limit(JobId),
     /// The queue has something new.
     Queue,
     /// Hints were lost: anything.
@@ -72,7 +74,7 @@ impl Notifier {
     /// Tells this process only.
     pub fn deliver(&self, change: Change) {
         match change {
-            Change::Job(id) | Change::Stopped(id) => {
+            Change::Job(id) | Change::Stopped(id) | Change::Limit(id) => {
                 if let Some(watched) = self.watched().get(&id) {
                     watched.changed.send_replace(());
                 }

@@ -119,6 +119,7 @@ fn write(changes: &[Change], me: Uuid) -> String {
     let hints = changes.iter().map(|change| match change {
         Change::Job(id) => format!(",j{}", id.0.simple()),
         Change::Stopped(id) => format!(",s{}", id.0.simple()),
+        Change::Limit(id) => format!(",l{}", id.0.simple()),
         Change::Queue => ",q".into(),
         Change::Resync => ",r".into(),
     });
@@ -137,6 +138,7 @@ fn read(payload: &str, me: Uuid) -> Vec<Change> {
             match (part.get(..1), id) {
                 (Some("j"), Some(id)) => Change::Job(id),
                 (Some("s"), Some(id)) => Change::Stopped(id),
+                (Some("l"), Some(id)) => Change::Limit(id),
                 (Some("q"), None) => Change::Queue,
                 _ => Change::Resync,
             }
@@ -154,6 +156,7 @@ mod tests {
         let hints = vec![
             Change::Job(JobId::new()),
             Change::Stopped(JobId::new()),
+            Change::Limit(JobId::new()),
             Change::Queue,
             Change::Resync,
         ];

@@ -159,7 +159,7 @@ pub enum Edit {
         /// The client's label, if it changes too.
         run_id: Option<Option<String>>,
     },
-    /// Longest run, in seconds.
+    /// Longest run, in seconds; not of a job that has ended.
     ExecutionDuration(u32),
     /// When it will be destroyed.
     Destruction(Timestamp),
@@ -453,6 +453,7 @@ impl Store {
 
     /// Changes a job. `None` if it is not there, is in a phase that forbids it, or is no longer as it was read.
     pub async fn edit(&self, id: JobId, edit: Edit) -> Result<Option<Job>, StoreError> {
+        let ended = Phase::ALL.into_iter().filter(|phase| phase.is_terminal());
         let mut query = job::Entity::update_many().filter(job::Column::Id.eq(id.0));
         query = query.col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1));
         query = match edit {
@@ -471,9 +472,9 @@ impl Store {
                     .filter(job::Column::Phase.eq(Phase::Pending.as_str()))
                     .filter(job::Column::Version.eq(version))
             }
-            Edit::ExecutionDuration(seconds) => {
-                query.col_expr(job::Column::ExecutionDuration, Expr::value(i64::from(seconds)))
-            }
+            Edit::ExecutionDuration(seconds) => query
+                .col_expr(job::Column::ExecutionDuration, Expr::value(i64::from(seconds)))
+                .filter(job::Column::Phase.is_not_in(ended.map(Phase::as_str))),
             Edit::Destruction(time) => query.col_expr(job::Column::Destruction, Expr::value(time.millis())),
             Edit::RunId(run_id) => query.col_expr(job::Column::RunId, label(run_id.as_deref())),
         };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Dialect, LeaseLost, Sql, Store, StoreError, StoredResult,
     entity::job,
-    rows::{job_id, natural, storable, to_json},
+    rows::{job_id, natural, seconds, storable, to_json},
 };
 use crate::uws::{ErrorSummary, Job, JobId, Phase};
 
@@ -30,6 +30,15 @@ pub struct Lease {
     pub fence: i64,
 }
 
+/// How long a job may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimit {
+    /// Longest run, in seconds; 0 is unlimited.
+    pub seconds: u32,
+    /// The job's version that says so.
+    pub version: i64,
+}
+
 /// A job taken from the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {
@@ -37,6 +46,17 @@ pub struct Claimed {
     pub job: Job,
     /// The right to write.
     pub lease: Lease,
+    /// How long it may run by now.
+    pub limit: RunLimit,
+}
+
+/// A job that a worker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The right to write.
+    pub lease: Lease,
+    /// How long it may run by now.
+    pub limit: RunLimit,
 }
 
 /// How far a job has come.
@@ -354,13 +374,13 @@ const REGISTER: Sql = Sql::both(
 /// Renews the lease on all jobs of a worker and lists them; no row: the worker was given up.
 const BEAT: Sql = Sql {
     postgres: "WITH me AS (UPDATE worker SET seen_at = {now} WHERE id = $1 RETURNING id) \
-               SELECT job.id, job.fence FROM me LEFT JOIN job ON job.worker = me.id AND job.phase IN ('EXECUTING', 'SUSPENDED')",
+               SELECT job.id, job.fence, job.execution_duration, job.version FROM me LEFT JOIN job ON job.worker = me.id AND job.phase IN ('EXECUTING', 'SUSPENDED')",
     sqlite: "UPDATE worker SET seen_at = {now} WHERE id = $1",
 };
 
 const BEAT_SQLITE: Sql = Sql {
     postgres: "",
-    sqlite: "SELECT id, fence FROM job WHERE worker = $1 AND phase IN ('EXECUTING', 'SUSPENDED')",
+    sqlite: "SELECT id, fence, execution_duration, version FROM job WHERE worker = $1 AND phase IN ('EXECUTING', 'SUSPENDED')",
 };
 
 const RETIRE: Sql = Sql::both("DELETE FROM worker WHERE id = $1");
@@ -572,8 +592,8 @@ impl Store {
         Ok(())
     }
 
-    /// Says that a worker lives, and learns which leases it holds; `None` if it was given up and must register anew.
-    pub async fn beat(&self, worker: WorkerId) -> Result<Option<Vec<Lease>>, StoreError> {
+    /// Says that a worker lives, and learns which jobs it has; `None` if it was given up and must register anew.
+    pub async fn beat(&self, worker: WorkerId) -> Result<Option<Vec<Held>>, StoreError> {
         match self.dialect {
             Dialect::Postgres => {
                 let rows = self.rows(BEAT, [worker.0.into()]).await?;
@@ -581,7 +601,7 @@ impl Store {
                     return Ok(None);
                 }
                 rows.iter()
-                    .filter_map(|row| lease(row).transpose())
+                    .filter_map(|row| held(row).transpose())
                     .collect::<Result<Vec<_>, _>>()
                     .map(Some)
             }
@@ -591,7 +611,7 @@ impl Store {
                 }
                 let rows = self.rows(BEAT_SQLITE, [worker.0.into()]).await?;
                 rows.iter()
-                    .filter_map(|row| lease(row).transpose())
+                    .filter_map(|row| held(row).transpose())
                     .collect::<Result<Vec<_>, _>>()
                     .map(Some)
             }
@@ -620,9 +640,14 @@ fn claimed(rows: &[QueryResult]) -> Result<Vec<Claimed>, StoreError> {
                 job: JobId(row.id),
                 fence: row.fence,
             };
+            let limit = RunLimit {
+                seconds: seconds(row.execution_duration),
+                version: row.version,
+            };
             Ok(Claimed {
                 job: row.into_job()?,
                 lease,
+                limit,
             })
         })
         .collect()
@@ -636,6 +661,21 @@ fn object_bytes(results: &[StoredResult]) -> i64 {
         .map(|result| result.size)
         .sum();
     natural(bytes)
+}
+
+fn held(row: &QueryResult) -> Result<Option<Held>, StoreError> {
+    let Some(lease) = lease(row)? else {
+        return Ok(None);
+    };
+    let limit = limit(row)?;
+    Ok(Some(Held { lease, limit }))
+}
+
+pub(super) fn limit(row: &QueryResult) -> Result<RunLimit, StoreError> {
+    Ok(RunLimit {
+        seconds: seconds(row.try_get_by("execution_duration")?),
+        version: row.try_get_by("version")?,
+    })
 }
 
 pub(super) fn lease(row: &QueryResult) -> Result<Option<Lease>, StoreError> {

@@ -2,8 +2,8 @@
 //! destroy what is due, forget old tombstones and what else has expired.
 
 use super::{
-    Ending, Finish, Lease, Sql, Store, StoreError,
-    queue::lease,
+    Ending, Finish, Lease, RunLimit, Sql, Store, StoreError,
+    queue::{lease, limit},
     rows::{job_id, to_json},
     sessions::LOGIN_MS,
 };
@@ -67,10 +67,12 @@ const EXPIRED: [(Sql, i64); 7] = [
     (Sql::both("DELETE FROM audit WHERE at <= {now} - $1"), AUDIT_MS),
 ];
 
-const FENCES: Sql =
-    Sql::both("SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running FROM job WHERE id IN {ids}");
+const FENCES: Sql = Sql::both(
+    "SELECT id, fence, phase IN ('EXECUTING', 'SUSPENDED') AS running, execution_duration, version \
+         FROM job WHERE id IN {ids}",
+);
 
-/// Whose objects are current.
+/// Which run of a job is current: whose objects are seen, and for how long it may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentFence {
     /// The job.
@@ -79,6 +81,8 @@ pub struct CurrentFence {
     pub fence: i64,
     /// Whether a worker is writing more of them.
     pub running: bool,
+    /// How long it may run by now.
+    pub limit: RunLimit,
 }
 
 impl Store {
@@ -169,6 +173,7 @@ impl Store {
                     job: job_id(row)?,
                     fence: row.try_get_by("fence")?,
                     running: row.try_get_by("running")?,
+                    limit: limit(row)?,
                 })
             })
             .collect()

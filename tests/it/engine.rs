@@ -20,7 +20,7 @@ use sidereal::{
     notify::Notifier,
     objects::Results,
     settings::EngineSettings,
-    store::{Quota, Store},
+    store::{Quota, Store, jobs::Edit},
     uws::{Job, JobId, ParameterValue, Phase},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -33,6 +33,8 @@ on_both_back_ends!(
     a_panic_is_a_fatal_error_of_that_job_alone,
     a_transient_failure_is_tried_again,
     a_job_over_its_duration_is_aborted_and_says_why,
+    a_changed_duration_reaches_the_run,
+    a_duration_is_looked_up_before_it_ends_a_run,
     an_abort_reaches_a_running_executor,
     a_stubborn_executor_is_dropped_after_the_grace_time,
     a_job_is_suspended_while_it_waits_for_a_resource,
@@ -123,6 +125,28 @@ impl Service for Probe {
                     self.stopped.add_permits(1);
                     context.checkpoint()
                 }
+                "watch" => {
+                    let first = context.deadline();
+                    self.stopped.add_permits(1);
+                    while context.deadline() == first {
+                        context.checkpoint()?;
+                        tokio::task::yield_now().await;
+                    }
+                    let name = if context.deadline() > first {
+                        "later"
+                    } else {
+                        "earlier"
+                    };
+                    context.put(name, "text/plain", Bytes::new()).await?;
+                    Ok(())
+                }
+                "outlive" => {
+                    let first = context.deadline().unwrap();
+                    self.stopped.add_permits(1);
+                    // Past what the runner knew when it started this.
+                    tokio::time::sleep_until(first + Duration::from_millis(100)).await;
+                    Ok(())
+                }
                 "stubborn" => std::future::pending().await,
                 "gate" => {
                     self.gate.acquire().await.unwrap().forget();
@@ -174,6 +198,10 @@ impl Site {
 
     /// One that runs no jobs yet.
     async fn idle(backend: Backend) -> Site {
+        Self::idle_with(backend, settings()).await
+    }
+
+    async fn idle_with(backend: Backend, settings: EngineSettings) -> Site {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let (url, database): (String, Arc<dyn std::any::Any + Send + Sync>) = match backend {
             Backend::Embedded => (
@@ -185,13 +213,14 @@ impl Site {
                 (database.url(), Arc::new(database))
             }
         };
-        Self::over(url, database, folder).await
+        Self::over(url, database, folder, settings).await
     }
 
     async fn over(
         url: String,
         database: Arc<dyn std::any::Any + Send + Sync>,
         folder: Arc<tempfile::TempDir>,
+        settings: EngineSettings,
     ) -> Site {
         let store = Store::open(&url).await.unwrap();
         store.migrate().await.unwrap();
@@ -237,7 +266,7 @@ impl Site {
             results: Arc::new(results),
             notifier,
             services,
-            settings: settings(),
+            settings,
         };
         engine.keep_house(stop.clone());
         let jobs = Jobs::new(engine.clone());
@@ -259,6 +288,7 @@ impl Site {
             self.url.clone(),
             Arc::clone(&self.database),
             Arc::clone(&self.folder),
+            settings(),
         )
         .await;
         site.work();
@@ -408,6 +438,72 @@ async fn a_job_over_its_duration_is_aborted_and_says_why(backend: Backend) {
     let job = site.until(job, Phase::Aborted).await;
     assert!(job.error.unwrap().message.contains("duration"));
     assert!(job.end_time.is_some());
+}
+
+/// By the hint, and by the heartbeat where the hint is lost.
+async fn a_changed_duration_reaches_the_run(backend: Backend) {
+    const HOUR: Duration = Duration::from_hours(1);
+    for by_hint in [true, false] {
+        let mut site = Site::idle_with(
+            backend,
+            EngineSettings {
+                heartbeat: if by_hint { HOUR } else { settings().heartbeat },
+                // So that no sweep ends what the worker should.
+                lease: 4 * HOUR,
+                ..settings()
+            },
+        )
+        .await;
+        site.work();
+        let change = async |job, seconds| {
+            if by_hint {
+                let jobs = &site.jobs;
+                jobs.set_execution_duration(&alice(), at(job), seconds)
+                    .await
+                    .unwrap();
+            } else {
+                let edit = Edit::ExecutionDuration(seconds);
+                site.engine.store.edit(job, edit).await.unwrap().unwrap();
+            }
+        };
+        for (seconds, expected) in [(7_000, "later"), (600, "earlier")] {
+            let job = site.create("watch").await;
+            site.probe.stopped.acquire().await.unwrap().forget();
+            change(job, seconds).await;
+            let done = site.until(job, Phase::Completed).await;
+            assert_eq!(done.results[0].id, expected);
+        }
+        // One that has passed already.
+        let job = site.create("wait").await;
+        site.until(job, Phase::Executing).await;
+        change(job, 1).await;
+        site.probe.stopped.acquire().await.unwrap().forget();
+        let ended = site.until(job, Phase::Aborted).await;
+        assert!(ended.error.unwrap().message.contains("duration"));
+    }
+}
+
+/// Where neither hint nor heartbeat has told of it yet.
+async fn a_duration_is_looked_up_before_it_ends_a_run(backend: Backend) {
+    let mut site = Site::idle_with(
+        backend,
+        EngineSettings {
+            heartbeat: Duration::from_hours(1),
+            lease: Duration::from_hours(4),
+            ..settings()
+        },
+    )
+    .await;
+    site.work();
+    let submission = Submission {
+        execution_duration: Some(3),
+        ..submission("outlive")
+    };
+    let job = site.jobs.create(&alice(), "probe", submission).await.unwrap().id;
+    site.probe.stopped.acquire().await.unwrap().forget();
+    let edit = Edit::ExecutionDuration(600);
+    site.engine.store.edit(job, edit).await.unwrap().unwrap();
+    site.until(job, Phase::Completed).await;
 }
 
 async fn an_abort_reaches_a_running_executor(backend: Backend) {

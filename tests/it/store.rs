@@ -450,6 +450,10 @@ async fn a_description_is_edited_only_while_pending(backend: Backend) {
             .unwrap(),
         None
     );
+    // What has ended has run as long as it has.
+    store.abort(id).await.unwrap().unwrap();
+    assert_eq!(store.edit(id, Edit::ExecutionDuration(8)).await.unwrap(), None);
+    assert_eq!(store.get(id).await.unwrap().unwrap().execution_duration, 7);
 }
 
 /// A job in this phase, if the store can bring one there.
@@ -857,7 +861,23 @@ async fn a_worker_beats_until_it_is_given_up(backend: Backend) {
     let leases = claim(store, worker, 9).await;
     store.pause(leases[1], true).await.unwrap().unwrap();
     store.abort(ids[0]).await.unwrap().unwrap();
-    let mut held = store.beat(worker).await.unwrap().unwrap();
+    store
+        .edit(leases[2].job, Edit::ExecutionDuration(7))
+        .await
+        .unwrap()
+        .unwrap();
+    let held = store.beat(worker).await.unwrap().unwrap();
+    for held in &held {
+        let seconds = if held.lease == leases[2] { 7 } else { 60 };
+        assert_eq!(held.limit.seconds, seconds);
+        let (_, version) = store.phase(held.lease.job).await.unwrap().unwrap();
+        assert_eq!(held.limit.version, version);
+        assert_eq!(
+            store.fences(&[held.lease.job]).await.unwrap()[0].limit,
+            held.limit
+        );
+    }
+    let mut held: Vec<Lease> = held.into_iter().map(|held| held.lease).collect();
     held.sort_by_key(|lease| lease.job);
     let mut expected = leases[1..].to_vec();
     expected.sort_by_key(|lease| lease.job);

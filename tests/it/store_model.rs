@@ -457,8 +457,11 @@ impl Walk<'_> {
 
     async fn beat(&mut self, worker: usize) -> Result<(), TestCaseError> {
         let held = self.store.beat(self.workers[worker]).await.expect("an answer");
-        let held: Option<BTreeSet<_>> =
-            held.map(|held| held.into_iter().map(|lease| (lease.job, lease.fence)).collect());
+        let held: Option<BTreeSet<_>> = held.map(|held| {
+            held.into_iter()
+                .map(|held| (held.lease.job, held.lease.fence))
+                .collect()
+        });
         prop_assert_eq!(held, Some(self.model.held_by(worker)));
         Ok(())
     }

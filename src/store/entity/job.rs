@@ -3,7 +3,10 @@
 use sea_orm::{FromQueryResult, QueryResult, entity::prelude::*};
 
 use crate::{
-    store::{JobSummary, StoreError, rows::time},
+    store::{
+        JobSummary, StoreError,
+        rows::{seconds, time},
+    },
     uws::{ErrorKind, ErrorSummary, Job, JobId, JobInfo, JobRef, Timestamp},
 };
 
@@ -85,7 +88,7 @@ impl Model {
             creation_time: time(self.creation_time)?,
             start_time: optional_time(self.start_time)?,
             end_time: optional_time(self.end_time)?,
-            execution_duration: u32::try_from(self.execution_duration).unwrap_or(u32::MAX),
+            execution_duration: seconds(self.execution_duration),
             destruction: optional_time(self.destruction)?,
             parameters: serde_json::from_str(&self.parameters)
                 .map_err(|error| StoreError::Corrupt(format!("parameters: {error}")))?,

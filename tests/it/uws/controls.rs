@@ -13,6 +13,7 @@ on_both_back_ends!(
     a_job_cannot_be_created_in_another_phase,
     what_is_required_is_asked_for_at_run,
     execution_durations,
+    what_has_ended_takes_no_other_duration,
     destructions,
     destructions_are_capped,
     limits_can_be_given_at_creation,
@@ -163,6 +164,21 @@ async fn execution_durations(backend: Backend) {
         refused.text()
     );
     assert_eq!(site.get(&url).await.expect(200).text(), "80");
+}
+
+/// 19, 34: too late.
+async fn what_has_ended_takes_no_other_duration(backend: Backend) {
+    let site = Site::start(backend).await;
+    for from in ["COMPLETED", "ERROR", "ABORTED"] {
+        let job = create_in(&site, from).await;
+        let url = format!("{job}/executionduration");
+        let before = json(&site, &job).await;
+        let refused = site.post(&url, &[("EXECUTIONDURATION", "77")]).await.expect(403);
+        assert!(refused.text().contains(from), "{}", refused.text());
+        assert_eq!(json(&site, &job).await, before);
+        // What is wrong with the value is said first.
+        site.post(&url, &[("EXECUTIONDURATION", "-1")]).await.expect(400);
+    }
 }
 
 /// 44, 46: what clients send, and what they are refused.
