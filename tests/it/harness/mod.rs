@@ -1,12 +1,19 @@
-//! What the tests stand on: the real server as a child process over either back end, a client, the IVOA's schemas, and
-//! Python's astronomers' packages to compare with.
+//! What the tests stand on: the real server as a child process over either back end, a client, the IVOA's schemas,
+//! Python's astronomers' packages to compare with; the real Keycloak, a browser to log in with, and an issuer that
+//! misbehaves where Keycloak would not.
 
+mod browser;
 mod documents;
+mod issuer;
+mod keycloak;
 mod oracle;
 mod postgres;
 mod process;
 mod site;
 
+pub use browser::Browser;
+pub use issuer::parts;
+pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
 pub use site::{Backend, Reply, Site};

@@ -16,6 +16,7 @@ use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::process::Command;
+use url::Url;
 
 use super::documents::Documents;
 use super::postgres::Database;
@@ -199,20 +200,7 @@ impl Site {
 
     /// The answer, read to its end; if it is XML, it will be validated when the site ends.
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        let request = request.build().expect("a request");
-        let origin = format!("{} {}", request.method(), request.url());
-        let answer = client()
-            .execute(request)
-            .await
-            .unwrap_or_else(|e| panic!("{origin}: {e:?}"));
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.bytes().await.unwrap_or_else(|e| panic!("{origin}: {e:?}"));
-        let reply = Reply {
-            origin,
-            status,
-            headers,
-            body,
-        };
+        let reply = Reply::to(request).await;
         if !reply.body.is_empty() {
             self.place.documents.keep(
                 &reply.origin,
@@ -309,6 +297,24 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Sends the request, and reads the answer to its end.
+    pub async fn to(request: RequestBuilder) -> Self {
+        let request = request.build().expect("a request");
+        let origin = format!("{} {}", request.method(), request.url());
+        let answer = client()
+            .execute(request)
+            .await
+            .unwrap_or_else(|e| panic!("{origin}: {e:?}"));
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.bytes().await.unwrap_or_else(|e| panic!("{origin}: {e:?}"));
+        Self {
+            origin,
+            status,
+            headers,
+            body,
+        }
+    }
+
     /// Fails, with the body, if the status is another.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
@@ -322,7 +328,13 @@ impl Reply {
             .map(|value| value.to_str().expect("a header in ASCII"))
     }
 
-    /// Where a 303 leads.
+    /// What was asked for.
+    pub fn url(&self) -> Url {
+        let (_, url) = self.origin.split_once(' ').expect("a method and a URL");
+        Url::parse(url).expect("a URL")
+    }
+
+    /// Where a redirect leads, as it is written.
     #[track_caller]
     pub fn location(&self) -> &str {
         self.header("location")
@@ -345,7 +357,7 @@ impl Reply {
     clippy::disallowed_methods,
     reason = "a client of our own server, on loopback"
 )]
-fn client() -> Client {
+pub(super) fn client() -> Client {
     thread_local! {
         static CLIENT: OnceLock<Client> = const { OnceLock::new() };
     }

@@ -1,0 +1,3 @@
+//! Who is asking: logins, tokens, roles.
+
+mod keycloak;
