@@ -209,6 +209,10 @@ impl<'a> Token<'a> {
         if header.crit {
             return Err(TokenError::Critical);
         }
+        // Its key decides; but a token that no key of ours can be for (a refresh token: HS512) is not worth a request.
+        if !["RS256", "ES256"].contains(&header.alg.as_str()) {
+            return Err(TokenError::Algorithm);
+        }
         Ok(Token { text, header })
     }
 

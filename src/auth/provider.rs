@@ -893,12 +893,18 @@ mod tests {
             Err(TokenError::Signature)
         ));
         assert!(fake.asked("GET /realms/sky/evil").is_empty());
-        // A refresh token: HS512 and a key id of its own.
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_as_bearer_costs_no_request() {
+        let fake = FakeProvider::start(ISSUER).await;
         let refresh = Signer::rsa().token(
             &json!({"alg": "HS512", "kid": "internal"}),
             &with(access(), &json!({"typ": "Refresh", "aud": ISSUER})),
         );
-        assert!(provider.verify_bearer(&refresh).await.is_err());
+        let refused = provider(&fake).verify_bearer(&refresh).await;
+        assert!(matches!(refused, Err(TokenError::Algorithm)), "{refused:?}");
+        assert!(fake.asked("GET").is_empty());
     }
 
     #[tokio::test]
