@@ -1,4 +1,6 @@
 //! The stream of changes behind server-sent events: one reader of the database for all listeners.
+//!
+//! Hints say what to read; a poll stands behind them for those that are lost.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -8,25 +10,32 @@ use std::{
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
-    time,
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+    },
+    time::{self, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 
+use super::told::Told;
 use crate::{
     auth::Caller,
     engine::Engine,
     notify::Change,
     store::{JobSummary, StoreError, Tombstone},
-    uws::{JobId, Phase},
+    uws::JobId,
 };
 
 /// Events that are remembered for a listener that comes back.
 const REMEMBERED: usize = 2_048;
 /// How long changes are gathered, so that a busy job is read a few times a second at most.
 const GATHER: Duration = Duration::from_millis(100);
-/// Jobs whose last phase is remembered, to tell progress from a change of phase.
-const MAX_PHASES: usize = 100_000;
+/// Sweeps in the time between two polls.
+const SWEEPS_A_POLL: u32 = 3;
+/// Jobs that a poll reads of an owner, the newest; and of all owners together.
+const NEWEST: u64 = 500;
+const NEWEST_OF_ALL: u64 = 10_000;
 
 /// Something that a listener may want to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +77,39 @@ impl EventKind {
 pub(super) struct Events {
     sender: broadcast::Sender<JobEvent>,
     history: Mutex<History>,
+    /// How many listeners each owner of jobs has.
+    listening: Mutex<HashMap<String, usize>>,
+    joined: Notify,
     closing: CancellationToken,
+}
+
+/// A listener, until dropped.
+struct Listener {
+    events: Arc<Events>,
+    owner: String,
+}
+
+impl Listener {
+    fn join(events: &Arc<Events>, owner: &str) -> Listener {
+        *events.listening().entry(owner.to_owned()).or_default() += 1;
+        events.joined.notify_one();
+        Listener {
+            events: Arc::clone(events),
+            owner: owner.to_owned(),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut listening = self.events.listening();
+        if let Some(count) = listening.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                listening.remove(&self.owner);
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -86,6 +127,8 @@ impl Events {
                 next: 1,
                 events: VecDeque::new(),
             }),
+            listening: Mutex::default(),
+            joined: Notify::new(),
             closing: closing.clone(),
         });
         let reader = Arc::clone(&events);
@@ -98,7 +141,12 @@ impl Events {
         events
     }
 
-    pub(super) fn subscribe(&self, caller: Caller, last: Option<u64>) -> BoxStream<'static, JobEvent> {
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        caller: Caller,
+        last: Option<u64>,
+    ) -> BoxStream<'static, JobEvent> {
+        let listener = Listener::join(self, &caller.name);
         // Under one lock, so that nothing falls between what is remembered and what is to come.
         let (remembered, receiver) = {
             let history = self.history();
@@ -119,17 +167,35 @@ impl Events {
         });
         stream::iter(remembered)
             .chain(to_come)
-            .filter(move |event| std::future::ready(event.kind.concerns(&caller)))
+            .filter(move |event| {
+                let _until_dropped = &listener;
+                std::future::ready(event.kind.concerns(&caller))
+            })
             .take_until(self.closing.clone().cancelled_owned())
             .boxed()
     }
 
     async fn read(&self, engine: &Engine) {
         let mut changes = engine.notifier.changes();
-        let mut phases: HashMap<JobId, Phase> = HashMap::new();
+        let mut told = Told::default();
+        let mut polls = time::interval(engine.settings.sweep * SWEEPS_A_POLL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let first = tokio::select! {
+                change = changes.recv() => change,
+                _ = polls.tick() => {
+                    self.poll(engine, &mut told).await;
+                    continue;
+                }
+                () = self.joined.notified() => {
+                    if let Err(error) = self.meet(engine, &mut told).await {
+                        tracing::warn!(%error, "jobs of a listener not looked at; the next poll will");
+                    }
+                    continue;
+                }
+            };
             let mut jobs = HashSet::new();
-            let mut lost = gather(&mut changes, &mut jobs).await;
+            let mut lost = gather(first, &mut changes, &mut jobs).await;
             if self.sender.receiver_count() == 0 {
                 // Nobody listens: what is not read now is a resync for whoever comes back.
                 if !jobs.is_empty() || lost {
@@ -137,7 +203,7 @@ impl Events {
                 }
                 continue;
             }
-            match self.kinds(engine, jobs, &mut phases).await {
+            match self.kinds(engine, jobs, &mut told).await {
                 Ok(kinds) => kinds.into_iter().for_each(|kind| self.send(kind)),
                 Err(error) => {
                     tracing::warn!(%error, "changes not read");
@@ -150,24 +216,52 @@ impl Events {
         }
     }
 
+    /// Notes how the jobs of new listeners stand, so that a poll tells of what comes after.
+    async fn meet(&self, engine: &Engine, told: &mut Told) -> Result<(), StoreError> {
+        let owners = told.strangers(&self.owners());
+        if !owners.is_empty() {
+            let standing = engine.store.standing(&[], &owners, each(&owners)).await?;
+            told.meet(owners, standing);
+        }
+        Ok(())
+    }
+
+    /// Tells what has changed without a hint.
+    async fn poll(&self, engine: &Engine, told: &mut Told) {
+        match self.missed(engine, told).await {
+            Ok(kinds) => kinds.into_iter().for_each(|kind| self.send(kind)),
+            Err(error) => tracing::warn!(%error, "listeners' jobs not compared with the database"),
+        }
+    }
+
+    /// One statement, and more only if something has changed.
+    async fn missed(&self, engine: &Engine, told: &mut Told) -> Result<Vec<EventKind>, StoreError> {
+        let owners = self.owners();
+        if owners.is_empty() {
+            told.clear();
+            return Ok(Vec::new());
+        }
+        self.meet(engine, told).await?;
+        let asked = told.unfinished();
+        let standing = engine.store.standing(&asked, &owners, each(&owners)).await?;
+        let changed = told.compare(&asked, &standing, &owners);
+        self.kinds(engine, changed, told).await
+    }
+
     async fn kinds(
         &self,
         engine: &Engine,
         jobs: HashSet<JobId>,
-        phases: &mut HashMap<JobId, Phase>,
+        told: &mut Told,
     ) -> Result<Vec<EventKind>, StoreError> {
         let mut missing = jobs.clone();
         let ids: Vec<JobId> = jobs.into_iter().collect();
         let mut kinds = Vec::with_capacity(ids.len());
-        if phases.len() > MAX_PHASES {
-            phases.clear();
-        }
         let mut summaries = engine.store.summaries(&ids).await?;
         summaries.sort_by_key(|summary| summary.job.id);
         for summary in summaries {
             missing.remove(&summary.job.id);
-            let before = phases.insert(summary.job.id, summary.job.phase);
-            let moved = before != Some(summary.job.phase) || !summary.job.phase.is_running();
+            let moved = told.tell(&summary);
             let summary = Arc::new(summary);
             kinds.push(if moved {
                 EventKind::Job(summary)
@@ -176,7 +270,7 @@ impl Events {
             });
         }
         for id in missing {
-            phases.remove(&id);
+            told.forget(id);
             if let Some(tombstone) = engine.store.destroyed(id).await? {
                 kinds.push(EventKind::Destroyed(Arc::new(tombstone)));
             }
@@ -191,13 +285,31 @@ impl Events {
         let _ = self.sender.send(event);
     }
 
+    /// Whose events somebody listens to.
+    fn owners(&self) -> Vec<String> {
+        self.listening().keys().cloned().collect()
+    }
+
+    fn listening(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Collects the jobs of the changes of a short while; whether some were lost.
-async fn gather(changes: &mut broadcast::Receiver<Change>, jobs: &mut HashSet<JobId>) -> bool {
+/// How many of the newest jobs of each owner are read.
+fn each(owners: &[String]) -> u64 {
+    (NEWEST_OF_ALL / owners.len().max(1) as u64).clamp(1, NEWEST)
+}
+
+/// Collects the jobs of a change and of those of a short while after it; whether some were lost.
+async fn gather(
+    first: Result<Change, RecvError>,
+    changes: &mut broadcast::Receiver<Change>,
+    jobs: &mut HashSet<JobId>,
+) -> bool {
     let mut lost = false;
     let mut note = |change: Result<Change, RecvError>| match change {
         Ok(Change::Job(id) | Change::Stopped(id) | Change::Limit(id)) => {
@@ -210,7 +322,9 @@ async fn gather(changes: &mut broadcast::Receiver<Change>, jobs: &mut HashSet<Jo
             true
         }
     };
-    while !note(changes.recv().await) {}
+    if !note(first) {
+        return false;
+    }
     let gathering = async {
         loop {
             note(changes.recv().await);

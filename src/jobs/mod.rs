@@ -6,6 +6,7 @@
 mod check;
 mod events;
 mod list;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 

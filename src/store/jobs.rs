@@ -101,6 +101,19 @@ pub struct JobSummary {
     pub version: i64,
 }
 
+/// How a job stands, for comparing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its identifier.
+    pub id: JobId,
+    /// Public name of its owner.
+    pub owner: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Rises with each visible change.
+    pub version: i64,
+}
+
 /// A stored result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResult {
@@ -205,6 +218,18 @@ const BEFORE: Sql = Sql::both(
 );
 
 const VERSIONS: Sql = Sql::both("SELECT id, version FROM job WHERE id IN {ids}");
+
+/// The jobs `$1`, and the newest `$3` of each of the owners `$2`: by indices alone, however many there are.
+const STANDING: Sql = Sql {
+    postgres: "SELECT id, owner, phase, version FROM job WHERE id IN {ids} \
+               UNION SELECT newest.* FROM jsonb_array_elements_text($2::jsonb) AS listed (owner), LATERAL \
+               (SELECT id, owner, phase, version FROM job WHERE job.owner = listed.owner \
+               ORDER BY creation_time DESC, id DESC LIMIT $3) AS newest",
+    sqlite: "SELECT id, owner, phase, version FROM job WHERE id IN {ids} \
+             UNION SELECT job.id, owner, phase, version FROM json_each($2) AS listed CROSS JOIN job WHERE job.id IN \
+             (SELECT newest.id FROM job AS newest WHERE newest.owner = listed.value \
+             ORDER BY newest.creation_time DESC, newest.id DESC LIMIT $3)",
+};
 
 impl Store {
     /// Stores a new job in PENDING.
@@ -328,6 +353,34 @@ impl Store {
         let rows = self.select(VERSIONS, [to_json(&ids)?.into()]).await?;
         rows.iter()
             .map(|row| Ok((job_id(row)?, row.try_get_by("version")?)))
+            .collect()
+    }
+
+    /// How these jobs stand, for those that are there, and the newest `each` of each of these owners.
+    pub async fn standing(
+        &self,
+        ids: &[JobId],
+        owners: &[String],
+        each: u64,
+    ) -> Result<Vec<Standing>, StoreError> {
+        let values: [Value; 3] = [
+            to_json(&ids)?.into(),
+            to_json(&owners)?.into(),
+            natural(each).into(),
+        ];
+        let rows = self.select(STANDING, values).await?;
+        rows.iter()
+            .map(|row| {
+                let phase: String = row.try_get_by("phase")?;
+                Ok(Standing {
+                    id: job_id(row)?,
+                    owner: row.try_get_by("owner")?,
+                    phase: phase
+                        .parse()
+                        .map_err(|_| StoreError::Corrupt(format!("phase {phase:?}")))?,
+                    version: row.try_get_by("version")?,
+                })
+            })
             .collect()
     }
 

@@ -33,7 +33,7 @@ use sqlx::{
 
 pub use audit::{AuditEntry, NewAudit};
 pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
-pub use jobs::{Filter, JobSummary, LogLine, NewJob, StoredResult, Tombstone};
+pub use jobs::{Filter, JobSummary, LogLine, NewJob, Standing, StoredResult, Tombstone};
 pub use people::{Person, Quota, Usage};
 pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, RunLimit, WorkerId};
 pub use sessions::{Login, NewSession, Session};

@@ -85,6 +85,7 @@ on_both_back_ends!(
     an_unbounded_retention_is_a_time_that_can_be_written,
     an_idempotency_key_makes_one_job,
     a_key_is_free_once_its_job_is_destroyed,
+    jobs_are_compared_by_name_and_the_newest_of_each_owner,
     a_description_is_edited_only_while_pending,
     every_transition_is_made_and_no_other,
     greater_priority_goes_first_and_a_claim_takes_what_it_asks_for,
@@ -387,6 +388,33 @@ async fn a_key_is_free_once_its_job_is_destroyed(backend: Backend) {
     let id = create(&home.store, keyed()).await;
     home.store.destroy(id).await.unwrap().unwrap();
     assert_ne!(create(&home.store, keyed()).await, id);
+}
+
+async fn jobs_are_compared_by_name_and_the_newest_of_each_owner(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let mut jobs = Vec::new();
+    for owner in ["ann", "ann", "ann", "bob", "eve"] {
+        jobs.push(create(store, new_job(owner)).await);
+    }
+    store.abort(jobs[3]).await.unwrap().unwrap();
+    let owners = ["ann", "bob", "nobody"].map(str::to_owned);
+    let mut standing = store.standing(&[jobs[0], jobs[2]], &owners, 1).await.unwrap();
+    standing.sort_by_key(|job| job.id);
+    let expected = [
+        (jobs[0], "ann", Phase::Pending),
+        (jobs[2], "ann", Phase::Pending),
+        (jobs[3], "bob", Phase::Aborted),
+    ];
+    let found: Vec<_> = standing
+        .iter()
+        .map(|job| (job.id, job.owner.as_str(), job.phase))
+        .collect();
+    assert_eq!(found, expected);
+    for job in standing {
+        assert_eq!(store.phase(job.id).await.unwrap(), Some((job.phase, job.version)));
+    }
+    assert!(store.standing(&[], &[], 1).await.unwrap().is_empty());
 }
 
 async fn a_description_is_edited_only_while_pending(backend: Backend) {

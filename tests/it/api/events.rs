@@ -12,6 +12,7 @@ on_both_back_ends!(
     a_job_is_told_of_from_its_making_to_its_end,
     a_listener_that_comes_back_misses_nothing,
     what_is_not_remembered_is_a_resync,
+    what_no_hint_has_told_of_is_told_by_a_poll,
 );
 
 /// An open stream of events.
@@ -206,6 +207,30 @@ async fn what_is_not_remembered_is_a_resync(backend: Backend) {
             .until(|event| event.kind == "job" && event.data["id"] == id(&job))
             .await;
     }
+}
+
+/// A NOTIFY is lost with its connection; only the database knows.
+async fn what_no_hint_has_told_of_is_told_by_a_poll(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut events = Events::open(&site, None).await;
+    let jobs = [create(&site, &[]).await, create(&site, &[]).await];
+    for job in &jobs {
+        events
+            .until(|event| event.kind == "job" && event.data["id"] == id(job))
+            .await;
+    }
+    let store = site.store().await;
+    let [aborted, destroyed] = jobs.map(|job| id(&job).parse().expect("an id"));
+    assert!(store.abort(aborted).await.expect("the database").is_some());
+    events
+        .until(|event| event.data["id"] == aborted.to_string() && event.data["phase"] == "ABORTED")
+        .await;
+    assert!(store.destroy(destroyed).await.expect("the database").is_some());
+    let told = events
+        .until(|event| event.data["id"] == destroyed.to_string())
+        .await;
+    let last = told.last().expect("an event");
+    assert!(last.data["destroyed"].is_string(), "{told:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use object_store::prefix::PrefixStore;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
+use sidereal::store::Store;
 use tempfile::TempDir;
 use tokio::process::Command;
 use url::Url;
@@ -53,7 +54,7 @@ struct Place {
     documents: Documents,
     settings: Vec<(String, String)>,
     s3: Option<S3Server>,
-    _database: Option<Database>,
+    database: Option<Database>,
     folder: TempDir,
 }
 
@@ -92,6 +93,16 @@ impl Site {
             .env("SIDEREAL_SERVER", &self.address)
             .kill_on_drop(true);
         command.output().await.expect("the program")
+    }
+
+    /// The database, to do something to it that the server is not told of.
+    pub async fn store(&self) -> Store {
+        let file = self.place.folder.path().join("data/sidereal.db");
+        let url = match &self.place.database {
+            Some(database) => database.url(),
+            None => format!("sqlite://{}", file.display()),
+        };
+        Store::open(&url).await.expect("the database")
     }
 
     /// Where results are kept, to look for what should not be there.
@@ -263,7 +274,7 @@ impl Place {
             documents: Documents::default(),
             settings: all,
             s3,
-            _database: database,
+            database,
             folder,
         }
     }
