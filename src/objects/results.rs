@@ -356,9 +356,11 @@ impl Drop for Multipart {
         let Some(mut upload) = self.upload.take() else {
             return;
         };
-        self.parts.clear();
+        let parts = std::mem::take(&mut self.parts);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
+                // A part that the store is still taking would outlive the abort.
+                parts.for_each(|_| std::future::ready(())).await;
                 if let Err(error) = upload.abort().await {
                     tracing::warn!(%error, "the parts of an unfinished upload could not be removed");
                 }
