@@ -19,7 +19,8 @@ use crate::{
 /// Put images into a collection, or bring it up to date
 ///
 /// Works on the configured database, beside a running server too. Says how many images there are, one line on standard
-/// error for each file that could not be read, and ends with 1 only if none could be.
+/// error for each file that could not be read, and ends with 1 only if none could be. Images of before that a folder
+/// has no more are dropped, and their number said on standard error; none are if a folder cannot be read or is empty.
 #[derive(Debug, Args)]
 pub struct Ingest {
     /// Name of the collection
@@ -39,6 +40,10 @@ impl Ingest {
             "{} images, {} unchanged, {} unreadable",
             counts.images, counts.unchanged, counts.unreadable
         ))?;
+        if counts.gone > 0 {
+            // If standard error is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{} gone", counts.gone);
+        }
         ensure!(counts.images > 0, "no image could be read");
         Ok(())
     }

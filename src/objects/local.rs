@@ -142,6 +142,20 @@ pub(super) fn walk(
     }
 }
 
+/// Whether a file that a walk has not found is gone. One behind a link that leads nowhere now may come back.
+pub(super) fn is_gone(file: &Path) -> bool {
+    let is_missing = |path: &Path| {
+        std::fs::metadata(path).is_err_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            )
+        })
+    };
+    let dangles = |path: &Path| std::fs::symlink_metadata(path).is_ok() && is_missing(path);
+    is_missing(file) && !file.ancestors().any(dangles)
+}
+
 /// Links are followed, but not back into a folder that is being walked.
 fn walk_folder(
     root: &Path,
@@ -158,14 +172,18 @@ fn walk_folder(
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let Ok(metadata) = std::fs::metadata(&path) else {
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
             // A dangling link matters only if it would be an image.
-            if is_image(&path.to_string_lossy())
-                && !found(Err((path.display().to_string(), ObjectsError::NotFound)))
-            {
-                return false;
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_image(&path.to_string_lossy()) => {
+                continue;
             }
-            continue;
+            Err(error) => {
+                if !found(Err((path.display().to_string(), error.into()))) {
+                    return false;
+                }
+                continue;
+            }
         };
         if metadata.is_dir() {
             let identity = (metadata.dev(), metadata.ino());

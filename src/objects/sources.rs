@@ -9,11 +9,12 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
+use url::Url;
 
 use super::{
     ObjectsError,
     found::Found,
-    local::{LocalSource, walk},
+    local::{LocalSource, is_gone, walk},
     place::{Place, connect},
     remote::RemoteSource,
     results::blocking,
@@ -57,12 +58,18 @@ impl Sources {
         match place {
             Ok(Place::Local(path)) => {
                 let (sender, receiver) = mpsc::channel(256);
-                tokio::task::spawn_blocking(move || {
+                let walking = tokio::task::spawn_blocking(move || {
                     walk(&path, is_image, &mut |found| sender.blocking_send(found).is_ok());
+                });
+                // What was found is not all if the walk has come to grief.
+                let ended = stream::once(walking).filter_map(move |ended| {
+                    let grief = ended.err().map(ObjectsError::unavailable);
+                    std::future::ready(grief.map(|error| Err((url.clone(), error))))
                 });
                 stream::unfold(receiver, |mut receiver| async {
                     receiver.recv().await.map(|found| (found, receiver))
                 })
+                .chain(ended)
                 .boxed()
             }
             Ok(Place::Remote { root, path }) => match self.store(&root) {
@@ -70,6 +77,28 @@ impl Sources {
                 Err(error) => failed(url, error),
             },
             Err(error) => failed(url, error),
+        }
+    }
+
+    /// What the URLs of all that [`Sources::find`] finds below a URL begin with; `None` if it is not that of a folder.
+    pub async fn below(&self, url: &str) -> Option<String> {
+        let above = match Place::parse(url).ok()? {
+            Place::Local(path) => {
+                let folder = blocking(move || Ok(path.canonicalize()?)).await.ok()?;
+                return Url::from_directory_path(folder).ok().map(String::from);
+            }
+            Place::Remote { root, path } if is_folder(&root, &path, url) => url_of(&root, &path),
+            Place::Remote { .. } => return None,
+        };
+        Some(above + "/")
+    }
+
+    /// Whether a file that is not found any more is gone for good, as far as can be told.
+    pub async fn is_gone(&self, url: &str) -> bool {
+        match Place::parse(url) {
+            Ok(Place::Local(path)) => blocking(move || Ok(is_gone(&path))).await.unwrap_or(false),
+            Ok(Place::Remote { .. }) => true,
+            Err(_) => false,
         }
     }
 
@@ -102,18 +131,21 @@ fn failed(url: String, error: ObjectsError) -> BoxStream<'static, Result<Found, 
 }
 
 /// A web server's URL is a file unless it ends with a slash; a key of S3 is one if it is named as one.
+fn is_folder(root: &str, path: &Path, url: &str) -> bool {
+    if root.starts_with("s3:") {
+        !is_image(path.as_ref())
+    } else {
+        url.ends_with('/')
+    }
+}
+
 async fn find_remote(
     store: Arc<dyn ObjectStore>,
     root: String,
     path: Path,
     url: String,
 ) -> BoxStream<'static, Result<Found, (String, ObjectsError)>> {
-    let folder = if root.starts_with("s3:") {
-        !is_image(path.as_ref())
-    } else {
-        url.ends_with('/')
-    };
-    if !folder {
+    if !is_folder(&root, &path, &url) {
         return match store.head(&path).await {
             Ok(meta) => {
                 let name = path.filename().unwrap_or_default().to_owned();
@@ -143,21 +175,22 @@ async fn find_remote(
         .boxed()
 }
 
+fn url_of(root: &str, location: &Path) -> String {
+    if root.starts_with("s3:") {
+        return format!("{root}/{location}").trim_end_matches('/').to_owned();
+    }
+    // As the server has to be asked for it.
+    let mut url = String::from(root);
+    for part in location.parts() {
+        url.push('/');
+        url.extend(utf8_percent_encode(part.as_ref(), SEGMENT));
+    }
+    url
+}
+
 fn describe(root: &str, path: String, meta: ObjectMeta) -> Found {
-    let location = meta.location.as_ref();
-    let url = if root.starts_with("s3:") {
-        format!("{root}/{location}")
-    } else {
-        // As the server has to be asked for it.
-        let mut url = String::from(root);
-        for part in meta.location.parts() {
-            url.push('/');
-            url.extend(utf8_percent_encode(part.as_ref(), SEGMENT));
-        }
-        url
-    };
     Found {
-        url,
+        url: url_of(root, &meta.location),
         path,
         size: meta.size,
         etag: meta.e_tag,
@@ -195,6 +228,12 @@ mod tests {
         }
     }
 
+    fn decoded(path: &str) -> String {
+        percent_encoding::percent_decode_str(path)
+            .decode_utf8_lossy()
+            .into()
+    }
+
     async fn read(source: &dyn Source, range: std::ops::Range<u64>) -> Result<Bytes, SourceError> {
         Ok(source.read(std::iter::once(range).collect()).await?.remove(0))
     }
@@ -228,7 +267,14 @@ mod tests {
         let all = found(sources, url).await;
         assert_eq!(paths(&all), ["a.fits", "deep/er/b c+d.fits.fz"]);
         assert_eq!((all[0].size, all[1].size), (200_000, 6));
+        let below = sources.below(url).await.unwrap();
         for image in &all {
+            assert_eq!(
+                image.url.strip_prefix(&below).map(decoded),
+                Some(image.path.clone())
+            );
+            let none = sources.below(&image.url).await;
+            assert!(none.is_none_or(|below| !image.url.starts_with(&below)));
             let source = sources.open(&image.url).await.unwrap();
             assert_eq!(source.size(), image.size, "{}", image.url);
             // Not every store lists tags.

@@ -280,6 +280,55 @@ impl Store {
         Ok(())
     }
 
+    /// The image of a collection that was ingested last, of those that are new.
+    pub async fn newest_image(&self, collection: CollectionId) -> Result<Option<ImageId>, StoreError> {
+        let id: Option<i64> = image::Entity::find()
+            .filter(image::Column::Collection.eq(collection.0))
+            .order_by_desc(image::Column::Id)
+            .select_only()
+            .column(image::Column::Id)
+            .into_tuple()
+            .one(&self.read)
+            .await?;
+        Ok(id.map(ImageId))
+    }
+
+    /// URLs of at most `limit` images of a collection up to `last`, in the order of their numbers, from the first after
+    /// `after`.
+    pub async fn image_urls(
+        &self,
+        collection: CollectionId,
+        after: Option<ImageId>,
+        last: ImageId,
+        limit: u64,
+    ) -> Result<Vec<(ImageId, String)>, StoreError> {
+        let rows: Vec<(i64, String)> = image::Entity::find()
+            .filter(image::Column::Collection.eq(collection.0))
+            .filter(image::Column::Id.gt(after.map_or(0, |id| id.0)))
+            .filter(image::Column::Id.lte(last.0))
+            .order_by_asc(image::Column::Id)
+            .limit(limit)
+            .select_only()
+            .columns([image::Column::Id, image::Column::Url])
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows.into_iter().map(|(id, url)| (ImageId(id), url)).collect())
+    }
+
+    /// Takes images out of the catalogue; says how many there were.
+    pub async fn remove_images(&self, images: &[ImageId]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for images in images.chunks(INSERT_ROWS) {
+            let deleted = image::Entity::delete_many()
+                .filter(image::Column::Id.is_in(images.iter().map(|id| id.0)))
+                .exec(&self.write)
+                .await?;
+            removed += deleted.rows_affected;
+        }
+        Ok(removed)
+    }
+
     /// The image of a collection with this path.
     pub async fn image(
         &self,

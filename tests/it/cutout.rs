@@ -18,6 +18,7 @@ on_both_back_ends!(
     edges_are_trimmed_padded_or_refused,
     bad_requests_are_named_before_anything_is_queued,
     bad_images_are_rows_with_a_reason,
+    images_that_are_no_more_are_dropped,
 );
 
 const JOBS: &str = "/api/cutout/async";
@@ -48,6 +49,30 @@ async fn ingest(
     assert!(output.status.success(), "{told}");
     assert_eq!(!told.is_empty(), unreadable, "{told}");
     folder
+}
+
+async fn images_that_are_no_more_are_dropped(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = std::fs::read(m13()).unwrap();
+    let images = ["a.fits", "b.fits"].map(|name| (name.to_owned(), image.clone()));
+    let folder = ingest(&site, backend, &images, false).await;
+    let mut url = folder.path().display().to_string();
+    if backend == Backend::Cluster {
+        url = S3Server::url("results/sky");
+        site.objects().delete(&"sky/b.fits".into()).await.unwrap();
+    } else {
+        std::fs::remove_file(folder.path().join("b.fits")).unwrap();
+    }
+    let output = site.run(&["ingest", "sky", &url]).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.starts_with("1 images, ") && said.ends_with(" 0 unreadable\n"),
+        "{said}"
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "1 gone\n");
+    let form = [("PHASE", "RUN"), ("ID", "sky/b.fits"), ("POSITIONS", M13)];
+    let refused = site.post(JOBS, &form).await.expect(400);
+    assert!(refused.text().contains("has no image"), "{}", refused.text());
 }
 
 /// The demo's image, plain and in four compressions.

@@ -1,6 +1,9 @@
 //! Filling the catalogue: images below URLs, their headers read by range, those that have not changed left alone.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, stream};
 
@@ -9,12 +12,14 @@ use crate::{
     fits::{File, Hdu, Value},
     objects::{Found, Sources},
     sky::Cap,
-    store::{CollectionId, Image, ImageHdu, Store, StoreError, Version},
+    store::{CollectionId, Image, ImageHdu, ImageId, Store, StoreError, Version},
     uws::Timestamp,
 };
 
 /// Files that are looked up and written together.
 const BATCH: usize = 256;
+/// Images of the catalogue that are looked at together.
+const PAGE: u64 = 10_000;
 /// Files whose headers are read at once.
 const AT_ONCE: usize = 16;
 /// Longest name of a collection.
@@ -37,6 +42,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Files that are no images or could not be read.
     pub unreadable: u64,
+    /// Images that were dropped, since they are no more.
+    pub gone: u64,
 }
 
 /// Told as an ingest goes on.
@@ -67,7 +74,9 @@ pub enum IngestError {
 }
 
 /// Reads the images below `urls` into `collection`, which is made with its first image. Again is an update: images are
-/// known by their path below the URL; one of the same URL, entity tag and size is not read.
+/// known by their path below the URL; one of the same URL, entity tag and size is not read, and those of before below a
+/// folder that has them no more are dropped. They stay if anything could not be looked at, or if there is none at all:
+/// so looks a disk that is not there.
 pub async fn ingest(
     store: &Store,
     sources: &Arc<Sources>,
@@ -85,18 +94,37 @@ pub async fn ingest(
         counts: Counts::default(),
         seen: HashMap::new(),
     };
+    let before = match known {
+        Some(known) => store.newest_image(known).await?.map(|newest| (known, newest)),
+        None => None,
+    };
     for root in urls {
+        let (mut there, mut complete) = (HashSet::new(), true);
         let mut batches = sources.find(root).await.ready_chunks(BATCH);
         while let Some(batch) = batches.next().await {
             let mut found = Vec::with_capacity(batch.len());
             for item in batch {
                 match item {
-                    Ok(item) => found.push(item),
-                    Err((url, error)) => ingest.unreadable(url, error.to_string(), &mut tell),
+                    Ok(item) => {
+                        there.insert(item.url.clone());
+                        found.push(item);
+                    }
+                    Err((url, error)) => {
+                        complete = false;
+                        ingest.unreadable(url, error.to_string(), &mut tell);
+                    }
                 }
             }
             ingest.batch(root, found, &mut tell).await?;
             tell(Progress::Counts(ingest.counts));
+        }
+        if let Some((known, newest)) = before
+            && complete
+            && !there.is_empty()
+            && let Some(below) = sources.below(root).await
+        {
+            let gone = |url: &str| url.starts_with(&below) && !there.contains(url);
+            ingest.drop_gone(known, newest, gone).await?;
         }
     }
     Ok(ingest.counts)
@@ -177,6 +205,30 @@ impl Ingest<'_> {
             self.counts.images += images.len() as u64;
         }
         Ok(())
+    }
+
+    /// Drops images up to `newest` that are `missing`. Later ones are another ingest's, which may have seen more.
+    async fn drop_gone(
+        &mut self,
+        collection: CollectionId,
+        newest: ImageId,
+        missing: impl Fn(&str) -> bool,
+    ) -> Result<(), IngestError> {
+        let mut after = None;
+        loop {
+            let page = self.store.image_urls(collection, after, newest, PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            let mut gone = Vec::new();
+            for (id, url) in page.iter().filter(|(_, url)| missing(url)) {
+                if self.sources.is_gone(url).await {
+                    gone.push(*id);
+                }
+            }
+            self.counts.gone += self.store.remove_images(&gone).await?;
+        }
     }
 
     fn unreadable(&mut self, url: String, why: String, tell: &mut (impl FnMut(Progress) + Send)) {

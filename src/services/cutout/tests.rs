@@ -23,7 +23,7 @@ use crate::{
     notify::Notifier,
     objects::{Results, Sources},
     settings::{CutoutSettings, EngineSettings},
-    store::Store,
+    store::{ImageFilter, Store},
     uws::{Job, ParameterValue, Phase},
 };
 
@@ -242,7 +242,8 @@ async fn one_position_gives_one_cutout_that_is_the_result() {
             Counts {
                 images: 1,
                 unchanged: 0,
-                unreadable: 0
+                unreadable: 0,
+                gone: 0
             },
             vec![]
         )
@@ -346,7 +347,8 @@ async fn what_is_bad_fails_alone() {
         Counts {
             images: 6,
             unchanged: 0,
-            unreadable: 3
+            unreadable: 3,
+            gone: 0
         },
         "{unreadable:?}"
     );
@@ -436,7 +438,8 @@ async fn a_position_beside_the_images_has_one_row_and_says_why() {
         Counts {
             images: 2,
             unchanged: 0,
-            unreadable: 0
+            unreadable: 0,
+            gone: 0
         }
     );
     let list = "RA,DEC,OBJID,XSIZE,BANDS\n40,0,far,,\n10,0,other,,g\n10.42,0.4,corner,0.5,\n";
@@ -513,7 +516,8 @@ async fn every_image_hdu_is_cut_and_a_weight_map_shares_the_coordinates_of_its_m
             Counts {
                 images: 1,
                 unchanged: 0,
-                unreadable: 0
+                unreadable: 0,
+                gone: 0
             },
             vec![]
         )
@@ -675,7 +679,8 @@ async fn ingest_again_reads_only_what_has_changed() {
         Counts {
             images: 2,
             unchanged: 0,
-            unreadable: 1
+            unreadable: 1,
+            gone: 0
         }
     );
     assert_eq!(
@@ -683,7 +688,8 @@ async fn ingest_again_reads_only_what_has_changed() {
         Counts {
             images: 2,
             unchanged: 2,
-            unreadable: 1
+            unreadable: 1,
+            gone: 0
         }
     );
     bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'g'"]));
@@ -692,7 +698,8 @@ async fn ingest_again_reads_only_what_has_changed() {
         Counts {
             images: 2,
             unchanged: 1,
-            unreadable: 1
+            unreadable: 1,
+            gone: 0
         }
     );
     let maps = bench.store.collection("maps").await.unwrap().unwrap();
@@ -705,4 +712,52 @@ async fn ingest_again_reads_only_what_has_changed() {
     );
     let bad = ingest(&bench.store, &bench.sources, "a/b", &[], |_| {}).await;
     assert!(matches!(bad, Err(IngestError::Name(_))));
+}
+
+#[tokio::test]
+async fn images_that_are_no_more_are_dropped_if_that_is_sure() {
+    let bench = Bench::new(1 << 20).await;
+    let image = tan_image(10.0, 0.0, &[]);
+    for name in ["a.fits", "sub/b.fits", "c.fits"] {
+        bench.write(name, &image);
+    }
+    // Of the same collection, but from elsewhere; and behind a link.
+    let elsewhere = bench.folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::write(elsewhere.join("e.fits"), &image).unwrap();
+    let url = [elsewhere.to_str().unwrap().to_owned()];
+    let counts = ingest(&bench.store, &bench.sources, "maps", &url, |_| {}).await;
+    assert_eq!(counts.unwrap().images, 1);
+    let linked = bench.folder.path().join("linked");
+    std::fs::create_dir(&linked).unwrap();
+    std::fs::write(linked.join("l.fits"), &image).unwrap();
+    std::os::unix::fs::symlink(&linked, bench.image("link")).unwrap();
+    let paths = async || {
+        let all = bench.store.images(&ImageFilter::default(), None, 100).await;
+        let mut paths: Vec<_> = all.unwrap().into_iter().map(|found| found.image.path).collect();
+        paths.sort();
+        paths.join(" ")
+    };
+    let gone = async || bench.ingest().await.0.gone;
+    assert_eq!(gone().await, 0);
+    assert_eq!(paths().await, "a.fits c.fits e.fits link/l.fits sub/b.fits");
+
+    std::fs::remove_dir_all(bench.image("sub")).unwrap();
+    assert_eq!(gone().await, 1);
+    assert_eq!(paths().await, "a.fits c.fits e.fits link/l.fits");
+    // Something that cannot be looked at.
+    std::fs::remove_file(bench.image("c.fits")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", bench.image("d.fits")).unwrap();
+    assert_eq!(gone().await, 0);
+    std::fs::remove_file(bench.image("d.fits")).unwrap();
+    // A link to a disk that is not there now; then no link.
+    std::fs::rename(&linked, bench.folder.path().join("away")).unwrap();
+    assert_eq!(gone().await, 1);
+    assert_eq!(paths().await, "a.fits e.fits link/l.fits");
+    std::fs::remove_file(bench.image("link")).unwrap();
+    assert_eq!(gone().await, 1);
+    // An empty folder.
+    std::fs::remove_file(bench.image("a.fits")).unwrap();
+    assert_eq!(gone().await, 0);
+    assert_eq!(paths().await, "a.fits e.fits");
 }
