@@ -448,7 +448,7 @@ impl Opened {
             .and_then(File::etag)
             .map(|etag| etag.trim_matches('"').into());
         let source = SourceColumns {
-            source: Some(image.url.as_str().into()),
+            source: Some(manifest::source(&planned.collection, image)),
             etag,
         };
         Opened {

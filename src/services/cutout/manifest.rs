@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::{
     engine::Failure,
     fits::PixelBox,
+    store::Image,
     uws::{JobId, ParameterValue, Parameters},
 };
 
@@ -77,10 +79,28 @@ pub struct ImageColumns {
 /// Where an image was read from.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SourceColumns {
-    /// URL.
+    /// URL of what others can reach too; COLLECTION/PATH of a file of the server's.
     pub source: Option<Arc<str>>,
     /// Entity tag, without its quotes.
     pub etag: Option<Arc<str>>,
+}
+
+/// What users are told of where an image is: how the server's own folders are named is nobody's business.
+pub fn source(collection: &str, image: &Image) -> Arc<str> {
+    let scheme = image.url.split_once("://").map(|(scheme, _)| scheme);
+    match (scheme, Url::parse(&image.url)) {
+        // Keys are taken as they are written.
+        (Some("s3" | "s3a"), _) => image.url.as_str().into(),
+        (Some("http" | "https"), Ok(mut url)) => {
+            url.set_query(None);
+            url.set_fragment(None);
+            // Only a URL without a host can have neither.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.as_str().into()
+        }
+        _ => format!("{collection}/{}", image.path).into(),
+    }
 }
 
 /// How a row ended.
@@ -282,7 +302,7 @@ mod tests {
             size: Some(2_880),
             sha256: Some("00".into()),
             source: SourceColumns {
-                source: Some("file:///m13.fits".into()),
+                source: Some("dss/m13.fits".into()),
                 etag: Some("1".into()),
             },
         };
@@ -324,6 +344,40 @@ mod tests {
         assert_eq!(manifest["rows"][0]["y_min"], -4);
         assert_eq!(manifest["rows"][1]["file"], Value::Null);
         assert_eq!(manifest["rows"][1]["x_min"], Value::Null);
+    }
+
+    #[test]
+    fn the_servers_own_folders_are_not_told() {
+        let image = |url: &str| Image {
+            path: "a b/m13.fits".into(),
+            url: url.into(),
+            size: 0,
+            etag: None,
+            modified: None,
+            band: None,
+            obs: None,
+            product_type: None,
+            field: None,
+            date_beg: None,
+            date_end: None,
+            hdus: Vec::new(),
+            cap: None,
+        };
+        for (url, shown) in [
+            ("file:///srv/private/a%20b/m13.fits", "dss/a b/m13.fits"),
+            ("/srv/private/a b/m13.fits", "dss/a b/m13.fits"),
+            ("s3://maps/a b/m13.fits", "s3://maps/a b/m13.fits"),
+            (
+                "https://host:8443/a%20b/m13.fits",
+                "https://host:8443/a%20b/m13.fits",
+            ),
+            (
+                "http://me:hunter2@host/m13.fits?signature=x#y",
+                "http://host/m13.fits",
+            ),
+        ] {
+            assert_eq!(&*source("dss", &image(url)), shown);
+        }
     }
 
     #[test]

@@ -274,6 +274,9 @@ async fn one_position_gives_one_cutout_that_is_the_result() {
         (&4.0.into(), &6.0.into(), &1.0.into())
     );
     assert_eq!(row["file"], "x_y_r_n1.fits");
+    assert_eq!(row["source"], "maps/a/one.fits");
+    let folder = bench.folder.path().to_str().unwrap();
+    assert!(!manifest.to_string().contains(folder), "{manifest}");
 
     let names: Vec<_> = job.results.iter().map(|result| result.id.as_str()).collect();
     for name in ["result", "manifest.json", "manifest.csv", "x_y_r_n1.fits"] {
