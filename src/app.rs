@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    auth::{Auth, ProviderError},
     engine::{Engine, Service},
     http,
     jobs::Jobs,
@@ -45,6 +46,12 @@ pub enum AppError {
     /// The database does not answer or cannot be migrated.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Logins cannot work with these settings.
+    #[error("login: {0}")]
+    Auth(#[from] ProviderError),
+    /// The public URL is none.
+    #[error("public_url: {0}")]
+    PublicUrl(#[from] url::ParseError),
     /// The object store cannot be used.
     #[error("results: {0}")]
     Objects(#[from] ObjectsError),
@@ -104,17 +111,18 @@ impl App {
             notifier,
             settings: settings.engine.clone(),
         };
+        let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {
-            http::routes(&jobs, &settings, Vec::new(), &stop_engine)
+            http::routes(&jobs, auth.clone(), &settings, Vec::new(), &stop_engine)?
         } else {
-            http::internal_routes(&jobs, false, &stop_engine)
+            http::internal_routes(&jobs, &auth, false, &stop_engine)
         };
         rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
         if let Some(listener) = internal {
-            let routes = http::internal_routes(&jobs, true, &stop_engine);
+            let routes = http::internal_routes(&jobs, &auth, true, &stop_engine);
             rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];

@@ -549,10 +549,6 @@ impl AuthSettings {
         if self.mode == AuthMode::Local {
             return;
         }
-        faults.push(fault(
-            "auth.mode",
-            "oidc is not available in this version; use local",
-        ));
         let secret = self
             .client_secret
             .as_ref()
@@ -889,8 +885,36 @@ mod tests {
         assert_eq!(faults(&settings), ["listen"]);
         settings.auth.allow_non_loopback = true;
         assert_eq!(faults(&settings), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn mode_oidc_says_what_it_needs() {
+        let mut settings = Settings {
+            listen: "0.0.0.0:80".parse().unwrap(),
+            ..Settings::default()
+        };
         settings.auth.mode = AuthMode::Oidc;
-        assert_eq!(faults(&settings)[0], "auth.mode");
+        assert_eq!(faults(&settings), ["auth.client_secret", "auth.issuer"]);
+        settings.auth.client_secret = Some("short".into());
+        settings.auth.issuer = Some("https://user@keys.example.org/realms/sky?x".parse().unwrap());
+        settings.auth.audience = " ".into();
+        settings.auth.session_idle = settings.auth.session_lifetime * 2;
+        assert_eq!(
+            faults(&settings),
+            [
+                "auth.client_secret",
+                "auth.issuer",
+                "auth.audience",
+                "auth.session_idle"
+            ]
+        );
+        settings.auth = AuthSettings {
+            mode: AuthMode::Oidc,
+            issuer: Some("https://keys.example.org/realms/sky".parse().unwrap()),
+            client_secret: Some("a secret that is long enough".into()),
+            ..AuthSettings::default()
+        };
+        assert_eq!(faults(&settings), Vec::<&str>::new());
     }
 
     #[test]

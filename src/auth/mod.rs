@@ -1,116 +1,260 @@
-//! Who is asking: the caller of a request and the roles that it holds.
+//! Who is asking: login through an `OpenID` Connect provider, sessions of browsers, access tokens, API tokens, rates.
 //!
-//! Calls `store`, `net`, `uws` and `settings`. What a caller may do to a job is decided in `jobs`.
+//! `caller` is what the rest of the server sees of it, `policy` the table of who may ask for what. Calls `store`, `net`,
+//! `uws` and `settings`; the only module that names `openidconnect` and `jsonwebtoken`. What a caller may do to a job is
+//! decided in `jobs`.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-pub mod access_token;
+mod access_token;
+mod api_token;
+mod caller;
 #[cfg(test)]
 mod forge;
-pub mod keys;
-pub mod logout_token;
-pub mod provider;
-pub mod seal;
-pub mod transport;
+mod keys;
+mod login;
+mod logout_token;
+mod next;
+mod people;
+pub mod policy;
+mod provider;
+mod rate;
+mod seal;
+mod session;
+mod transport;
 
-/// What a caller may do, each including the ones before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Own jobs.
-    User,
-    /// Everyone's jobs.
-    Operator,
-    /// Settings, quotas, users.
-    Admin,
+use std::sync::Arc;
+
+pub use access_token::{Identity, TokenError};
+pub use api_token::{MAX_TOKEN_LIFETIME, NewApiToken, Scope};
+pub use caller::{Caller, Limits, Role, UnknownRole};
+pub use login::{Answer, LoginError, Started};
+pub use logout_token::LogoutToken;
+pub use next::Next;
+pub use people::Ended;
+pub use provider::{Provider, ProviderError};
+pub use rate::{Rates, TooFast};
+pub use seal::{Seal, Secret, hash};
+pub use session::LogoutError;
+
+use crate::{
+    settings::{AuthMode, AuthSettings, QuotaSettings, Settings},
+    store::{NewAudit, Person, Quota, Store, StoreError},
+};
+
+/// The prefix by which an API token is known, in a request and in a leaked file.
+pub const API_TOKEN_PREFIX: &str = "sdr_";
+
+/// Knows callers by what they show. Clones share their state.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    quota: QuotaSettings,
+    settings: AuthSettings,
+    /// None in mode `local`.
+    oidc: Option<Oidc>,
 }
 
-/// The authenticated origin of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    /// Public name, shown as the owner of its jobs.
-    pub name: String,
-    /// Highest role held.
-    pub role: Role,
-    /// What the caller may have at once.
-    pub limits: Limits,
+struct Oidc {
+    provider: Provider,
+    seal: Seal,
 }
 
-/// What one person may have at once; `None` means any number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// Jobs in EXECUTING.
-    pub running: Option<u64>,
-    /// Jobs in QUEUED.
-    pub queued: Option<u64>,
-    /// Positions of one cutout job.
-    pub positions: Option<u64>,
-    /// Bytes of stored results.
-    pub stored_bytes: Option<u64>,
-    /// Requests, each second.
-    pub requests_per_second: Option<u64>,
+/// What a request shows of who sends it.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// Nothing.
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer(&'a str),
+    /// The cookie of a session.
+    Session(&'a str),
 }
 
-impl Role {
-    /// Its name, as tokens have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::User => "user",
-            Role::Operator => "operator",
-            Role::Admin => "admin",
+/// By what a caller is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// Mode `local`: by being on this machine.
+    Local,
+    /// A session of a browser.
+    Session([u8; 32]),
+    /// An access token of the provider.
+    Provider,
+    /// An API token with these scopes.
+    ApiToken(Vec<Scope>),
+}
+
+/// A caller that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Who.
+    pub caller: Caller,
+    /// The provider's name of that person, which never changes.
+    pub subject: String,
+    /// By what.
+    pub by: By,
+}
+
+impl Known {
+    /// Whether it was given for this.
+    pub fn allows(&self, scope: Scope) -> bool {
+        match &self.by {
+            By::ApiToken(scopes) => scopes.contains(&scope),
+            By::Local | By::Session(_) | By::Provider => true,
         }
     }
 }
 
-impl FromStr for Role {
-    type Err = UnknownRole;
+/// Why a caller is not known, or may not come in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Nothing was shown where something must be.
+    #[error("sign in, or send a token")]
+    Anonymous,
+    /// The token is not one that is taken; the text is for its bearer.
+    #[error("{0}")]
+    Token(String),
+    /// The session has ended.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    /// Known, but without any of our roles.
+    #[error("this account has no role here; ask an administrator of this server")]
+    NoRole,
+    /// The provider or the database does not answer.
+    #[error("{0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        match text {
-            "user" => Ok(Role::User),
-            "operator" => Ok(Role::Operator),
-            "admin" => Ok(Role::Admin),
-            _ => Err(UnknownRole),
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        AuthError::Unavailable(error.into())
+    }
+}
+
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Unavailable(source) => AuthError::Unavailable(source.into()),
+            fault => AuthError::Token(fault.to_string()),
         }
     }
 }
 
-/// A word that names none of our roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected user, operator or admin")]
-pub struct UnknownRole;
-
-impl Caller {
-    /// The one user of mode `local`, who holds every role.
-    pub fn local() -> Self {
-        Caller {
-            name: "local".into(),
-            role: Role::Admin,
-            limits: Limits::default(),
-        }
-    }
-
-    /// Whether the caller holds `role` or a higher one.
-    pub fn has(&self, role: Role) -> bool {
-        self.role >= role
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_role_includes_the_ones_before() {
-        let operator = Caller {
-            name: "o".into(),
-            role: Role::Operator,
-            limits: Limits::default(),
+impl Auth {
+    /// As the settings say. Asks the provider for nothing yet: it may be away at the start.
+    pub fn new(settings: &Settings, store: Store) -> Result<Self, ProviderError> {
+        let oidc = match (&settings.auth.mode, &settings.auth.client_secret) {
+            (AuthMode::Local, _) => None,
+            (AuthMode::Oidc, Some(secret)) => Some(Oidc {
+                provider: Provider::new(&settings.auth)?,
+                seal: Seal::from_secret(secret),
+            }),
+            (AuthMode::Oidc, None) => {
+                return Err(ProviderError::Configuration(
+                    "auth.client_secret is not set".into(),
+                ));
+            }
         };
-        assert!(operator.has(Role::User) && operator.has(Role::Operator) && !operator.has(Role::Admin));
-        assert!(Caller::local().has(Role::Admin));
+        Ok(Auth(Arc::new(Inner {
+            store,
+            quota: settings.quota.clone(),
+            settings: settings.auth.clone(),
+            oidc,
+        })))
+    }
+
+    /// Whether everyone is the one user `local`.
+    pub fn is_local(&self) -> bool {
+        self.0.oidc.is_none()
+    }
+
+    /// What people and programs must know of the provider to sign in: issuer and client of the command line.
+    pub fn issuer(&self) -> Option<(&url::Url, &str)> {
+        let issuer = self.0.settings.issuer.as_ref()?;
+        self.0.oidc.as_ref()?;
+        Some((issuer, &self.0.settings.cli_client_id))
+    }
+
+    /// Whether the provider answers; always so in mode `local`.
+    pub async fn probe(&self) -> Result<(), ProviderError> {
+        match &self.0.oidc {
+            Some(oidc) => oidc.provider.probe().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Who shows this. In mode `local` everyone is the one user, whatever is shown. What is shown and not good never
+    /// counts as nothing shown.
+    pub async fn identify(&self, credential: Credential<'_>) -> Result<Known, AuthError> {
+        let Some(oidc) = &self.0.oidc else {
+            return Ok(Known {
+                caller: Caller::local(),
+                subject: "local".into(),
+                by: By::Local,
+            });
+        };
+        match credential {
+            Credential::None => Err(AuthError::Anonymous),
+            Credential::Bearer(token) if token.starts_with(API_TOKEN_PREFIX) => {
+                self.by_api_token(token).await
+            }
+            Credential::Bearer(token) => {
+                let identity = oidc.provider.verify_bearer(token).await?;
+                let role = identity.role.ok_or(AuthError::NoRole)?;
+                let store = &self.0.store;
+                // Its token outlives the disabling of an account: only a new login ends that.
+                if store
+                    .person_of(&identity.subject)
+                    .await?
+                    .is_some_and(|person| person.disabled)
+                {
+                    return Err(AuthError::Token("the account is disabled".into()));
+                }
+                let person = store
+                    .person_seen(&identity.subject, &identity.name, role.as_str())
+                    .await?;
+                Ok(self.known(&person, role, By::Provider))
+            }
+            Credential::Session(secret) => self.by_session(oidc, secret).await,
+        }
+    }
+
+    /// A person as a caller with at most this role.
+    fn known(&self, person: &Person, role: Role, by: By) -> Known {
+        Known {
+            caller: Caller {
+                name: person.name.clone(),
+                role,
+                limits: self.limits(&person.quota),
+            },
+            subject: person.subject.clone(),
+            by,
+        }
+    }
+
+    /// What a person with these quotas may have: theirs, else the settings'; 0 is any number.
+    pub fn limits(&self, own: &Quota) -> Limits {
+        let limit = |own: Option<u64>, general: u64| Some(own.unwrap_or(general)).filter(|limit| *limit > 0);
+        let general = &self.0.quota;
+        Limits {
+            running: limit(own.running, general.running),
+            queued: limit(own.queued, general.queued),
+            positions: limit(own.positions, general.positions),
+            stored_bytes: limit(own.stored_bytes, general.stored_bytes),
+            requests_per_second: limit(own.requests, general.requests_per_second),
+        }
+    }
+
+    /// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
+    pub async fn record(&self, entry: NewAudit) {
+        tracing::info!(
+            action = entry.action,
+            actor = entry.actor,
+            subject = entry.subject,
+            "audit"
+        );
+        if let Err(error) = self.0.store.audit(&entry).await {
+            tracing::error!(%error, "the audit record was not written");
+        }
     }
 }

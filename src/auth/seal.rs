@@ -85,6 +85,12 @@ impl Secret {
         Secret(URL_SAFE_NO_PAD.encode(random::<32>()))
     }
 
+    /// The one that its holder shows; nothing if it cannot be one.
+    pub fn parse(text: &str) -> Option<Secret> {
+        let plausible = URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+        plausible.then(|| Secret(text.to_owned()))
+    }
+
     /// What its holder is given.
     pub fn expose(&self) -> &str {
         &self.0

@@ -6,7 +6,7 @@ use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::Value;
 
-use super::{uws::Uws, v1::V1};
+use super::Apis;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 static PAGE: LazyLock<String> =
@@ -17,11 +17,11 @@ struct Described;
 
 impl OpenApi for Described {
     fn meta() -> Vec<poem_openapi::registry::MetaApi> {
-        <(Uws, V1)>::meta()
+        <Apis as OpenApi>::meta()
     }
 
     fn register(registry: &mut poem_openapi::registry::Registry) {
-        <(Uws, V1)>::register(registry);
+        <Apis as OpenApi>::register(registry);
     }
 
     fn add_routes(
@@ -149,7 +149,8 @@ fn text(value: &Value) -> String {
     escaped(value.as_str().unwrap_or_default())
 }
 
-fn escaped(text: &str) -> String {
+/// Text that stands in a page or an attribute of it.
+pub fn escaped(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }
 

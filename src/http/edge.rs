@@ -109,7 +109,7 @@ impl Edge {
         let path = request.uri().path();
         let always_json = path
             .strip_prefix(&self.base_path)
-            .is_some_and(|path| path.starts_with("/api/v1/"));
+            .is_some_and(|path| path.starts_with("/api/v1/") || path.starts_with("/account/"));
         let span = tracing::info_span!("request", %id, %method, path);
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {

@@ -4,6 +4,8 @@
 //! Calls `jobs`, `engine` (descriptions), `auth` (callers), `objects`, `store` (rows it shows), `uws`, `settings`,
 //! `telemetry`.
 
+mod account;
+mod admin;
 mod body;
 mod caller;
 mod content;
@@ -17,12 +19,14 @@ mod health;
 mod listen;
 mod log;
 mod negotiate;
+mod page;
 mod parameter;
 mod problem;
 mod range;
 mod reply;
 mod schema;
 mod services;
+mod share;
 #[cfg(test)]
 mod tests;
 mod uws;
@@ -31,7 +35,7 @@ mod v1;
 use std::{io, sync::Arc, time::Duration};
 
 use poem::{
-    Route, Server,
+    EndpointExt, Route, Server,
     endpoint::{BoxEndpoint, make_sync},
     get,
 };
@@ -40,7 +44,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use caller::Identified;
+pub use caller::{Door, Identified};
 pub use problem::Problem;
 
 use self::{
@@ -52,6 +56,7 @@ use self::{
     listen::Gate,
 };
 use crate::{
+    auth::Auth,
     jobs::Jobs,
     settings::{AuthMode, Settings},
     uws::JobId,
@@ -68,9 +73,13 @@ pub struct ServiceRoutes {
     pub route: Route,
 }
 
+/// The APIs of the OpenAPI document.
+type Apis = (uws::Uws, v1::V1, admin::Admin, share::Shared, account::Account);
+
 /// What handlers share.
 struct Site {
     jobs: Jobs,
+    door: Arc<Door>,
     /// The public URL without a slash at its end.
     base: String,
     max_body: u64,
@@ -80,19 +89,35 @@ struct Site {
 }
 
 impl Site {
-    fn new(jobs: &Jobs, settings: &Settings, draining: &CancellationToken) -> Arc<Self> {
+    fn new(
+        jobs: &Jobs,
+        auth: Auth,
+        settings: &Settings,
+        public: &Url,
+        draining: &CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Site {
             jobs: jobs.clone(),
             base: settings.public_base().trim_end_matches('/').to_owned(),
             max_body: settings.max_body,
             waits: Crowd::new("waits", 10_000, 20_000),
             listeners: Crowd::new("event streams", 200, 5_000),
-            health: Health::new(jobs, draining),
+            health: Health::new(jobs, &auth, draining),
+            door: Door::new(auth, public, settings.trusted_proxies),
         })
+    }
+
+    /// The absolute URL of a path of ours.
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     fn list_url(&self, service: &str) -> String {
         format!("{}/api/{service}/async", self.base)
+    }
+
+    fn share_url(&self, secret: &str) -> String {
+        format!("{}/share/{secret}", self.base)
     }
 
     fn job_url(&self, service: &str, id: JobId) -> String {
@@ -104,12 +129,20 @@ impl Site {
 /// From `draining` on the server is not ready.
 pub fn routes(
     jobs: &Jobs,
+    auth: Auth,
     settings: &Settings,
     services: Vec<ServiceRoutes>,
     draining: &CancellationToken,
-) -> BoxEndpoint<'static> {
-    let site = Site::new(jobs, settings, draining);
-    let apis = (uws::Uws(Arc::clone(&site)), v1::V1(Arc::clone(&site)));
+) -> Result<BoxEndpoint<'static>, url::ParseError> {
+    let public = Url::parse(&settings.public_base())?;
+    let site = Site::new(jobs, auth, settings, &public, draining);
+    let apis: Apis = (
+        uws::Uws(Arc::clone(&site)),
+        v1::V1(Arc::clone(&site)),
+        admin::Admin(Arc::clone(&site)),
+        share::Shared(Arc::clone(&site)),
+        account::Account(Arc::clone(&site)),
+    );
     let mut tree = Route::new()
         .nest("/", service(apis))
         .at("/openapi.json", get(make_sync(|_| docs::document())))
@@ -117,11 +150,7 @@ pub fn routes(
     for ServiceRoutes { prefix, route } in services {
         tree = tree.nest(prefix, route);
     }
-    let public = Url::parse(&site.base).ok();
-    let base_path = public
-        .as_ref()
-        .map_or("", |url| url.path().trim_end_matches('/'))
-        .to_owned();
+    let base_path = public.path().trim_end_matches('/').to_owned();
     let probes = Arc::clone(&site.health).probes();
     let whole = if base_path.is_empty() {
         probes.nest("/", tree)
@@ -129,18 +158,23 @@ pub fn routes(
         let below = Arc::clone(&site.health).probes().nest("/", tree);
         probes.nest(&base_path, below)
     };
-    Edge {
+    let edge = Edge {
         base_path,
-        guard: public.map(|url| Guard::new(&url, settings.auth.mode == AuthMode::Local)),
+        guard: Some(Guard::new(&public, settings.auth.mode == AuthMode::Local)),
         bounds: Bounds::new(settings.max_body),
-        methods: Methods::of(&<(uws::Uws, v1::V1) as OpenApi>::meta()),
-    }
-    .around(whole)
+        methods: Methods::of(&<Apis as OpenApi>::meta()),
+    };
+    Ok(edge.around(whole.data(Arc::clone(&site.door))))
 }
 
 /// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.
-pub fn internal_routes(jobs: &Jobs, metrics: bool, draining: &CancellationToken) -> BoxEndpoint<'static> {
-    let probes = Health::new(jobs, draining).probes();
+pub fn internal_routes(
+    jobs: &Jobs,
+    auth: &Auth,
+    metrics: bool,
+    draining: &CancellationToken,
+) -> BoxEndpoint<'static> {
+    let probes = Health::new(jobs, auth, draining).probes();
     let whole = if metrics {
         let handle = crate::telemetry::metrics();
         probes.at("/metrics", get(make_sync(move |_| health::metrics(&handle))))

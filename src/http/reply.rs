@@ -31,6 +31,11 @@ impl<K> Reply<K> {
     pub fn of(response: Response) -> Self {
         Reply(response, PhantomData)
     }
+
+    /// The answer itself, to add to it.
+    pub fn into_inner(self) -> Response {
+        self.0
+    }
 }
 
 impl<K> IntoResponse for Reply<K> {
@@ -232,6 +237,24 @@ fn location() -> MetaHeader {
         required: true,
         deprecated: false,
         schema: String::schema_ref(),
+    }
+}
+
+/// For a browser: the way on, or a page that says why there is none.
+pub struct Page;
+
+impl Kind for Page {
+    fn responses() -> Vec<MetaResponse> {
+        let mut response = described("The browser goes to Location.", StatusCode::SEE_OTHER, Vec::new());
+        response.headers.push(location());
+        vec![
+            response,
+            described(
+                "It goes no further; a page says why.",
+                StatusCode::BAD_REQUEST,
+                vec![text("text/html")],
+            ),
+        ]
     }
 }
 

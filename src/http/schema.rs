@@ -398,8 +398,224 @@ pub struct Me {
     pub name: String,
     /// Roles held: `user`, `operator`, `admin`.
     pub roles: Vec<String>,
+    /// By what the caller is known: `local`, `session`, `provider` (its access token) or `token` (an API token).
+    pub by: String,
+    /// What the caller may have at once.
+    pub limits: Limits,
+    /// What the caller has now.
+    pub usage: Usage,
     /// Largest request body in bytes.
     pub max_body: u64,
+}
+
+/// What one person may have at once; null is any number.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Limits {
+    /// Jobs in EXECUTING.
+    pub running: Option<u64>,
+    /// Jobs in QUEUED.
+    pub queued: Option<u64>,
+    /// Positions of one cutout job.
+    pub positions: Option<u64>,
+    /// Bytes of stored results.
+    pub stored_bytes: Option<u64>,
+    /// Requests, each second.
+    pub requests_per_second: Option<u64>,
+}
+
+/// What one person has now.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Usage {
+    /// Jobs in EXECUTING.
+    pub running: u64,
+    /// Jobs in QUEUED.
+    pub queued: u64,
+    /// Bytes of stored results.
+    pub stored_bytes: u64,
+}
+
+/// Where people and programs sign in.
+#[derive(Debug, Object)]
+pub struct Provider {
+    /// `local` (nobody signs in) or `oidc`.
+    pub mode: String,
+    /// Issuer of access tokens.
+    pub issuer: Option<String>,
+    /// Client of the command line, for the device flow (RFC 8628).
+    pub client: Option<String>,
+}
+
+/// A session has ended.
+#[derive(Debug, Object)]
+pub struct LoggedOut {
+    /// Where the browser goes next.
+    pub location: String,
+}
+
+/// An API token to be made.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewToken {
+    /// What its owner calls it.
+    pub name: String,
+    /// One or more of `read`, `write`, `admin`.
+    pub scopes: Vec<String>,
+    /// When it ends, ISO 8601; at most 366 days ahead.
+    pub expires: String,
+}
+
+/// An API token, without what it is known by.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Token {
+    /// Its identifier.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// `read`, `write`, `admin`.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created: String,
+    /// When it ends.
+    pub expires: String,
+    /// When it was last shown, to the minute.
+    pub last_used: Option<String>,
+}
+
+/// An API token when it is made: the only time that it is shown.
+#[derive(Debug, Object)]
+pub struct CreatedToken {
+    /// What is sent as `Authorization: Bearer`.
+    pub token: String,
+    /// The rest.
+    #[oai(flatten)]
+    pub of: Token,
+}
+
+/// API tokens.
+#[derive(Debug, Object)]
+pub struct TokenList {
+    /// Newest first.
+    pub items: Vec<Token>,
+}
+
+/// A share link to be made.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewShare {
+    /// When it ends, ISO 8601; the job's destruction ends it too.
+    pub expires: String,
+}
+
+/// A share link when it is made: the only time that it is shown.
+#[derive(Debug, Object)]
+pub struct CreatedShare {
+    /// Its identifier.
+    pub id: String,
+    /// The link: whoever has it can read the job and its results.
+    pub url: String,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// A share link, without its secret.
+#[derive(Debug, Object)]
+pub struct Share {
+    /// Its identifier.
+    pub id: String,
+    /// When it was made.
+    pub created: String,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// Share links.
+#[derive(Debug, Object)]
+pub struct ShareList {
+    /// Newest first.
+    pub items: Vec<Share>,
+}
+
+/// A person of this server.
+#[derive(Debug, Object)]
+pub struct User {
+    /// Public name, the owner of its jobs.
+    pub name: String,
+    /// Highest role, as the provider said last.
+    pub role: String,
+    /// Whether the provider has disabled the account.
+    pub disabled: bool,
+    /// When the person was first seen.
+    pub created: String,
+    /// When the person was last seen, to the hour.
+    pub seen: String,
+    /// What the person may have at once.
+    pub limits: Limits,
+}
+
+/// People.
+#[derive(Debug, Object)]
+pub struct UserList {
+    /// By name.
+    pub items: Vec<User>,
+}
+
+/// What a person may have at once: what is left out stays, null is as the settings say, 0 is any number.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserChange {
+    /// Jobs in EXECUTING.
+    #[oai(default)]
+    pub running: poem_openapi::types::MaybeUndefined<u64>,
+    /// Jobs in QUEUED.
+    #[oai(default)]
+    pub queued: poem_openapi::types::MaybeUndefined<u64>,
+    /// Positions of one cutout job.
+    #[oai(default)]
+    pub positions: poem_openapi::types::MaybeUndefined<u64>,
+    /// Bytes of stored results.
+    #[oai(default)]
+    pub stored_bytes: poem_openapi::types::MaybeUndefined<u64>,
+    /// Requests, each second.
+    #[oai(default)]
+    pub requests_per_second: poem_openapi::types::MaybeUndefined<u64>,
+}
+
+/// What was taken from a person.
+#[derive(Debug, Object)]
+pub struct Ended {
+    /// Sessions of browsers.
+    pub sessions: u64,
+    /// API tokens.
+    pub tokens: u64,
+}
+
+/// What was done.
+#[derive(Debug, Object)]
+pub struct AuditEntry {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: String,
+    /// Who did it, if that is known.
+    pub actor: Option<String>,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// More of it.
+    pub detail: String,
+    /// From which address.
+    pub address: Option<String>,
+}
+
+/// The record of what was done.
+#[derive(Debug, Object)]
+pub struct AuditList {
+    /// Newest first.
+    pub items: Vec<AuditEntry>,
 }
 
 /// What went wrong (RFC 9457).

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{internal_routes, routes, schema};
 use crate::{
-    auth::Caller,
+    auth::{Auth, Caller, policy},
     engine::{Accepted, CheckError, Context, Description, Draft, Engine, Failure, Service, Stage},
     jobs::Jobs,
     notify::Notifier,
@@ -61,6 +61,7 @@ impl Service for Digits {
 struct Site {
     client: TestClient<BoxEndpoint<'static>>,
     jobs: Jobs,
+    auth: Auth,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -103,10 +104,12 @@ impl Site {
         };
         let stop = CancellationToken::new();
         engine.run_jobs(2, None, "test", stop.clone());
+        let auth = Auth::new(&settings, engine.store.clone()).unwrap();
         let jobs = Jobs::new(engine);
         Site {
-            client: TestClient::new(routes(&jobs, &settings, Vec::new(), &stop)),
+            client: TestClient::new(routes(&jobs, auth.clone(), &settings, Vec::new(), &stop).unwrap()),
             jobs,
+            auth,
             stop,
             _folder: folder,
         }
@@ -532,7 +535,7 @@ async fn probes_are_everywhere_and_metrics_inside_only() {
         site.client.get(path).send().await.assert_status_is_ok();
     }
     site.get("/metrics").await.assert_status(StatusCode::NOT_FOUND);
-    let inside = TestClient::new(internal_routes(&site.jobs, true, &site.stop));
+    let inside = TestClient::new(internal_routes(&site.jobs, &site.auth, true, &site.stop));
     inside.get("/readyz").send().await.assert_status_is_ok();
 
     // An answer of a moment ago does not hold any more.
@@ -562,4 +565,30 @@ async fn probes_are_everywhere_and_metrics_inside_only() {
         answer.assert_status_is_ok();
         answer.assert_content_type("application/xml");
     }
+}
+
+#[test]
+fn every_route_of_the_document_has_a_row_in_the_policy_and_no_row_is_left_over() {
+    let document: serde_json::Value = serde_json::from_str(&super::openapi()).unwrap();
+    let mut routes: Vec<(String, String)> = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            routes.push((method.to_uppercase(), path.clone()));
+        }
+    }
+    let without: Vec<_> = routes
+        .iter()
+        .filter(|(method, path)| policy::who(method, path).is_none())
+        .collect();
+    assert!(without.is_empty(), "no row in auth::policy: {without:?}");
+    let rows = policy::POLICY.iter().flat_map(|(methods, path, _)| {
+        methods
+            .split(' ')
+            .map(move |method| (method.to_owned(), (*path).to_owned()))
+    });
+    let stale: Vec<_> = rows.filter(|row| !routes.contains(row)).collect();
+    assert!(
+        stale.is_empty(),
+        "rows of auth::policy without a route: {stale:?}"
+    );
 }

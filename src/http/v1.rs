@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     Site,
-    caller::Identified,
+    caller::{Identified, KnownBy},
     events::{self, Summary, summary},
     form::{add_text, is_control},
     job_id, log,
@@ -28,7 +28,7 @@ use super::{
     schema, services,
 };
 use crate::{
-    auth::Role,
+    auth::{By, Limits, Role},
     jobs::{BulkAction, BulkOutcome, BulkTarget, Place, SearchFilter, Submission},
     uws::{Job, JobId, Phase, Timestamp, json},
 };
@@ -292,19 +292,114 @@ impl V1 {
         Reply::json(&services::all(&self.0))
     }
 
+    /// The links by which others read a job
+    #[oai(path = "/jobs/:id/shares", method = "get", operation_id = "listShares")]
+    async fn shares(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<JsonOf<schema::ShareList>>, Problem> {
+        #[derive(Serialize)]
+        struct Document {
+            id: String,
+            created: Timestamp,
+            expires: Timestamp,
+        }
+        #[derive(Serialize)]
+        struct List {
+            items: Vec<Document>,
+        }
+        let shares = self.0.jobs.shares(&caller, place(&id)?).await?;
+        let items = shares.into_iter().map(|share| Document {
+            id: share.id.to_string(),
+            created: share.created_at,
+            expires: share.expires_at,
+        });
+        Reply::json(&List {
+            items: items.collect(),
+        })
+    }
+
+    /// Makes a link by which others read a job
+    ///
+    /// The answer is the only time that the link is shown.
+    #[oai(path = "/jobs/:id/shares", method = "post", operation_id = "createShare")]
+    async fn create_share(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        body: Json<schema::NewShare>,
+    ) -> Result<Reply<Created<schema::CreatedShare>>, Problem> {
+        #[derive(Serialize)]
+        struct Document {
+            id: String,
+            url: String,
+            expires: Timestamp,
+        }
+        let expires = time("expires", &body.0.expires)?;
+        let (share, secret) = self.0.jobs.create_share(&caller, place(&id)?, expires).await?;
+        let document = Document {
+            id: share.id.to_string(),
+            url: self.0.share_url(secret.expose()),
+            expires: share.expires_at,
+        };
+        Reply::created(&document.url, &document)
+    }
+
+    /// Revokes a link
+    #[oai(
+        path = "/jobs/:id/shares/:share",
+        method = "delete",
+        operation_id = "revokeShare"
+    )]
+    async fn revoke_share(
+        &self,
+        id: Path<String>,
+        share: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<Nothing>, Problem> {
+        let share = share.parse().map_err(|_| Problem::not_found("share not found"))?;
+        self.0.jobs.revoke_share(&caller, place(&id)?, share).await?;
+        Ok(Reply::done())
+    }
+
     /// The caller
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
-    async fn me(&self, Identified(caller): Identified) -> Result<Reply<JsonOf<schema::Me>>, Problem> {
+    async fn me(&self, KnownBy(known): KnownBy) -> Result<Reply<JsonOf<schema::Me>>, Problem> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Usage {
+            running: u64,
+            queued: u64,
+            stored_bytes: u64,
+        }
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Me {
             name: String,
             roles: Vec<Role>,
+            by: &'static str,
+            limits: Limits,
+            usage: Usage,
             max_body: u64,
         }
+        let caller = known.caller;
+        let usage = self.0.jobs.usage(&caller).await?;
         let roles = [Role::User, Role::Operator, Role::Admin];
         Reply::json(&Me {
             roles: roles.into_iter().filter(|role| caller.has(*role)).collect(),
+            by: match known.by {
+                By::Local => "local",
+                By::Session(_) => "session",
+                By::Provider => "provider",
+                By::ApiToken(_) => "token",
+            },
+            limits: caller.limits,
+            usage: Usage {
+                running: usage.running,
+                queued: usage.queued,
+                stored_bytes: usage.stored_bytes,
+            },
             name: caller.name,
             max_body: self.0.max_body,
         })

@@ -6,6 +6,8 @@
 mod check;
 mod events;
 mod list;
+mod quota;
+mod shares;
 mod told;
 
 use std::{sync::Arc, time::Duration};
@@ -144,6 +146,9 @@ pub enum JobsError {
     /// Others changed the job each time that it was about to be changed.
     #[error("the job is being changed by other requests; try again")]
     Conflict,
+    /// The caller has as much as it may have.
+    #[error("{0}")]
+    Quota(String),
     /// The database or object store does not answer.
     #[error("storage: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -241,6 +246,9 @@ impl Jobs {
         let service = self.service(service).ok_or(JobsError::NotFound("service"))?;
         let description = service.describe();
         check_labels(&submission)?;
+        if submission.run {
+            self.may_queue(caller).await?;
+        }
         let id = JobId::new();
         let uploads = keyed(id, submission.uploads);
         let mut parameters = submission.parameters;
@@ -438,6 +446,9 @@ impl Jobs {
                 action: "be run",
             });
         }
+        if job.owner.as_deref() == Some(caller.name.as_str()) {
+            self.may_queue(caller).await?;
+        }
         match self.queue_checked(caller, &job, version).await? {
             Some(queued) => Ok(queued),
             None => self.run_unless_run(caller, job.id).await,
@@ -605,20 +616,7 @@ impl Jobs {
         place: Place<'_>,
         name: &str,
     ) -> Result<Content, JobsError> {
-        let job = self.get(caller, place).await?;
-        match job.parameters.all(name).next() {
-            None => Err(JobsError::NotFound("parameter")),
-            Some(ParameterValue::Inline(text)) => Ok(Content::Inline(text.clone())),
-            Some(ParameterValue::Upload {
-                key,
-                media_type,
-                size,
-            }) => Ok(Content::Stored {
-                key: key.clone(),
-                media_type: media_type.clone(),
-                size: *size,
-            }),
-        }
+        content(&self.get(caller, place).await?, name)
     }
 
     /// Lines of the job's log after the one numbered `after` (0: from the start).
@@ -712,6 +710,23 @@ impl Jobs {
     fn changed(&self, job: Job) -> Result<Job, JobsError> {
         self.engine.notifier.tell(Change::Job(job.id));
         Ok(job)
+    }
+}
+
+/// The content of a parameter; the first one if it was repeated.
+fn content(job: &Job, name: &str) -> Result<Content, JobsError> {
+    match job.parameters.all(name).next() {
+        None => Err(JobsError::NotFound("parameter")),
+        Some(ParameterValue::Inline(text)) => Ok(Content::Inline(text.clone())),
+        Some(ParameterValue::Upload {
+            key,
+            media_type,
+            size,
+        }) => Ok(Content::Stored {
+            key: key.clone(),
+            media_type: media_type.clone(),
+            size: *size,
+        }),
     }
 }
 

@@ -86,7 +86,7 @@ impl Service for Cutout {
         &'a self,
         draft: &'a Draft<'a>,
         _stage: Stage,
-        _caller: &'a Caller,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
         Box::pin(async move {
             let list = match positions(draft.parameters)? {
@@ -95,7 +95,8 @@ impl Service for Cutout {
                 Some(ParameterValue::Upload { key, .. }) => Some((draft.read_upload)(key).await?),
             };
             let parameters = draft.parameters.clone();
-            let most = self.max_positions;
+            let own = caller.limits.positions.map_or(usize::MAX, |most| most as usize);
+            let most = self.max_positions.min(own);
             // A long list takes a while to read.
             let request =
                 tokio::task::spawn_blocking(move || Request::read(&parameters, list.as_deref(), most))

@@ -1,0 +1,225 @@
+//! Sessions of browsers: a cookie holds a secret, the database its hash and the provider's tokens, encrypted.
+//!
+//! When the access token has run out, the next request renews it, one at a time over all replicas; a provider that
+//! refuses ends the session, one that is away leaves it be for a while.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{
+    Auth, AuthError, By, Known, LogoutToken, Oidc, ProviderError, Role, Secret, TokenError, hash,
+    provider::Tokens,
+};
+use crate::{
+    store::{NewAudit, Person, Session, StoreError},
+    uws::Timestamp,
+};
+
+/// What the database keeps of a session is encrypted for this purpose.
+const PURPOSE: &str = "session";
+/// How long one request may take to renew the tokens before another tries.
+const RENEWAL: Duration = Duration::from_secs(15);
+/// For how long a session goes on while the provider cannot be asked.
+const AWAY: Duration = Duration::from_hours(1);
+
+/// The provider's tokens, as they are encrypted.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    refresh: String,
+    id_token: Option<String>,
+}
+
+impl Oidc {
+    pub(super) fn sealed(&self, tokens: &Tokens) -> Result<Vec<u8>, serde_json::Error> {
+        let kept = Kept {
+            refresh: tokens.refresh.clone(),
+            id_token: tokens.id_token.clone(),
+        };
+        Ok(self.seal.seal(PURPOSE, &serde_json::to_vec(&kept)?))
+    }
+
+    fn kept(&self, session: &Session) -> Option<Kept> {
+        let plain = self.seal.open(PURPOSE, &session.sealed)?;
+        serde_json::from_slice(&plain).ok()
+    }
+}
+
+impl Auth {
+    pub(super) async fn by_session(&self, oidc: &Oidc, secret: &str) -> Result<Known, AuthError> {
+        let store = &self.0.store;
+        let id = hash(secret);
+        let idle = self.0.settings.session_idle.as_millis() as i64;
+        let Some((session, person, fresh)) = store.session(id, idle).await? else {
+            return Err(AuthError::SessionEnded);
+        };
+        let role = if fresh {
+            session.role.parse().map_err(|_| AuthError::NoRole)?
+        } else {
+            self.renew(oidc, &session, &person).await?
+        };
+        store.touch_session(id).await?;
+        Ok(self.known(&person, role, By::Session(id)))
+    }
+
+    /// The role after the access token has run out.
+    async fn renew(&self, oidc: &Oidc, session: &Session, person: &Person) -> Result<Role, AuthError> {
+        let store = &self.0.store;
+        let as_before = || session.role.parse::<Role>().map_err(|_| AuthError::NoRole);
+        if !store
+            .claim_refresh(session.id_hash, RENEWAL.as_millis() as i64)
+            .await?
+        {
+            // Another request is at it.
+            return as_before();
+        }
+        let Some(kept) = oidc.kept(session) else {
+            // The client secret was changed.
+            store.end_session(session.id_hash).await?;
+            return Err(AuthError::SessionEnded);
+        };
+        match oidc.provider.refresh(&kept.refresh).await {
+            Ok(tokens) if tokens.identity.subject == person.subject => {
+                let fresh = tokens.expires_in.as_millis() as i64;
+                let Some(role) = tokens.identity.role else {
+                    store.end_session(session.id_hash).await?;
+                    return Err(AuthError::NoRole);
+                };
+                let sealed = oidc.sealed(&Tokens {
+                    // A refresh may bring none: the first one still serves to end the login.
+                    id_token: tokens.id_token.or(kept.id_token),
+                    ..tokens
+                });
+                let sealed = sealed.map_err(|error| AuthError::Unavailable(error.into()))?;
+                store
+                    .refreshed(session.id_hash, role.as_str(), sealed, fresh)
+                    .await?;
+                store
+                    .person_seen(&person.subject, &person.name, role.as_str())
+                    .await?;
+                Ok(role)
+            }
+            Err(ProviderError::Unavailable(error)) => {
+                let since = Timestamp::of_this_host().millis() - session.fresh_until.millis();
+                if since > AWAY.as_millis() as i64 {
+                    return Err(AuthError::Unavailable(error.into()));
+                }
+                tracing::warn!(%error, "a session was not renewed; it goes on for now");
+                as_before()
+            }
+            // Refused, or for someone else.
+            other => {
+                store.end_session(session.id_hash).await?;
+                let reason = match &other {
+                    Err(ProviderError::Refused { description, .. }) => description.as_str(),
+                    _ => "",
+                };
+                if reason == "User disabled" {
+                    store.disable_person(&person.subject).await?;
+                }
+                self.record(NewAudit {
+                    actor: Some(person.name.clone()),
+                    action: "session ended".into(),
+                    subject: "by the provider".into(),
+                    detail: reason.to_owned(),
+                    address: None,
+                })
+                .await;
+                Err(AuthError::SessionEnded)
+            }
+        }
+    }
+
+    /// Ends the session with this secret, and says where the browser ends its login at the provider.
+    pub async fn log_out(&self, secret: &str, back: &Url) -> Result<Option<Url>, AuthError> {
+        let Some(oidc) = &self.0.oidc else {
+            return Ok(None);
+        };
+        let Some(session) = self.0.store.end_session(hash(secret)).await? else {
+            return Ok(None);
+        };
+        let Some(id_token) = oidc.kept(&session).and_then(|kept| kept.id_token) else {
+            return Ok(None);
+        };
+        let state = Secret::new();
+        match oidc
+            .provider
+            .end_session_url(Some(&id_token), back, state.expose())
+            .await
+        {
+            Ok(url) => Ok(Some(url)),
+            Err(error) => {
+                tracing::warn!(%error, "a login goes on at the provider");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends a session that a new login replaces.
+    pub async fn forget_session(&self, secret: &str) -> Result<(), StoreError> {
+        self.0.store.end_session(hash(secret)).await?;
+        Ok(())
+    }
+
+    /// Ends the sessions that the provider says have ended (Back-Channel Logout 1.0 section 2.6); a token counts once.
+    pub async fn log_out_by_provider(&self, token: &str) -> Result<u64, LogoutError> {
+        let oidc = self.0.oidc.as_ref().ok_or(LogoutError::Local)?;
+        let LogoutToken {
+            subject,
+            sid,
+            jti,
+            expires,
+        } = oidc.provider.verify_logout(token).await?;
+        let until = expires.saturating_mul(1_000);
+        if !self.0.store.first_seen_logout(hash(&jti), until).await? {
+            return Err(LogoutError::Replayed);
+        }
+        let ended = self
+            .0
+            .store
+            .end_sessions(subject.as_deref(), sid.as_deref())
+            .await?;
+        self.record(NewAudit {
+            actor: None,
+            action: "logout by the provider".into(),
+            subject: subject.or(sid).unwrap_or_default(),
+            detail: format!("{ended} sessions"),
+            address: None,
+        })
+        .await;
+        Ok(ended)
+    }
+}
+
+/// Why the provider's word that a login has ended is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutError {
+    /// There is no provider: mode `local`.
+    #[error("this server knows no login")]
+    Local,
+    /// The token is not good.
+    #[error(transparent)]
+    Token(TokenError),
+    /// It has come before.
+    #[error("the token has come before")]
+    Replayed,
+    /// The provider's keys or the database cannot be had.
+    #[error("{0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<TokenError> for LogoutError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Unavailable(source) => LogoutError::Unavailable(source.into()),
+            fault => LogoutError::Token(fault),
+        }
+    }
+}
+
+impl From<StoreError> for LogoutError {
+    fn from(error: StoreError) -> Self {
+        LogoutError::Unavailable(error.into())
+    }
+}

@@ -1,0 +1,417 @@
+//! Login, logout, API tokens: `/account`.
+
+#![expect(
+    clippy::unused_async,
+    reason = "poem-openapi takes asynchronous operations only"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{
+    Request, Response,
+    http::{StatusCode, header},
+};
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use serde::Serialize;
+use url::Url;
+
+use super::{
+    Site,
+    caller::{KnownBy, cookie},
+    form::Form,
+    page,
+    problem::Problem,
+    reply::{Created, JsonOf, Nothing, Page, Reply},
+    schema,
+};
+use crate::{
+    auth::{
+        Answer, By, Known, LoginError, LogoutError, MAX_TOKEN_LIFETIME, NewApiToken, Next, Scope, Secret,
+    },
+    store::{ApiToken, NewAudit},
+    uws::Timestamp,
+};
+
+/// How long a browser is known that has begun a login.
+const LOGIN: u64 = 600;
+/// Longest name of an API token, in characters.
+const MAX_NAME: usize = 100;
+
+/// The account API.
+pub struct Account(pub Arc<Site>);
+
+#[OpenApi(prefix_path = "/account")]
+impl Account {
+    /// Where people and programs sign in
+    #[oai(path = "/provider", method = "get", operation_id = "getProvider")]
+    async fn provider(&self) -> Result<Reply<JsonOf<schema::Provider>>, Problem> {
+        #[derive(Serialize)]
+        struct Provider<'a> {
+            mode: &'static str,
+            issuer: Option<&'a str>,
+            client: Option<&'a str>,
+        }
+        let issuer = self.0.door.auth.issuer();
+        Reply::json(&Provider {
+            mode: if self.0.door.auth.is_local() {
+                "local"
+            } else {
+                "oidc"
+            },
+            issuer: issuer.map(|(issuer, _)| issuer.as_str()),
+            client: issuer.map(|(_, client)| client),
+        })
+    }
+
+    /// Begins a login in a browser
+    ///
+    /// The browser goes to the provider and comes back to the path in `next`.
+    #[oai(path = "/login", method = "get", operation_id = "login")]
+    async fn login(&self, request: &Request) -> Reply<Page> {
+        let door = &self.0.door;
+        let next = Next::new(query(request, "next").as_deref());
+        if door.auth.is_local() {
+            return Reply::of(self.0.go_to(next.as_str()));
+        }
+        if door.rates.login(door.address(request)).is_err() {
+            return Reply::of(page::failure(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many logins",
+                "Too many logins were begun from your address. Wait a moment.",
+                &self.0.login_url(&next),
+            ));
+        }
+        let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
+        match door
+            .auth
+            .begin_login(&self.0.callback_url(), &next, browser)
+            .await
+        {
+            Ok(started) => {
+                let cookie = door.cookie(door.login_cookie(), started.browser.expose(), Some(LOGIN));
+                Reply::of(
+                    Response::builder()
+                        .status(StatusCode::SEE_OTHER)
+                        .header(header::LOCATION, started.url.as_str())
+                        .header(header::SET_COOKIE, cookie)
+                        .header(header::CACHE_CONTROL, "no-store")
+                        .finish(),
+                )
+            }
+            Err(error) => Reply::of(self.login_failed(&error, &next)),
+        }
+    }
+
+    /// Ends a login: the provider sends the browser here
+    #[oai(path = "/callback", method = "get", operation_id = "callback")]
+    async fn callback(&self, request: &Request) -> Reply<Page> {
+        let door = &self.0.door;
+        let answer = Answer {
+            state: query(request, "state"),
+            iss: query(request, "iss"),
+            code: query(request, "code"),
+            error: query(request, "error"),
+        };
+        let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
+        let address = Some(door.address(request).to_string());
+        let finished = door
+            .auth
+            .finish_login(&self.0.callback_url(), &answer, browser.as_ref(), address)
+            .await;
+        match finished {
+            Ok((session, next)) => {
+                // A new login is a new session; the one before is not left behind.
+                if let Some(before) = cookie(request.headers(), door.session_cookie())
+                    && let Err(error) = door.auth.forget_session(before).await
+                {
+                    tracing::warn!(%error, "the session before is left to run out");
+                }
+                let mut response = self.0.go_to(next.as_str());
+                let cookie = door.cookie(door.session_cookie(), session.expose(), None);
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+                Reply::of(response)
+            }
+            Err(error) => Reply::of(self.login_failed(&error, &Next::new(None))),
+        }
+    }
+
+    /// Ends the session of this browser
+    ///
+    /// `location` is where the browser goes next: to the provider, which ends the login there and sends it back.
+    #[oai(path = "/logout", method = "post", operation_id = "logout")]
+    async fn logout(
+        &self,
+        KnownBy(known): KnownBy,
+        request: &Request,
+    ) -> Result<Reply<JsonOf<schema::LoggedOut>>, Problem> {
+        #[derive(Serialize)]
+        struct LoggedOut {
+            location: String,
+        }
+        let door = &self.0.door;
+        let home = self.0.url("/");
+        let Some(secret) =
+            cookie(request.headers(), door.session_cookie()).filter(|_| matches!(known.by, By::Session(_)))
+        else {
+            return Reply::json(&LoggedOut { location: home });
+        };
+        let back = Url::parse(&home).map_err(Problem::internal)?;
+        let url = door
+            .auth
+            .log_out(secret, &back)
+            .await
+            .map_err(super::caller::refusal)?;
+        self.record(&known, request, "logout", String::new()).await;
+        let location = url.map_or(home, String::from);
+        let mut response = Reply::<JsonOf<schema::LoggedOut>>::json(&LoggedOut { location })?.into_inner();
+        let gone = door.cookie(door.session_cookie(), "", Some(0));
+        response.headers_mut().insert(header::SET_COOKIE, gone);
+        Ok(Reply::of(response))
+    }
+
+    /// The provider says that a login has ended (`OpenID` Connect Back-Channel Logout 1.0)
+    #[oai(
+        path = "/backchannel-logout",
+        method = "post",
+        operation_id = "backchannelLogout"
+    )]
+    async fn backchannel_logout(&self, request: &Request, form: Form) -> Result<Reply<Nothing>, Problem> {
+        let door = &self.0.door;
+        match door
+            .auth
+            .log_out_by_provider(form.required("logout_token", "a logout token")?)
+            .await
+        {
+            Ok(_) => Ok(Reply::of(
+                Response::builder()
+                    .status(StatusCode::OK)
+                    .header(header::CACHE_CONTROL, "no-store")
+                    .finish(),
+            )),
+            Err(LogoutError::Unavailable(error)) => Err(Problem::unavailable(error)),
+            Err(error) => {
+                door.rates
+                    .address(door.address(request))
+                    .map_err(|too_fast| Problem::too_many("too many requests", too_fast.0))?;
+                Err(Problem::usage("logout_token", error.to_string()).header(
+                    header::CACHE_CONTROL,
+                    header::HeaderValue::from_static("no-store"),
+                ))
+            }
+        }
+    }
+
+    /// Makes an API token
+    ///
+    /// The answer is the only time that the token is shown. A token cannot make tokens.
+    #[oai(path = "/token/create", method = "post", operation_id = "createToken")]
+    async fn create_token(
+        &self,
+        KnownBy(known): KnownBy,
+        request: &Request,
+        body: Json<schema::NewToken>,
+    ) -> Result<Reply<Created<schema::CreatedToken>>, Problem> {
+        #[derive(Serialize)]
+        struct CreatedToken<'a> {
+            token: &'a str,
+            #[serde(flatten)]
+            of: TokenDocument<'a>,
+        }
+        let subject = personal(&known)?;
+        let new = new_token(&body.0)?;
+        let (stored, token) = self
+            .0
+            .door
+            .auth
+            .create_token(subject, &new)
+            .await
+            .map_err(Problem::unavailable)?;
+        self.record(&known, request, "token created", stored.id.to_string())
+            .await;
+        let url = self.0.url(&format!("/account/token/{}", stored.id));
+        Reply::created(
+            &url,
+            &CreatedToken {
+                token: &token,
+                of: token_document(&stored),
+            },
+        )
+    }
+
+    /// The caller's API tokens
+    #[oai(path = "/token", method = "get", operation_id = "listTokens")]
+    async fn tokens(&self, KnownBy(known): KnownBy) -> Result<Reply<JsonOf<schema::TokenList>>, Problem> {
+        #[derive(Serialize)]
+        struct TokenList<'a> {
+            items: Vec<TokenDocument<'a>>,
+        }
+        let tokens = self
+            .0
+            .door
+            .auth
+            .tokens(personal(&known)?)
+            .await
+            .map_err(Problem::unavailable)?;
+        Reply::json(&TokenList {
+            items: tokens.iter().map(token_document).collect(),
+        })
+    }
+
+    /// Revokes an API token
+    #[oai(path = "/token/:id", method = "delete", operation_id = "revokeToken")]
+    async fn revoke_token(
+        &self,
+        KnownBy(known): KnownBy,
+        request: &Request,
+        id: Path<String>,
+    ) -> Result<Reply<Nothing>, Problem> {
+        let subject = personal(&known)?;
+        let revoked = match id.parse() {
+            Ok(id) => self
+                .0
+                .door
+                .auth
+                .revoke_token(subject, id)
+                .await
+                .map_err(Problem::unavailable)?,
+            Err(_) => false,
+        };
+        if !revoked {
+            return Err(Problem::not_found("token not found"));
+        }
+        self.record(&known, request, "token revoked", id.0).await;
+        Ok(Reply::done())
+    }
+}
+
+impl Account {
+    fn login_failed(&self, error: &LoginError, next: &Next) -> Response {
+        let (status, title) = match error {
+            LoginError::Local => (StatusCode::NOT_FOUND, "No login here"),
+            LoginError::Expired => (StatusCode::BAD_REQUEST, "This login is over"),
+            LoginError::Refused(_) => (StatusCode::BAD_REQUEST, "The login was refused"),
+            LoginError::NoRole => (StatusCode::FORBIDDEN, "This account may not come in"),
+            LoginError::Unavailable(source) => {
+                tracing::error!(error = %source, "login");
+                (StatusCode::SERVICE_UNAVAILABLE, "The login is not available")
+            }
+        };
+        page::failure(status, title, &error.to_string(), &self.0.login_url(next))
+    }
+
+    async fn record(&self, known: &Known, request: &Request, action: &str, subject: String) {
+        let door = &self.0.door;
+        door.auth
+            .record(NewAudit {
+                actor: Some(known.caller.name.clone()),
+                action: action.into(),
+                subject,
+                detail: String::new(),
+                address: Some(door.address(request).to_string()),
+            })
+            .await;
+    }
+}
+
+impl Site {
+    fn callback_url(&self) -> Url {
+        // The base was checked with the settings.
+        Url::parse(&self.url("/account/callback")).unwrap_or_else(|_| unreachable!("the public URL is one"))
+    }
+
+    fn login_url(&self, next: &Next) -> String {
+        let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+        self.url(&format!("/account/login?next={next}"))
+    }
+
+    fn go_to(&self, path: &str) -> Response {
+        Response::builder()
+            .status(StatusCode::SEE_OTHER)
+            .header(header::LOCATION, self.url(path))
+            .header(header::CACHE_CONTROL, "no-store")
+            .finish()
+    }
+}
+
+/// The one value of a query parameter; of two neither is meant.
+fn query(request: &Request, name: &str) -> Option<String> {
+    let query = request.uri().query()?;
+    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+    let first = values.next()?.1.into_owned();
+    values.next().is_none().then_some(first)
+}
+
+/// Whose tokens: tokens are made by people who have shown more than a token.
+fn personal(known: &Known) -> Result<&str, Problem> {
+    match known.by {
+        By::ApiToken(_) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "an API token cannot see or change API tokens; sign in",
+        )),
+        By::Local => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "in mode local there are no API tokens: nobody asks for any",
+        )),
+        By::Session(_) | By::Provider => Ok(&known.subject),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenDocument<'a> {
+    id: String,
+    name: &'a str,
+    scopes: &'a [String],
+    created: Timestamp,
+    expires: Timestamp,
+    last_used: Option<Timestamp>,
+}
+
+fn token_document(token: &ApiToken) -> TokenDocument<'_> {
+    TokenDocument {
+        id: token.id.to_string(),
+        name: &token.name,
+        scopes: &token.scopes,
+        created: token.created_at,
+        expires: token.expires_at,
+        last_used: token.last_used,
+    }
+}
+
+fn new_token(new: &schema::NewToken) -> Result<NewApiToken, Problem> {
+    let name = new.name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(Problem::usage(
+            "name",
+            format!("expected 1 to {MAX_NAME} characters"),
+        ));
+    }
+    let scopes: Vec<Scope> = new
+        .scopes
+        .iter()
+        .map(|scope| scope.parse())
+        .collect::<Result<_, ()>>()
+        .ok()
+        .filter(|scopes: &Vec<Scope>| !scopes.is_empty())
+        .ok_or_else(|| Problem::usage("scopes", "expected one or more of read, write, admin"))?;
+    let expires: Timestamp = new
+        .expires
+        .parse()
+        .map_err(|error| Problem::usage("expires", format!("{error}")))?;
+    let left = expires.millis() - Timestamp::of_this_host().millis();
+    let longest = MAX_TOKEN_LIFETIME + Duration::from_mins(5);
+    if left <= 0 || left > longest.as_millis() as i64 {
+        return Err(Problem::usage(
+            "expires",
+            format!(
+                "expected a time to come, at most {} days ahead",
+                MAX_TOKEN_LIFETIME.as_secs() / 86_400
+            ),
+        ));
+    }
+    Ok(NewApiToken {
+        name: name.to_owned(),
+        scopes,
+        expires,
+    })
+}

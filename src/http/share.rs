@@ -1,0 +1,167 @@
+//! Shared jobs: whoever has the link reads the job and its results, and nothing else.
+
+use std::sync::Arc;
+
+use poem::{
+    Request,
+    http::{HeaderMap, HeaderValue, header},
+};
+use poem_openapi::{OpenApi, param::Path};
+
+use super::{
+    Site, content,
+    problem::Problem,
+    reply::{Content, Document, Reply},
+    schema,
+};
+use crate::{
+    auth::TooFast,
+    uws::{Job, ResultRef, json, xml},
+};
+
+/// The API of share links.
+pub struct Shared(pub Arc<Site>);
+
+#[OpenApi(prefix_path = "/share")]
+impl Shared {
+    /// The job that a link leads to
+    #[oai(path = "/:secret", method = "get", operation_id = "getSharedJob")]
+    async fn job(
+        &self,
+        secret: Path<String>,
+        headers: &HeaderMap,
+        request: &Request,
+    ) -> Result<Reply<Document<schema::Job>>, Problem> {
+        let job = self.open(&secret, request).await?;
+        self.document(&job, &secret, headers)
+    }
+
+    /// The same, where its own document says that it is
+    #[oai(path = "/:secret/:id", method = "get", operation_id = "getSharedJobById")]
+    async fn job_by_id(
+        &self,
+        secret: Path<String>,
+        id: Path<String>,
+        headers: &HeaderMap,
+        request: &Request,
+    ) -> Result<Reply<Document<schema::Job>>, Problem> {
+        let job = self.open(&secret, request).await?;
+        same(&job, &id)?;
+        self.document(&job, &secret, headers)
+    }
+
+    /// The results of a shared job, all of them
+    #[oai(
+        path = "/:secret/:id/results",
+        method = "get",
+        operation_id = "getSharedResults"
+    )]
+    async fn results(
+        &self,
+        secret: Path<String>,
+        id: Path<String>,
+        headers: &HeaderMap,
+        request: &Request,
+    ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
+        let job = self.open(&secret, request).await?;
+        same(&job, &id)?;
+        let stored = self.0.jobs.shared_results(&secret).await?;
+        let results: Vec<ResultRef> = stored
+            .into_iter()
+            .map(|result| ResultRef {
+                id: result.name,
+                size: result.size,
+                mime_type: result.media_type,
+            })
+            .collect();
+        let url = format!("{}/{}", self.0.share_url(&secret), job.id);
+        let reply = Reply::document(
+            headers,
+            || xml::results(&results, &url),
+            || json::results(&results, &url),
+        )?;
+        Ok(discreet(reply))
+    }
+
+    /// A result of a shared job, or a part of it by `Range`
+    #[oai(
+        path = "/:secret/:id/results/:name",
+        method = "get",
+        operation_id = "getSharedResult"
+    )]
+    async fn result(
+        &self,
+        secret: Path<String>,
+        id: Path<String>,
+        name: Path<String>,
+        request: &Request,
+    ) -> Result<Reply<Content>, Problem> {
+        let job = self.open(&secret, request).await?;
+        same(&job, &id)?;
+        let found = self.0.jobs.shared_result(&secret, &name).await?;
+        let response = content::result(&self.0.jobs, request, &found).await?;
+        Ok(discreet(Reply::of(response)))
+    }
+
+    /// The content of a parameter of a shared job
+    #[oai(
+        path = "/:secret/:id/parameters/:name",
+        method = "get",
+        operation_id = "getSharedParameter"
+    )]
+    async fn parameter(
+        &self,
+        secret: Path<String>,
+        id: Path<String>,
+        name: Path<String>,
+        request: &Request,
+    ) -> Result<Reply<Content>, Problem> {
+        let job = self.open(&secret, request).await?;
+        same(&job, &id)?;
+        let found = self.0.jobs.shared_parameter(&secret, &name).await?;
+        let response = content::parameter(&self.0.jobs, request, &name, found).await?;
+        Ok(discreet(Reply::of(response)))
+    }
+}
+
+impl Shared {
+    /// The job of the link; whoever guesses links is slowed down.
+    async fn open(&self, secret: &str, request: &Request) -> Result<Job, Problem> {
+        let found = self.0.jobs.shared(secret).await;
+        if found.is_err() {
+            let door = &self.0.door;
+            door.rates
+                .address(door.address(request))
+                .map_err(|TooFast(pause)| Problem::too_many("too many requests", pause))?;
+        }
+        Ok(found?)
+    }
+
+    fn document(
+        &self,
+        job: &Job,
+        secret: &str,
+        headers: &HeaderMap,
+    ) -> Result<Reply<Document<schema::Job>>, Problem> {
+        let url = self.0.share_url(secret);
+        let reply = Reply::document(headers, || xml::job(job, &url), || json::job(job, &url))?;
+        Ok(discreet(reply))
+    }
+}
+
+fn same(job: &Job, id: &str) -> Result<(), Problem> {
+    if job.id.to_string() == id {
+        Ok(())
+    } else {
+        Err(Problem::not_found("share not found"))
+    }
+}
+
+/// The link is the key: it goes to no other site and into no index.
+fn discreet<K>(reply: Reply<K>) -> Reply<K> {
+    let mut response = reply.into_inner();
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
+    Reply::of(response)
+}

@@ -1,0 +1,100 @@
+//! Links by which anyone can read a job and its results: made by the job's owner, until a time, revocable.
+
+use uuid::Uuid;
+
+use super::{Content, Jobs, JobsError, Place};
+use crate::{
+    auth::{Caller, Secret, hash},
+    engine::UsageError,
+    store::{Share, StoredResult},
+    uws::{Job, JobId, Timestamp},
+};
+
+/// Most links of a job.
+const MAX_SHARES: usize = 100;
+
+impl Jobs {
+    /// Makes a link to a job of the caller's own; the secret in it is shown this once.
+    pub async fn create_share(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        expires: Timestamp,
+    ) -> Result<(Share, Secret), JobsError> {
+        let job = self.get(caller, place).await?;
+        if job.owner.as_deref() != Some(caller.name.as_str()) {
+            return Err(JobsError::Forbidden);
+        }
+        if expires <= Timestamp::of_this_host() {
+            return Err(UsageError::new("expires", "expected a time to come").into());
+        }
+        if self.engine.store.shares(place.id).await?.len() >= MAX_SHARES {
+            let message =
+                format!("this job has {MAX_SHARES} share links, the most that there may be; revoke one");
+            return Err(UsageError::new("share", message).into());
+        }
+        let secret = Secret::new();
+        let share = self
+            .engine
+            .store
+            .create_share(place.id, secret.hash(), expires)
+            .await?;
+        let share = share.ok_or(JobsError::NotFound("job"))?;
+        Ok((share, secret))
+    }
+
+    /// The links to a job, without their secrets.
+    pub async fn shares(&self, caller: &Caller, place: Place<'_>) -> Result<Vec<Share>, JobsError> {
+        self.authorise(caller, place).await?;
+        Ok(self.engine.store.shares(place.id).await?)
+    }
+
+    /// Revokes a link.
+    pub async fn revoke_share(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        share: Uuid,
+    ) -> Result<(), JobsError> {
+        self.authorise(caller, place).await?;
+        if self.engine.store.revoke_share(place.id, share).await? {
+            Ok(())
+        } else {
+            Err(JobsError::NotFound("share"))
+        }
+    }
+
+    /// The job that this link leads to.
+    pub async fn shared(&self, secret: &str) -> Result<Job, JobsError> {
+        let id = self.shared_id(secret).await?;
+        self.engine
+            .store
+            .get(id)
+            .await?
+            .ok_or(JobsError::NotFound("share"))
+    }
+
+    /// The results of the job that this link leads to.
+    pub async fn shared_results(&self, secret: &str) -> Result<Vec<StoredResult>, JobsError> {
+        let id = self.shared_id(secret).await?;
+        Ok(self.engine.store.results(id).await?)
+    }
+
+    /// One result of the job that this link leads to.
+    pub async fn shared_result(&self, secret: &str, name: &str) -> Result<StoredResult, JobsError> {
+        let id = self.shared_id(secret).await?;
+        let result = self.engine.store.result(id, name).await?;
+        result.ok_or(JobsError::NotFound("result"))
+    }
+
+    /// A parameter of the job that this link leads to.
+    pub async fn shared_parameter(&self, secret: &str, name: &str) -> Result<Content, JobsError> {
+        let job = self.shared(secret).await?;
+        super::content(&job, name)
+    }
+
+    async fn shared_id(&self, secret: &str) -> Result<JobId, JobsError> {
+        let id = self.engine.store.shared(hash(secret)).await?;
+        id.ok_or(JobsError::NotFound("share"))
+    }
+}
