@@ -15,6 +15,8 @@ pub enum Who {
     User,
     /// The owner of the job in the path, and operators.
     Owner,
+    /// The owner of the job in the path, and nobody else.
+    OwnerAlone,
     /// Operators and administrators.
     Operator,
     /// Administrators.
@@ -26,7 +28,7 @@ impl Who {
     pub fn role(self) -> Option<Role> {
         match self {
             Who::Anyone => None,
-            Who::User | Who::Owner => Some(Role::User),
+            Who::User | Who::Owner | Who::OwnerAlone => Some(Role::User),
             Who::Operator => Some(Role::Operator),
             Who::Admin => Some(Role::Admin),
         }
@@ -64,16 +66,17 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     // VO clients read these before they have anything to show.
     ("GET", "/api/{service}/capabilities", Who::Anyone),
     ("GET", "/api/{service}/availability", Who::Anyone),
+    ("GET", "/api/v1/services", Who::Anyone),
     // JSON over all services.
     ("GET POST", "/api/v1/jobs", Who::User),
     ("GET", "/api/v1/jobs/counts", Who::User),
     ("POST", "/api/v1/jobs/bulk", Who::User),
     ("GET PATCH DELETE", "/api/v1/jobs/{id}", Who::Owner),
     ("GET", "/api/v1/jobs/{id}/log", Who::Owner),
-    ("GET POST", "/api/v1/jobs/{id}/shares", Who::Owner),
+    ("GET", "/api/v1/jobs/{id}/shares", Who::Owner),
+    ("POST", "/api/v1/jobs/{id}/shares", Who::OwnerAlone),
     ("DELETE", "/api/v1/jobs/{id}/shares/{share}", Who::Owner),
     ("GET", "/api/v1/events", Who::User),
-    ("GET", "/api/v1/services", Who::User),
     ("GET", "/api/v1/me", Who::User),
     ("GET", "/api/v1/admin/users", Who::Admin),
     ("PATCH", "/api/v1/admin/users/{name}", Who::Admin),

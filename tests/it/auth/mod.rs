@@ -1,3 +1,15 @@
 //! Who is asking: logins, tokens, roles.
 
 mod keycloak;
+mod login;
+mod outage;
+mod policy;
+
+/// Settings of a server behind this issuer, which knows it by this secret.
+fn oidc<'a>(issuer: &'a str, secret: &'a str) -> [(&'static str, &'a str); 3] {
+    [
+        ("SIDEREAL_AUTH__MODE", "oidc"),
+        ("SIDEREAL_AUTH__ISSUER", issuer),
+        ("SIDEREAL_AUTH__CLIENT_SECRET", secret),
+    ]
+}

@@ -12,7 +12,7 @@ mod process;
 mod site;
 
 pub use browser::Browser;
-pub use issuer::parts;
+pub use issuer::{Issuer, parts};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
