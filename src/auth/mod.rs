@@ -7,6 +7,8 @@
 mod access_token;
 mod api_token;
 mod caller;
+pub mod checkup;
+pub mod device;
 #[cfg(test)]
 mod forge;
 mod keys;

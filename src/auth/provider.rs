@@ -147,11 +147,7 @@ impl Provider {
         let transport = Transport::new(&issuer_url, settings.internal_url.as_ref())
             .map_err(|error| ProviderError::Configuration(error.to_string()))?;
         Ok(Provider {
-            // A URL has a path always; an issuer need not.
-            issuer: match issuer_url.path() {
-                "/" => issuer_url.as_str().trim_end_matches('/').to_owned(),
-                _ => issuer_url.as_str().to_owned(),
-            },
+            issuer: issuer_text(&issuer_url),
             client_id: settings.client_id.clone(),
             client_secret,
             audience: settings.audience.clone(),
@@ -164,6 +160,10 @@ impl Provider {
     /// The issuer, as tokens and the `iss` of a callback (RFC 9207) have it.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Begins a login: code flow with PKCE S256, scope `openid`; the browser comes back to `redirect`.
@@ -395,7 +395,7 @@ impl Provider {
     }
 
     /// What discovery says, not older than an hour unless the provider is away.
-    async fn metadata(&self) -> Result<Arc<ProviderMetadataWithLogout>, ProviderError> {
+    pub(super) async fn metadata(&self) -> Result<Arc<ProviderMetadataWithLogout>, ProviderError> {
         let mut discovery = self.discovery.lock().await;
         let now = Instant::now();
         if let Some((metadata, since)) = &discovery.known
@@ -473,7 +473,15 @@ fn tokens(
     })
 }
 
-fn no_endpoint(name: &str) -> ProviderError {
+/// An issuer as tokens have it: a URL has a path always, an issuer need not.
+pub(super) fn issuer_text(issuer: &Url) -> String {
+    match issuer.path() {
+        "/" => issuer.as_str().trim_end_matches('/').to_owned(),
+        _ => issuer.as_str().to_owned(),
+    }
+}
+
+pub(super) fn no_endpoint(name: &str) -> ProviderError {
     ProviderError::Configuration(format!("the identity provider has no {name}"))
 }
 
@@ -515,7 +523,7 @@ fn refusal(error: CoreRequestTokenError<NoAnswer>) -> ProviderError {
 }
 
 /// A text of the provider's, without control characters and of bounded length.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST_TEXT)

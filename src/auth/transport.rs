@@ -80,8 +80,35 @@ impl Transport {
         Ok(answer.into_body())
     }
 
+    /// What a page answers, whatever its status; a redirect is not followed.
+    pub async fn look(&self, url: &Url) -> Result<HttpResponse, NoAnswer> {
+        let request = self.client.get(url.clone()).build();
+        let (_, answer) = self.exchange(request.map_err(net::NetError::Failed)?).await?;
+        Ok(answer)
+    }
+
+    /// What a form that is sent to `url` is answered.
+    pub async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<HttpResponse, NoAnswer> {
+        let request = self
+            .client
+            .post(url.clone())
+            .form(form)
+            .header("accept", "application/json");
+        self.send(request.build().map_err(net::NetError::Failed)?).await
+    }
+
     /// Sends a request. An answer that is not the provider's own word on it (a failure, a redirect) is an error.
-    async fn send(&self, mut request: reqwest::Request) -> Result<HttpResponse, NoAnswer> {
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, NoAnswer> {
+        let (url, answer) = self.exchange(request).await?;
+        let status = answer.status();
+        if status.is_server_error() || status.is_redirection() || status.as_u16() == 429 {
+            return Err(NoAnswer::Status(url, status.as_u16()));
+        }
+        Ok(answer)
+    }
+
+    /// The answer to a request, and the URL that was asked in the end.
+    async fn exchange(&self, mut request: reqwest::Request) -> Result<(Url, HttpResponse), NoAnswer> {
         if let Some(internal) = &self.internal {
             *request.url_mut() = internally(request.url(), &self.issuer, internal);
         }
@@ -93,14 +120,11 @@ impl Transport {
             .await
             .map_err(net::NetError::Failed)?;
         let status = response.status();
-        if status.is_server_error() || status.is_redirection() || status.as_u16() == 429 {
-            return Err(NoAnswer::Status(url, status.as_u16()));
-        }
         let headers = response.headers().clone();
         let mut answer = HttpResponse::new(net::body(response, LONGEST).await?);
         *answer.status_mut() = status;
         *answer.headers_mut() = headers;
-        Ok(answer)
+        Ok((url, answer))
     }
 }
 

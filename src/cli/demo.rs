@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{App, AppError},
-    client::{Client, Submission, Value},
+    client::{Client, Credential, Submission, Value},
     settings::{LogFormat, Settings, environment},
     telemetry,
 };
@@ -138,7 +138,7 @@ async fn show(settings: &Settings, app: &App, image: &Path, (ra, dec): (f64, f64
     let counts = ingest::into_collection(settings, COLLECTION, &[url.to_owned()]).await?;
     anyhow::ensure!(counts.images > 0, "{url} is no FITS image that can be cut");
 
-    let client = Client::new(format!("http://{}", app.address()).parse()?, None)?;
+    let client = Client::new(format!("http://{}", app.address()).parse()?, Credential::None)?;
     let submission = Submission {
         parameters: vec![
             // The collection may have other images of earlier demos.

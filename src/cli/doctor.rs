@@ -7,11 +7,17 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
-use super::{Said, SettingsFlags, say};
+use super::{
+    Said, SettingsFlags, report, say,
+    server::{kept_for, token},
+};
 use crate::{
-    app, net,
+    app,
+    auth::checkup::{self, Checkup},
+    client::Credential,
+    net,
     objects::Results,
-    settings::{Settings, SettingsError},
+    settings::{AuthMode, Settings, SettingsError},
     store::Store,
 };
 
@@ -81,6 +87,15 @@ impl Doctor {
         if let Some(address) = settings.internal_listen {
             tell("listener", listener(address, "SIDEREAL_INTERNAL_LISTEN").await)?;
         }
+        if settings.auth.mode == AuthMode::Oidc {
+            let found = login(&settings).await;
+            if found.faults.is_empty() {
+                tell("login", Ok(found.good.join("; ")))?;
+            }
+            for fault in found.faults {
+                tell("login", Err(fault))?;
+            }
+        }
         if healthy { Ok(()) } else { Err(Said(1).into()) }
     }
 }
@@ -122,6 +137,33 @@ async fn results(settings: &Settings) -> Look {
         Err(_) => Err(format!("{url} does not answer; {mend}")),
         Ok(Err(error)) => Err(format!("{url}: {error}; {mend}")),
         Ok(Ok(())) => Ok(url),
+    }
+}
+
+/// What stands between this server and its identity provider; an access token of whoever asks, if there is one, says
+/// whether the tokens are for this server.
+async fn login(settings: &Settings) -> Checkup {
+    let fault = |text: String| Checkup {
+        good: Vec::new(),
+        faults: vec![text],
+    };
+    let base = settings.public_base();
+    let (Ok(server), Ok(callback)) = (base.parse(), format!("{base}/account/callback").parse()) else {
+        return fault(format!("{base} is no URL; set SIDEREAL_PUBLIC_URL"));
+    };
+    let credential = token().map_or_else(|| kept_for(&server), Credential::Token);
+    let shown = match credential.token().await {
+        // An API token is ours, and says nothing of the provider.
+        Ok(shown) => shown.filter(|token| token.expose_secret().contains('.')),
+        Err(error) => {
+            report(Some("the login that is kept"), &error.into());
+            None
+        }
+    };
+    let shown = shown.as_ref().map(ExposeSecret::expose_secret);
+    match tokio::time::timeout(PATIENCE * 3, checkup::examine(&settings.auth, &callback, shown)).await {
+        Ok(found) => found,
+        Err(_) => fault("the identity provider does not answer in time".into()),
     }
 }
 

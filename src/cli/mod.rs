@@ -12,16 +12,21 @@ mod demo;
 mod doctor;
 mod ingest;
 mod job;
+mod login;
 mod migrate;
 mod openapi;
 mod serve;
+mod server;
+mod tokens;
 
 use std::{fmt, io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
+use self::tokens::LoginOver;
 use crate::{
     app::AppError,
+    auth::ProviderError,
     client::{ClientError, NotAJob},
     settings::{Settings, SettingsError, environment},
     store::StoreError,
@@ -42,6 +47,9 @@ enum Command {
     Demo(demo::Demo),
     Ingest(ingest::Ingest),
     Job(job::JobCommand),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
     Doctor(doctor::Doctor),
     Migrate(migrate::Migrate),
     #[command(name = "openapi")]
@@ -56,6 +64,9 @@ impl Cli {
             Command::Demo(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
             Command::Job(command) => command.run().await,
+            Command::Login(command) => command.run().await,
+            Command::Logout(command) => command.run().await,
+            Command::Whoami(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::OpenApi(command) => command.run(),
@@ -98,15 +109,26 @@ fn exit_code(error: &anyhow::Error) -> u8 {
                 return Some(*code);
             }
             if let Some(error) = cause.downcast_ref::<ClientError>() {
-                return Some(match error {
-                    ClientError::BadRequest(_) => 2,
-                    ClientError::Denied(_) => 3,
-                    ClientError::NotFound(_) => 4,
+                return match error {
+                    ClientError::BadRequest(_) | ClientError::Exposed(_) => Some(2),
+                    ClientError::Denied(_) => Some(3),
+                    ClientError::NotFound(_) => Some(4),
                     ClientError::Unreachable { .. }
                     | ClientError::Unavailable(_)
-                    | ClientError::Strange { .. } => 5,
-                    ClientError::File { .. } | ClientError::Damaged { .. } => 1,
+                    | ClientError::Strange { .. } => Some(5),
+                    ClientError::File { .. } | ClientError::Damaged { .. } => Some(1),
+                    // Its cause says.
+                    ClientError::Login { .. } => None,
+                };
+            }
+            if let Some(error) = cause.downcast_ref::<ProviderError>() {
+                return Some(match error {
+                    ProviderError::Refused { .. } => 3,
+                    _ => 5,
                 });
+            }
+            if cause.is::<LoginOver>() {
+                return Some(3);
             }
             if is_without_database(cause) {
                 return Some(5);
@@ -263,6 +285,21 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    fn refused(error: &str) -> ProviderError {
+        ProviderError::Refused {
+            error: error.into(),
+            description: String::new(),
+        }
+    }
+
+    /// As a request meets it whose login is over.
+    fn refused_login() -> ClientError {
+        ClientError::Login {
+            passing: false,
+            source: Box::new(LoginOver("http://127.0.0.1:1".into())),
+        }
+    }
+
     #[test]
     fn each_kind_of_fault_has_its_code() {
         let ended = Ended {
@@ -277,6 +314,8 @@ mod tests {
             (ClientError::Denied("x".into()).into(), 3),
             (ClientError::NotFound("x".into()).into(), 4),
             (ClientError::Unavailable("x".into()).into(), 5),
+            (refused("invalid_grant").into(), 3),
+            (refused_login().into(), 3),
             (ended.into(), 6),
             (Said(4).into(), 4),
             (closed, 0),

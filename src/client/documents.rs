@@ -1,6 +1,7 @@
 //! What the server answers, as JSON.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::uws::{JobId, Phase, Timestamp};
 
@@ -148,4 +149,29 @@ pub struct ManifestRow {
     pub size: Option<u64>,
     /// Its SHA-256 in hexadecimal.
     pub sha256: Option<String>,
+}
+
+/// Where people sign in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Provider {
+    /// `local` (everyone is one user) or `oidc`.
+    pub mode: String,
+    /// The issuer of access tokens.
+    pub issuer: Option<Url>,
+    /// Its public client for the command line.
+    pub client: Option<String>,
+}
+
+/// Who the server takes the caller for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Me {
+    /// Public name.
+    pub name: String,
+    /// Roles held.
+    pub roles: Vec<String>,
+    /// By what the caller is known: `local`, `session`, `provider` (its access token) or `token` (an API token).
+    pub by: Option<String>,
+    /// The document as it came.
+    #[serde(skip)]
+    pub document: serde_json::Value,
 }

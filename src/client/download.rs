@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::{fs, io::AsyncWriteExt};
 use uuid::Uuid;
 
-use super::{Client, ClientError, Job, JobAddress, Manifest, send};
+use super::{Client, ClientError, Job, JobAddress, Manifest};
 
 /// Name of the manifest of a cutout job.
 const MANIFEST: &str = "manifest.json";
@@ -41,7 +41,7 @@ impl Client {
             .collect();
         if downloads.iter().any(|download| download.name == MANIFEST) {
             downloads.retain(|download| download.name != RESULT);
-            let manifest = super::json(self.result_request(at, MANIFEST)).await?;
+            let manifest = self.json(self.result_request(at, MANIFEST)).await?;
             add_manifest(&mut downloads, manifest);
         }
         Ok(downloads)
@@ -70,7 +70,7 @@ impl Client {
     }
 
     async fn stream(&self, at: &JobAddress, download: &Download, part: &Path) -> Result<(), ClientError> {
-        let answer = send(self.result_request(at, &download.name)).await?;
+        let answer = self.send(self.result_request(at, &download.name)).await?;
         if !answer.status().is_success() {
             let reason = format!("{} for a result", answer.status());
             return Err(ClientError::strange(&answer, reason));

@@ -27,6 +27,17 @@ pub enum ClientError {
     /// 401 or 403.
     #[error("{0}")]
     Denied(String),
+    /// A token would go over the network in the open; what was asked.
+    #[error("{0}: no token is sent over plain http, which others can read: use https")]
+    Exposed(String),
+    /// No token can be had of a login.
+    #[error("{source}")]
+    Login {
+        /// Whether it may work a little later.
+        passing: bool,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// 404 or 410.
     #[error("{0}")]
     NotFound(String),
@@ -87,7 +98,9 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            ClientError::Unreachable { .. } | ClientError::Unavailable(_)
+            ClientError::Unreachable { .. }
+                | ClientError::Unavailable(_)
+                | ClientError::Login { passing: true, .. }
         )
     }
 

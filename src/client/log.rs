@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use futures::StreamExt;
 use reqwest::{Method, header::ACCEPT};
 
-use super::{Client, ClientError, JobAddress, PAUSE, RETRIES, send};
+use super::{Client, ClientError, JobAddress, PAUSE, RETRIES};
 
 /// How far a log has been read.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Client {
                 ("after", reader.lines.to_string()),
                 ("follow", follow.to_string()),
             ]);
-        let mut body = send(request).await?.bytes_stream();
+        let mut body = self.send(request).await?.bytes_stream();
         while let Some(bytes) = body.next().await {
             if reader
                 .take(&bytes.map_err(ClientError::unreachable)?, see)

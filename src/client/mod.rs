@@ -1,7 +1,9 @@
 //! A typed client of our own API, for the command line and the tests.
 //!
-//! UWS over JSON: create, run, wait, fetch, abort, delete; and the list over all services. Calls `net` and `uws`.
+//! UWS over JSON: create, run, wait, fetch, abort, delete; the list over all services; who one is. Calls `net` and
+//! `uws`.
 
+mod credential;
 mod documents;
 mod download;
 mod error;
@@ -19,6 +21,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio_util::io::ReaderStream;
 use url::Url;
 
+pub use credential::{Credential, Login};
 pub use documents::*;
 pub use download::Download;
 pub use error::ClientError;
@@ -40,7 +43,7 @@ const RETRIES: u32 = 5;
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    token: Option<SecretString>,
+    credential: Credential,
 }
 
 /// Where a job is: its service and identifier.
@@ -108,10 +111,29 @@ impl JobAddress {
 }
 
 impl Client {
-    /// A client of the server at `base` (any path in it is kept), with a bearer token if there is one.
-    pub fn new(base: Url, token: Option<SecretString>) -> Result<Client, ClientError> {
+    /// A client of the server at `base` (any path in it is kept). What it shows to be let in goes to that server alone:
+    /// redirects are not followed.
+    pub fn new(base: Url, credential: Credential) -> Result<Client, ClientError> {
         let http = net::client(&base).map_err(ClientError::unreachable)?;
-        Ok(Client { http, base, token })
+        Ok(Client {
+            http,
+            base,
+            credential,
+        })
+    }
+
+    /// Where people sign in. Nothing is shown for it.
+    pub async fn provider(&self) -> Result<Provider, ClientError> {
+        let request = self.request(Method::GET, &["account", "provider"]);
+        let answer = request.send().await.map_err(ClientError::unreachable)?;
+        read(accepted(answer).await?).await
+    }
+
+    /// Who the server takes the caller for.
+    pub async fn me(&self) -> Result<Me, ClientError> {
+        let document: serde_json::Value = self.json(self.request(Method::GET, &["api", "v1", "me"])).await?;
+        let me = Me::deserialize(&document).map_err(|error| unlike("the caller", &error))?;
+        Ok(Me { document, ..me })
     }
 
     /// Makes a job of `service`.
@@ -143,7 +165,7 @@ impl Client {
             }
             request.multipart(form)
         };
-        let answer = send(request).await?;
+        let answer = self.send(request).await?;
         let location = answer
             .headers()
             .get(LOCATION)
@@ -168,7 +190,9 @@ impl Client {
         struct Found {
             service: String,
         }
-        let found: Found = json(self.request(Method::GET, &["api", "v1", "jobs", &id.to_string()])).await?;
+        let id_text = id.to_string();
+        let request = self.request(Method::GET, &["api", "v1", "jobs", &id_text]);
+        let found: Found = self.json(request).await?;
         Ok(JobAddress {
             service: found.service,
             id,
@@ -177,16 +201,15 @@ impl Client {
 
     /// The job as it is now.
     pub async fn job(&self, at: &JobAddress) -> Result<Job, ClientError> {
-        job(self.job_request(Method::GET, at, &[])).await
+        self.job_of(self.job_request(Method::GET, at, &[])).await
     }
 
     /// The job once it has left `phase`, or as it is after `longest` or 50 s.
     pub async fn wait(&self, at: &JobAddress, phase: Phase, longest: Duration) -> Result<Job, ClientError> {
         let seconds = longest.min(MAX_WAIT).as_secs().max(1).to_string();
-        job(self
-            .job_request(Method::GET, at, &[])
-            .query(&[("WAIT", seconds.as_str()), ("PHASE", phase.as_str())]))
-        .await
+        let request = self.job_request(Method::GET, at, &[]);
+        self.job_of(request.query(&[("WAIT", seconds.as_str()), ("PHASE", phase.as_str())]))
+            .await
     }
 
     /// Waits until the job has ended, and shows it to `see` at once, at each change of phase and at least every
@@ -243,7 +266,8 @@ impl Client {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?))),
         );
-        json(self.request(Method::GET, &["api", "v1", "jobs"]).query(&query)).await
+        self.json(self.request(Method::GET, &["api", "v1", "jobs"]).query(&query))
+            .await
     }
 
     /// Runs a job that was held back.
@@ -258,13 +282,13 @@ impl Client {
 
     async fn set_phase(&self, at: &JobAddress, phase: &str) -> Result<(), ClientError> {
         let request = self.job_request(Method::POST, at, &["phase"]);
-        send(request.form(&[("PHASE", phase)])).await?;
+        self.send(request.form(&[("PHASE", phase)])).await?;
         Ok(())
     }
 
     /// Destroys a job with its results.
     pub async fn delete(&self, at: &JobAddress) -> Result<(), ClientError> {
-        send(self.job_request(Method::DELETE, at, &[])).await?;
+        self.send(self.job_request(Method::DELETE, at, &[])).await?;
         Ok(())
     }
 
@@ -280,11 +304,43 @@ impl Client {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let request = self.http.request(method, url).header(ACCEPT, "application/json");
-        match &self.token {
+        self.http.request(method, url).header(ACCEPT, "application/json")
+    }
+
+    /// The answer to a request that shows who asks, unless it says an error.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let token = self.token().await?;
+        let request = match &token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
+        };
+        let answer = request.send().await.map_err(ClientError::unreachable)?;
+        if answer.status() == StatusCode::UNAUTHORIZED && token.is_none() {
+            return Err(ClientError::Denied(format!(
+                "not signed in at {}: `sidereal login` does it, or a token in SIDEREAL_TOKEN",
+                self.base
+            )));
         }
+        accepted(answer).await
+    }
+
+    /// What the next request shows; nothing goes where others could read it.
+    async fn token(&self) -> Result<Option<SecretString>, ClientError> {
+        let token = self.credential.token().await?;
+        if token.is_some() && !net::keeps_secrets(&self.base) {
+            return Err(ClientError::Exposed(self.base.to_string()));
+        }
+        Ok(token)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        read(self.send(request).await?).await
+    }
+
+    async fn job_of(&self, request: RequestBuilder) -> Result<Job, ClientError> {
+        let document: serde_json::Value = self.json(request).await?;
+        let job = Job::deserialize(&document).map_err(|error| unlike("the job", &error))?;
+        Ok(Job { document, ..job })
     }
 }
 
@@ -309,8 +365,7 @@ async fn file_part(path: &PathBuf) -> Result<Part, ClientError> {
 }
 
 /// The answer, unless it says an error.
-async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
-    let answer = request.send().await.map_err(ClientError::unreachable)?;
+async fn accepted(answer: Response) -> Result<Response, ClientError> {
     if answer.status().is_client_error() || answer.status().is_server_error() {
         Err(ClientError::refused(answer).await)
     } else {
@@ -318,8 +373,7 @@ async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
     }
 }
 
-async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClientError> {
-    let answer = send(request).await?;
+async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, ClientError> {
     let (status, url) = (answer.status(), answer.url().to_string());
     let body = answer.bytes().await.map_err(ClientError::unreachable)?;
     serde_json::from_slice(&body).map_err(|error| ClientError::Strange {
@@ -328,14 +382,10 @@ async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClientE
     })
 }
 
-async fn job(request: RequestBuilder) -> Result<Job, ClientError> {
-    let document: serde_json::Value = json(request).await?;
-    match Job::deserialize(&document) {
-        Ok(job) => Ok(Job { document, ..job }),
-        Err(error) => Err(ClientError::Strange {
-            url: "the job".into(),
-            reason: error.to_string(),
-        }),
+fn unlike(what: &str, error: &serde_json::Error) -> ClientError {
+    ClientError::Strange {
+        url: what.into(),
+        reason: error.to_string(),
     }
 }
 
@@ -354,13 +404,13 @@ mod tests {
             "https://sky.example.org/sidereal",
             "https://sky.example.org/sidereal/",
         ] {
-            let client = Client::new(base.parse().unwrap(), None).unwrap();
+            let client = Client::new(base.parse().unwrap(), Credential::None).unwrap();
             assert_eq!(
                 url(&client, &["api", "a b", ".."]),
                 "https://sky.example.org/sidereal/api/a%20b"
             );
         }
-        let client = Client::new("http://127.0.0.1:8080".parse().unwrap(), None).unwrap();
+        let client = Client::new("http://127.0.0.1:8080".parse().unwrap(), Credential::None).unwrap();
         assert_eq!(url(&client, &["api", "x/y"]), "http://127.0.0.1:8080/api/x%2Fy");
     }
 
@@ -386,11 +436,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_token_is_sent_but_never_shown() {
-        let client = Client::new("http://127.0.0.1:1".parse().unwrap(), Some("sdr_secret".into())).unwrap();
-        let request = client.request(Method::GET, &["x"]).build().unwrap();
-        assert_eq!(request.headers()["authorization"], "Bearer sdr_secret");
-        assert!(!format!("{client:?} {request:?}").contains("sdr_secret"));
+    fn with_token(base: &str) -> Client {
+        Client::new(base.parse().unwrap(), Credential::Token("sdr_secret".into())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_never_shown() {
+        let client = with_token("http://127.0.0.1:1");
+        assert_eq!(
+            client.token().await.unwrap().unwrap().expose_secret(),
+            "sdr_secret"
+        );
+        assert!(!format!("{client:?}").contains("sdr_secret"));
+    }
+
+    #[tokio::test]
+    async fn a_token_goes_by_tls_or_stays_on_this_machine() {
+        for base in [
+            "https://sky.example.org/",
+            "http://localhost:1/",
+            "http://[::1]:1/",
+        ] {
+            assert!(with_token(base).token().await.unwrap().is_some(), "{base}");
+        }
+        for base in ["http://sky.example.org/", "http://127.0.0.1.example.org/"] {
+            let error = with_token(base).me().await.unwrap_err();
+            assert!(matches!(error, ClientError::Exposed(_)), "{base}: {error}");
+        }
     }
 }

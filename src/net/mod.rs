@@ -63,6 +63,11 @@ fn chain(error: &reqwest::Error) -> String {
     text
 }
 
+/// Whether what is sent to `url` stays between us and its host: https, or this machine itself.
+pub fn keeps_secrets(url: &Url) -> bool {
+    url.scheme() == "https" || is_loopback(url)
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -75,6 +80,18 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_loopback_and_tls_keep_secrets() {
+        for (url, keeps) in [
+            ("https://example.org/", true),
+            ("http://127.0.0.1:8080/", true),
+            ("http://example.org/", false),
+            ("http://127.0.0.1.example.org/", false),
+        ] {
+            assert_eq!(keeps_secrets(&url.parse().unwrap()), keeps, "{url}");
+        }
+    }
 
     #[test]
     fn this_machine_is_known_by_its_names() {

@@ -11,21 +11,14 @@ use std::future::Future;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use url::Url;
 
-use super::{Said, Usage, exit_code, report, say};
-use crate::{
-    client::{Client, JobAddress},
-    settings::environment,
-    uws::JobId,
-};
-
-/// The server that is asked if none is named.
-const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+use super::{Said, exit_code, report, say, server::Server};
+use crate::client::{Client, JobAddress};
 
 /// Submit, watch, fetch and remove jobs
 ///
-/// A job is named by its URL or its identifier. SIDEREAL_TOKEN is sent as bearer token.
+/// A job is named by its URL or its identifier. The server is shown SIDEREAL_TOKEN, or else the login that `sidereal
+/// login` keeps.
 ///
 /// Exit codes: 0 ok, 1 other, 2 usage, 3 authentication, 4 not found, 5 server, 6 job ended in ERROR or ABORTED.
 #[derive(Debug, Args)]
@@ -115,63 +108,8 @@ impl Jobs {
     }
 }
 
-/// Which server is asked.
-pub struct Server {
-    named: Option<Url>,
-}
-
-impl Server {
-    fn new(named: Option<&str>) -> Result<Server, Usage> {
-        let named = match named.filter(|url| !url.is_empty()) {
-            None => None,
-            Some(text) => {
-                let url = text.parse().ok();
-                let url = url.filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
-                Some(url.ok_or_else(|| {
-                    Usage(format!(
-                        "--server: {text:?} is no URL (expected http(s)://HOST[/PATH])"
-                    ))
-                })?)
-            }
-        };
-        Ok(Server { named })
-    }
-
-    /// The server that is named, or the default.
-    fn client(&self) -> Result<Client> {
-        let url = match &self.named {
-            Some(url) => url.clone(),
-            None => DEFAULT_SERVER.parse()?,
-        };
-        Ok(Client::new(url, token())?)
-    }
-
-    /// A job, by URL or identifier. If a server is named it is the one that is asked, and the only one that ever sees
-    /// the token; else a URL says which, and gets the token only if it is of the default server.
-    async fn locate(&self, job: &str) -> Result<(Client, JobAddress)> {
-        if let Ok(id) = job.parse::<JobId>() {
-            let client = self.client()?;
-            let at = client.find(id).await?;
-            return Ok((client, at));
-        }
-        let (base, at) = JobAddress::of_url(job)?;
-        let client = if self.named.is_some() || base == DEFAULT_SERVER.parse()? {
-            self.client()?
-        } else {
-            Client::new(base, None)?
-        };
-        Ok((client, at))
-    }
-}
-
-fn token() -> Option<secrecy::SecretString> {
-    environment()
-        .find(|(name, value)| name == "SIDEREAL_TOKEN" && !value.is_empty())
-        .map(|(_, value)| value.into())
-}
-
 /// JSON for scripts, indented.
-fn say_json(document: &impl serde::Serialize) -> Result<()> {
+pub fn say_json(document: &impl serde::Serialize) -> Result<()> {
     Ok(say(serde_json::to_string_pretty(document)?)?)
 }
 
@@ -193,31 +131,4 @@ fn say_table(header: &[&str], rows: &[Vec<String>]) -> Result<()> {
         say(cells.join("  ").trim_end())?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_an_http_url() {
-        assert!(Server::new(None).unwrap().named.is_none());
-        assert!(Server::new(Some("")).unwrap().named.is_none());
-        assert!(
-            Server::new(Some("https://sky.example.org/x"))
-                .unwrap()
-                .named
-                .is_some()
-        );
-        for text in ["sky.example.org", "ftp://sky.example.org", "http://"] {
-            assert!(Server::new(Some(text)).is_err(), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_no_job_is_a_usage_fault() {
-        let server = Server::new(None).unwrap();
-        let error = server.locate("tea").await.err().unwrap();
-        assert_eq!(exit_code(&error), 2);
-    }
 }
