@@ -35,6 +35,7 @@ home=$1; shift
 sh "$home/bin/kc.sh" "$@" 3<&- </dev/null & server=$!
 { cat <&3; kill $server; } >/dev/null 2>&1 & watcher=$!
 wait $server
+exec >/dev/null 2>&1
 kill $watcher
 rm -rf "$home""#;
 
