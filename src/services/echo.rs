@@ -67,7 +67,7 @@ impl Default for Echo {
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: LONGEST,
                 retention: Duration::from_hours(30 * 24),
-                max_retention: Duration::from_hours(365 * 24),
+                max_retention: Duration::from_hours(10 * 365 * 24),
             },
         }
     }

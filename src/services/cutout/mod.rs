@@ -71,7 +71,7 @@ impl Cutout {
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: Duration::from_hours(24),
                 retention: Duration::from_hours(30 * 24),
-                max_retention: Duration::from_hours(365 * 24),
+                max_retention: Duration::from_hours(10 * 365 * 24),
             },
         }
     }

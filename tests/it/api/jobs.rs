@@ -485,7 +485,7 @@ async fn services_and_the_caller(backend: Backend) {
     for service in services {
         assert_eq!(
             (&service["retention"], &service["maxRetention"]),
-            (&json!(30 * 86_400), &json!(365 * 86_400))
+            (&json!(30 * 86_400), &json!(3_650 * 86_400))
         );
     }
     let of_cutout = services[1]["parameters"].as_array().unwrap();
@@ -513,7 +513,11 @@ async fn services_and_the_caller(backend: Backend) {
     let me: Value = site.get("/api/v1/me").await.expect(200).json();
     assert_eq!(
         me,
-        json!({"name": "local", "roles": ["user", "operator", "admin"], "maxBody": 1 << 20})
+        json!({
+            "name": "local", "roles": ["user", "operator", "admin"], "by": "local", "maxBody": 1 << 20,
+            "limits": {"running": null, "queued": null, "positions": null, "storedBytes": null, "requestsPerSecond": null},
+            "usage": {"running": 0, "queued": 0, "storedBytes": 0},
+        })
     );
 
     let fewer = Site::start_with(backend, &[("SIDEREAL_SERVICES", "cutout")]).await;
