@@ -88,7 +88,7 @@ impl Uws {
         &self,
         service: Path<String>,
         Identified(caller): Identified,
-        /// A key of the client's: the same request with the same key makes no second job.
+        /// A key of the client's: the same request with the same key makes no second job; another one is refused.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
         form: Form,

@@ -138,7 +138,7 @@ impl V1 {
     async fn create(
         &self,
         Identified(caller): Identified,
-        /// A key of the client's: the same request with the same key makes no second job.
+        /// A key of the client's: the same request with the same key makes no second job; another one is refused.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
         body: Json<schema::NewJob>,

@@ -5,6 +5,7 @@
 
 mod check;
 mod events;
+mod fingerprint;
 mod list;
 mod quota;
 mod shares;
@@ -36,6 +37,8 @@ use crate::{
 pub const MAX_WAIT: Duration = Duration::from_secs(55);
 /// Longest label (DALI 1.1 section 3.4.5).
 pub const MAX_RUN_ID: usize = 64;
+/// The header that an idempotency key comes in.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
 /// Most bytes of an upload that a check reads.
@@ -80,7 +83,7 @@ pub struct Submission {
     pub execution_duration: Option<u32>,
     /// When to destroy it.
     pub destruction: Option<Timestamp>,
-    /// A key that makes repeating the request harmless.
+    /// A key that makes repeating the request harmless; not to be used for another request.
     pub idempotency_key: Option<String>,
 }
 
@@ -249,6 +252,10 @@ impl Jobs {
         if submission.run {
             self.may_queue(caller).await?;
         }
+        let fingerprint = match submission.idempotency_key {
+            Some(_) => Some(fingerprint::fingerprint(description.name, &submission)?),
+            None => None,
+        };
         let id = JobId::new();
         let uploads = keyed(id, submission.uploads);
         let mut parameters = submission.parameters;
@@ -282,23 +289,24 @@ impl Jobs {
                 max_attempts: if description.retryable { self.attempts } else { 1 },
                 priority: 0,
                 idempotency_key: submission.idempotency_key,
+                fingerprint,
             })
             .await;
         let job = match created {
             Ok(Created::New(job)) => job,
             Ok(Created::Before(job)) => {
                 self.forget_uploads(id, &uploads).await;
-                if job.service != description.name {
-                    return Err(
-                        UsageError::new("Idempotency-Key", "was used for a job of another service").into(),
-                    );
-                }
                 // The first request may have been cut off before it ran the job.
                 return if submission.run && job.phase == Phase::Pending {
                     self.run_unless_run(caller, job.id).await
                 } else {
                     Ok(job)
                 };
+            }
+            Ok(Created::Taken) => {
+                self.forget_uploads(id, &uploads).await;
+                let message = "was used for another request: service, parameters, label or limits differ";
+                return Err(UsageError::new(IDEMPOTENCY_KEY, message).into());
             }
             // It may have been stored all the same: if not, the sweep removes its uploads.
             Err(error) => return Err(error.into()),
@@ -766,7 +774,7 @@ fn check_labels(submission: &Submission) -> Result<(), JobsError> {
         .as_ref()
         .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY)
     {
-        return Err(UsageError::new("Idempotency-Key", format!("expected 1 to {MAX_KEY} bytes")).into());
+        return Err(UsageError::new(IDEMPOTENCY_KEY, format!("expected 1 to {MAX_KEY} bytes")).into());
     }
     Ok(())
 }

@@ -55,6 +55,8 @@ pub struct NewJob {
     pub priority: i64,
     /// The client's key that makes repeating the request harmless.
     pub idempotency_key: Option<String>,
+    /// Digest of the request that the key came with.
+    pub fingerprint: Option<String>,
 }
 
 /// Which jobs are meant.
@@ -185,15 +187,17 @@ pub enum Edit {
 pub enum Created {
     /// The job as stored.
     New(Job),
-    /// The job that the same idempotency key made before.
+    /// The job that the same request with the same idempotency key made before.
     Before(Job),
+    /// The idempotency key was used for another request.
+    Taken,
 }
 
 /// `$12` is the retention in milliseconds: it counts from the database's now.
 const INSERT: Sql = Sql::both(
     "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
-         destruction, priority, max_attempts, idempotency_key) \
-     VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11) \
+         destruction, priority, max_attempts, idempotency_key, fingerprint) \
+     VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11, $13) \
      ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
 );
 
@@ -235,7 +239,7 @@ impl Store {
     /// Stores a new job in PENDING.
     pub async fn create(&self, new: &NewJob) -> Result<Created, StoreError> {
         let key = new.idempotency_key.as_deref().map(storable).map(Cow::into_owned);
-        let values: [Value; 12] = [
+        let values: [Value; 13] = [
             new.id.0.into(),
             new.service.clone().into(),
             new.owner.clone().into(),
@@ -248,6 +252,7 @@ impl Store {
             i64::from(new.max_attempts).into(),
             key.clone().into(),
             (Ord::min(new.retention, MAX_RETENTION) as i64 * 1000).into(),
+            new.fingerprint.clone().into(),
         ];
         // The job that has the key may be destroyed before it is read: then the key is free.
         for _ in 0..INSERT_ATTEMPTS {
@@ -260,6 +265,13 @@ impl Store {
                 .one(&self.write)
                 .await?;
             if let Some(before) = before {
+                let known = before.fingerprint.as_ref();
+                // Without one the job is older than fingerprints are.
+                if before.service != new.service
+                    || known.is_some_and(|known| new.fingerprint.as_ref() != Some(known))
+                {
+                    return Ok(Created::Taken);
+                }
                 return Ok(Created::Before(self.with_results(before).await?));
             }
         }

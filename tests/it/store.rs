@@ -137,6 +137,7 @@ pub(crate) fn new_job(owner: &str) -> NewJob {
         max_attempts: 1,
         priority: 0,
         idempotency_key: None,
+        fingerprint: None,
     }
 }
 
@@ -155,7 +156,7 @@ fn time(text: &str) -> Timestamp {
 pub(crate) async fn create(store: &Store, new: NewJob) -> JobId {
     match store.create(&new).await.unwrap() {
         Created::New(job) => job.id,
-        Created::Before(job) => panic!("{} was there before", job.id),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -362,6 +363,7 @@ async fn an_idempotency_key_makes_one_job(backend: Backend) {
             Created::Before(job) => {
                 ids.insert(job.id);
             }
+            Created::Taken => panic!("taken by none"),
         }
     }
     assert_eq!(first.len(), 1);
@@ -373,6 +375,25 @@ async fn an_idempotency_key_makes_one_job(backend: Backend) {
         panic!("made twice")
     };
     assert_eq!((again.id, again.phase), (first[0], Phase::Queued));
+    // Another request is not answered with the first's job, one of a time without fingerprints excepted.
+    let asked = |fingerprint: &str, service: &str, key: &str| NewJob {
+        fingerprint: Some(fingerprint.into()),
+        service: service.into(),
+        ..keyed("ann", key)
+    };
+    assert_eq!(
+        store.create(&asked("f", "cutout", "k")).await.unwrap(),
+        Created::Taken
+    );
+    let before = store.create(&asked("f", "echo", "k")).await.unwrap();
+    assert!(matches!(before, Created::Before(job) if job.id == first[0]));
+    let id = create(store, asked("f", "echo", "m")).await;
+    let before = store.create(&asked("f", "echo", "m")).await.unwrap();
+    assert!(matches!(before, Created::Before(job) if job.id == id));
+    assert_eq!(
+        store.create(&asked("g", "echo", "m")).await.unwrap(),
+        Created::Taken
+    );
     create(store, keyed("bob", "k")).await;
     create(store, keyed("ann", "l")).await;
     create(store, new_job("ann")).await;

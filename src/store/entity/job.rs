@@ -42,6 +42,7 @@ pub struct Model {
     pub worker: Option<Uuid>,
     pub fence: i64,
     pub idempotency_key: Option<String>,
+    pub fingerprint: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

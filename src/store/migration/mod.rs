@@ -3,6 +3,7 @@
 mod m0001_jobs;
 mod m0002_catalogue;
 mod m0003_people;
+mod m0004_idempotency;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_jobs::Migration),
             Box::new(m0002_catalogue::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0004_idempotency::Migration),
         ]
     }
 }

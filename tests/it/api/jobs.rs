@@ -1,6 +1,7 @@
 //! `/api/v1/jobs` over all services, `/services`, `/me`.
 
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Reply, Site, on_both_back_ends};
@@ -10,6 +11,7 @@ on_both_back_ends!(
     jobs_are_created_from_json,
     what_is_no_parameter_of_a_job_is_not_taken_as_one,
     a_key_makes_repeating_harmless,
+    a_key_is_of_one_request,
     search_filters,
     search_goes_in_pages,
     counts,
@@ -159,6 +161,50 @@ async fn a_key_makes_repeating_harmless(backend: Backend) {
             .header("Idempotency-Key", key);
         site.send(request).await.expect(400);
     }
+}
+
+async fn a_key_is_of_one_request(backend: Backend) {
+    let site = Site::start(backend).await;
+    let keyed = |body: Value| {
+        let request = site.request(Method::POST, JOBS).header("Idempotency-Key", "k1");
+        site.send(request.json(&body))
+    };
+    let body = json!({"service": "echo", "parameters": {"A": "1", "B": ["2", "3"]}, "runId": "r"});
+    let first = keyed(body.clone()).await.expect(201).location().to_owned();
+    for body in [
+        json!({"service": "echo", "parameters": {"A": "2", "B": ["2", "3"]}, "runId": "r"}),
+        json!({"service": "echo", "parameters": {"A": "1", "B": ["3", "2"]}, "runId": "r"}),
+        json!({"service": "echo", "parameters": {"A": "1"}, "runId": "r"}),
+        json!({"service": "echo", "parameters": {"A": "1", "B": ["2", "3"]}, "runId": "s"}),
+        json!({"service": "echo", "parameters": {"A": "1", "B": ["2", "3"]}}),
+        json!({"service": "echo", "parameters": {"A": "1", "B": ["2", "3"]}, "runId": "r", "executionDuration": 5}),
+        json!({"service": "cutout", "runId": "r"}),
+    ] {
+        let refused: Value = keyed(body).await.expect(400).json();
+        assert_eq!(refused["errors"][0]["parameter"], "Idempotency-Key", "{refused}");
+    }
+    assert_eq!(keyed(body).await.expect(201).location(), first);
+    // By UWS it is the same request, and a file is known by its bytes.
+    let post = |key: &'static str, form: Form| {
+        let request = site
+            .request(Method::POST, uws::LIST)
+            .header("Idempotency-Key", key);
+        site.send(request.multipart(form))
+    };
+    let form = || Form::new().text("b", "2").text("B", "3").text("a", "1");
+    let same = post("k1", form().text("RUNID", "r")).await;
+    assert_eq!(same.expect(303).location(), first);
+    let file = |text: &'static str| form().part("F", Part::text(text).file_name("f"));
+    let second = post("k2", file("x")).await.expect(303).location().to_owned();
+    assert_eq!(post("k2", file("x")).await.expect(303).location(), second);
+    let refused = post("k2", file("y")).await.expect(400);
+    assert!(
+        refused.text().starts_with("UsageError: Idempotency-Key: "),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(search(&site, "").await.len(), 2);
+    assert_eq!(site.object_names().await.len(), 1);
 }
 
 async fn search_filters(backend: Backend) {
