@@ -26,8 +26,10 @@ told["id"] = job.url.endswith("/" + job.job_id)
 
 job.execution_duration = 77
 told["duration"] = job.execution_duration.sec
-job.destruction = datetime.datetime(2035, 10, 26, 9, 15, 35, 123456)
-told["destruction"] = job.destruction.isot
+# Within what a job can be asked to be kept.
+ahead = datetime.date.today() + datetime.timedelta(days=100)
+job.destruction = datetime.datetime.combine(ahead, datetime.time(9, 15, 35, 123456))
+told["destruction"] = job.destruction.isot == f"{ahead}T09:15:35.123"
 job.query = "SELECT 2"
 told["query"] = job.query
 job.upload(positions=io.BytesIO(b"RA,DEC\n1,2\n"))
