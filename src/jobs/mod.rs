@@ -402,47 +402,97 @@ impl Jobs {
         place: Place<'_>,
         submission: Submission,
     ) -> Result<Job, JobsError> {
-        const ACTION: &str = "take parameters";
         check_run_id(submission.run_id.as_deref())?;
-        let run_id = submission
-            .run_id
-            .map(|run_id| Some(run_id).filter(|run_id| !run_id.is_empty()));
         let uploads = keyed(place.id, submission.uploads);
         let mut newer = submission.parameters;
         add_uploads(&mut newer, &uploads)?;
-        for attempt in 0..ATTEMPTS {
+        let edited = self
+            .describe(caller, place, &newer, &uploads, submission.run_id.as_deref())
+            .await;
+        match edited {
+            // What became of the job is not known: it may name them.
+            Ok(_) | Err(JobsError::Unavailable(_) | JobsError::Internal(_)) => {}
+            Err(_) => self.remove_uploads(uploads.iter().map(|(key, _)| key)).await,
+        }
+        edited
+    }
+
+    /// Replaces what `newer` has in the description of a PENDING job, until no one else has changed it meanwhile. Files
+    /// that are not named any more are removed.
+    async fn describe(
+        &self,
+        caller: &Caller,
+        place: Place<'_>,
+        newer: &Parameters,
+        uploads: &[(String, Upload)],
+        run_id: Option<&str>,
+    ) -> Result<Job, JobsError> {
+        let mut stored = false;
+        for _ in 0..ATTEMPTS {
             let (job, version) = self.versioned(caller, place).await?;
             if job.phase != Phase::Pending {
                 return Err(JobsError::IllegalPhase {
                     phase: job.phase,
-                    action: ACTION,
+                    action: "take parameters",
                 });
             }
             let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
-            let mut parameters = job.parameters;
+            let mut parameters = job.parameters.clone();
             parameters.replace_with(newer.clone()).map_err(check::usage)?;
-            let accepted = self
-                .check(service, &parameters, &uploads, Stage::Draft, caller)
-                .await?;
-            if attempt == 0 {
-                for (key, upload) in &uploads {
+            let verdict = self
+                .check(service, &parameters, uploads, Stage::Draft, caller)
+                .await;
+            let Some(accepted) = self.unless_changed(job.id, version, verdict).await? else {
+                continue;
+            };
+            if !stored {
+                for (key, upload) in uploads {
                     self.engine
                         .results
                         .put_bytes(key, &upload.media_type, upload.bytes.clone())
                         .await?;
                 }
+                stored = true;
             }
             let edit = Edit::Description {
                 version,
                 parameters,
                 quote: accepted.quote,
-                run_id: run_id.clone(),
+                run_id: run_id.map(|run_id| (!run_id.is_empty()).then(|| run_id.to_owned())),
             };
             if let Some(edited) = self.engine.store.edit(job.id, edit).await? {
+                let replaced = upload_keys(&job.parameters)
+                    .filter(|key| upload_keys(&edited.parameters).all(|kept| kept != *key));
+                self.remove_uploads(replaced).await;
                 return self.changed(edited);
             }
         }
         Err(JobsError::Conflict)
+    }
+
+    /// The verdict on a job that was read at `version`; `None` if it could not be reached because the job has changed
+    /// since, and with it the files that it names.
+    async fn unless_changed(
+        &self,
+        id: JobId,
+        version: i64,
+        verdict: Result<Accepted, JobsError>,
+    ) -> Result<Option<Accepted>, JobsError> {
+        match verdict {
+            Err(JobsError::Unavailable(source)) => match self.engine.store.phase(id).await? {
+                Some((_, now)) if now == version => Err(JobsError::Unavailable(source)),
+                _ => Ok(None),
+            },
+            verdict => verdict.map(Some),
+        }
+    }
+
+    async fn remove_uploads(&self, keys: impl Iterator<Item = &String>) {
+        for key in keys {
+            if let Err(error) = self.engine.results.delete(key).await {
+                tracing::warn!(key, %error, "upload left until its job is destroyed");
+            }
+        }
     }
 
     /// Queues a job that is PENDING or HELD. What is still missing is said, and the job stays where it is.
@@ -486,9 +536,13 @@ impl Jobs {
         version: i64,
     ) -> Result<Option<Job>, JobsError> {
         let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
-        self.check(service, &job.parameters, &[], Stage::Run, caller)
-            .await?;
-        self.queue(job.id, version).await
+        let verdict = self
+            .check(service, &job.parameters, &[], Stage::Run, caller)
+            .await;
+        match self.unless_changed(job.id, version, verdict).await? {
+            Some(_) => self.queue(job.id, version).await,
+            None => Ok(None),
+        }
     }
 
     async fn queue(&self, id: JobId, version: i64) -> Result<Option<Job>, JobsError> {
@@ -765,6 +819,14 @@ fn add_uploads(parameters: &mut Parameters, uploads: &[(String, Upload)]) -> Res
         parameters.push(&upload.name, value).map_err(check::usage)?;
     }
     Ok(())
+}
+
+/// Where the files are that a description names.
+fn upload_keys(parameters: &Parameters) -> impl Iterator<Item = &String> {
+    parameters.iter().filter_map(|parameter| match &parameter.value {
+        ParameterValue::Upload { key, .. } => Some(key),
+        ParameterValue::Inline(_) => None,
+    })
 }
 
 fn check_labels(submission: &Submission) -> Result<(), JobsError> {

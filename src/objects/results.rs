@@ -250,6 +250,14 @@ impl Results {
             .await?)
     }
 
+    /// Removes one object. Again is no error.
+    pub async fn delete(&self, key: &str) -> Result<(), ObjectsError> {
+        match self.store.delete(&self.path(key)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The first segments of all keys, which are the jobs.
     pub async fn jobs(&self) -> BoxStream<'static, Result<String, ObjectsError>> {
         self.names_below(self.prefix.clone()).await
@@ -472,6 +480,7 @@ mod tests {
         large_streams_go_up_in_parts(results).await;
         what_is_not_there_is_not_found(results).await;
         bad_keys_are_refused(results).await;
+        one_object_is_deleted(results).await;
         prefixes_are_listed_and_deleted(results).await;
         failed_streams_leave_nothing(results).await;
     }
@@ -582,6 +591,25 @@ mod tests {
             let deleted = results.delete_prefix(prefix).await;
             assert!(matches!(deleted, Err(ObjectsError::Invalid(_))), "{prefix:?}");
         }
+    }
+
+    async fn one_object_is_deleted(results: &Results) {
+        for key in ["one/in/a", "one/in/ab"] {
+            results.put_bytes(key, "text/plain", Bytes::new()).await.unwrap();
+        }
+        for _ in 0..2 {
+            results.delete("one/in/a").await.unwrap();
+            assert!(matches!(
+                results.head("one/in/a").await,
+                Err(ObjectsError::NotFound)
+            ));
+        }
+        results.head("one/in/ab").await.unwrap();
+        assert!(matches!(
+            results.delete("one/../two").await,
+            Err(ObjectsError::Invalid(_))
+        ));
+        results.delete_prefix("one/").await.unwrap();
     }
 
     async fn prefixes_are_listed_and_deleted(results: &Results) {

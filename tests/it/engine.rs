@@ -16,7 +16,9 @@ use sidereal::{
         Accepted, CheckError, Context, Description, Draft, Engine, Failure, ParameterInfo, ParameterKind,
         Service, Stage, UsageError,
     },
-    jobs::{BulkAction, BulkTarget, EventKind, Jobs, JobsError, Place, SearchFilter, Submission, Wait},
+    jobs::{
+        BulkAction, BulkTarget, EventKind, Jobs, JobsError, Place, SearchFilter, Submission, Upload, Wait,
+    },
     notify::Notifier,
     objects::Results,
     settings::EngineSettings,
@@ -46,6 +48,7 @@ on_both_back_ends!(
     operators_see_every_job,
     edits_at_once_lose_nothing,
     what_is_queued_is_what_was_checked,
+    a_file_that_is_replaced_while_it_is_checked_is_looked_at_anew,
     a_repeated_idempotency_key_makes_one_job,
     a_failed_last_attempt_keeps_what_it_has_shown,
     bulk_acts_tell_how_each_job_fared,
@@ -83,6 +86,9 @@ impl Service for Probe {
                 Some("slow check") => {
                     self.checking.add_permits(1);
                     self.checked.acquire().await.unwrap().forget();
+                    if let Some(ParameterValue::Upload { key, .. }) = draft.parameters.one("FILE").unwrap() {
+                        (draft.read_upload)(key).await?;
+                    }
                 }
                 Some("refuse") if stage == Stage::Run => {
                     return Err(UsageError::new("ACT", "refused").into());
@@ -245,7 +251,14 @@ impl Site {
                 name: "probe",
                 title: "Probe",
                 summary: "",
-                parameters: vec![parameter("ACT"), parameter("NOTE")],
+                parameters: vec![
+                    parameter("ACT"),
+                    parameter("NOTE"),
+                    ParameterInfo {
+                        kind: ParameterKind::File,
+                        ..parameter("FILE")
+                    },
+                ],
                 any_parameter: false,
                 formats: &[],
                 retryable: true,
@@ -779,6 +792,46 @@ async fn what_is_queued_is_what_was_checked(backend: Backend) {
             assert_eq!(run.unwrap().phase, Phase::Queued);
         }
     }
+}
+
+async fn a_file_that_is_replaced_while_it_is_checked_is_looked_at_anew(backend: Backend) {
+    let site = Site::idle(backend).await;
+    let file = |text: &'static str| Upload {
+        name: "FILE".into(),
+        media_type: "text/csv".into(),
+        bytes: Bytes::from_static(text.as_bytes()),
+    };
+    let with_file = |act, text| Submission {
+        uploads: vec![file(text)],
+        ..parameter("ACT", act)
+    };
+    site.probe.checked.add_permits(1);
+    let job = with_file("slow check", "old");
+    let job = site.jobs.create(&alice(), "probe", job).await.unwrap().id;
+    site.probe.checking.acquire().await.unwrap().forget();
+    let jobs = site.jobs.clone();
+    let running = tokio::spawn(async move { jobs.run(&alice(), at(job)).await });
+    site.probe.checking.acquire().await.unwrap().forget();
+    site.jobs
+        .set_parameters(&alice(), at(job), with_file("finish", "new"))
+        .await
+        .unwrap();
+    // The old file is gone by now.
+    assert_eq!(site.objects(job).len(), 1);
+    site.probe.checked.add_permits(1);
+    assert_eq!(running.await.unwrap().unwrap().phase, Phase::Queued);
+    // One that is gone for another reason is the server's fault.
+    site.probe.checked.add_permits(1);
+    let lost = with_file("slow check", "lost");
+    let lost = site.jobs.create(&alice(), "probe", lost).await.unwrap().id;
+    site.engine
+        .results
+        .delete_prefix(&format!("{lost}/"))
+        .await
+        .unwrap();
+    site.probe.checked.add_permits(1);
+    let run = site.jobs.run(&alice(), at(lost)).await;
+    assert!(matches!(run, Err(JobsError::Unavailable(_))), "{run:?}");
 }
 
 async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {

@@ -19,6 +19,7 @@ on_both_back_ends!(
     bodies_that_cannot_be_read,
     names_and_numbers_of_parameters_are_bounded,
     uploads_go_with_their_job,
+    an_upload_goes_when_another_takes_its_place,
 );
 
 /// What echo says that it was given.
@@ -380,4 +381,40 @@ async fn uploads_go_with_their_job(backend: Backend) {
         .multipart(form().text("SLEEP", "long"));
     site.send(request).await.expect(400);
     assert!(site.object_names().await.is_empty());
+}
+
+/// 40, 74: a job holds no more than it names.
+async fn an_upload_goes_when_another_takes_its_place(backend: Backend) {
+    let site = Site::start(backend).await;
+    let file =
+        |name: &'static str, text: &'static str| Form::new().part(name, Part::text(text).file_name("f"));
+    let job = post(
+        &site,
+        LIST,
+        file("A", "1").part("B", Part::text("2").file_name("f")),
+    )
+    .await;
+    let url = format!("{job}/parameters");
+    let first = site.object_names().await;
+    assert_eq!(first.len(), 2);
+
+    post(&site, &url, file("a", "3")).await;
+    assert_eq!(referenced(&site, &job, "A").await.1, b"3");
+    assert_eq!(referenced(&site, &job, "B").await.1, b"2");
+    let second = site.object_names().await;
+    assert_eq!(second.len(), 2);
+    assert_eq!(second.iter().filter(|name| first.contains(name)).count(), 1);
+    // Nor does one that was refused stay, for what it is or for when it comes.
+    let request = site.request(Method::POST, &url);
+    let refused = request.multipart(file("A", "4").text("SLEEP", "long"));
+    site.send(refused).await.expect(400);
+    assert_eq!(site.object_names().await, second);
+    // A text in its place.
+    site.post(&url, &[("B", "5")]).await.expect(303);
+    assert_eq!(site.object_names().await.len(), 1);
+
+    assert_eq!(echoed(&site, &job).await, json!({"A": ["3"], "B": ["5"]}));
+    let request = site.request(Method::POST, &url);
+    site.send(request.multipart(file("A", "6"))).await.expect(403);
+    assert_eq!(referenced(&site, &job, "A").await.1, b"3");
 }
