@@ -77,7 +77,7 @@ impl Account {
             return Reply::of(page::failure(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many logins",
-                "Too many logins were begun from your address. Wait a moment.",
+                "too many logins were begun from your address; wait a moment",
                 &self.0.login_url(&next),
             ));
         }
@@ -169,7 +169,7 @@ impl Account {
         Ok(Reply::of(response))
     }
 
-    /// The provider says that a login has ended (`OpenID` Connect Back-Channel Logout 1.0)
+    /// The provider says that a login has ended (Back-Channel Logout 1.0)
     #[oai(
         path = "/backchannel-logout",
         method = "post",

@@ -6,7 +6,7 @@ use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::Value;
 
-use super::Apis;
+use super::{Apis, page};
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 static PAGE: LazyLock<String> =
@@ -57,10 +57,7 @@ pub fn page() -> Response {
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        )
+        .header(header::CONTENT_SECURITY_POLICY, page::policy(STYLE))
         .body(PAGE.as_str())
 }
 

@@ -1,9 +1,11 @@
 //! The few pages that the server writes itself, for a browser that no app of ours has reached yet.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use poem::{
     Response,
     http::{StatusCode, header},
 };
+use sha2::{Digest, Sha256};
 
 use super::docs::escaped;
 
@@ -12,9 +14,17 @@ const STYLE: &str = "body{font:18px/1.5 system-ui,sans-serif;margin:15vh auto;ma
     color:#fff;text-decoration:none}a:focus-visible{outline:3px solid #f29900;outline-offset:2px}\
     @media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}a{background:#a8c7fa;color:#062e6f}}";
 
+/// What a page of ours may do whose only style is this: show itself, and nothing else.
+pub fn policy(style: &str) -> String {
+    let hash = STANDARD.encode(Sha256::digest(style));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+}
+
 /// A login that came to nothing: why, and one button to begin anew.
 pub fn failure(status: StatusCode, title: &str, message: &str, again: &str) -> Response {
-    let (title, message, again) = (escaped(title), escaped(message), escaped(again));
+    let (title, message, again) = (escaped(title), escaped(&sentence(message)), escaped(again));
     let body = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title} – Sidereal</title><style>{STYLE}</style></head><body><main>\
@@ -26,11 +36,20 @@ pub fn failure(status: StatusCode, title: &str, message: &str, again: &str) -> R
         .header(header::CACHE_CONTROL, "no-store")
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(header::REFERRER_POLICY, "no-referrer")
-        .header(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        )
+        .header(header::CONTENT_SECURITY_POLICY, policy(STYLE))
         .body(body)
+}
+
+/// A message as people write it.
+fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(characters)
+        .chain(['.'])
+        .collect()
 }
 
 #[cfg(test)]
