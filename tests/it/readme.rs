@@ -12,9 +12,17 @@ use crate::harness::{Backend, Site};
 const README: &str = include_str!("../../README.md");
 const SERVER: &str = "http://127.0.0.1:8080";
 
-/// The fenced blocks in this language, in order.
-fn blocks(language: &str) -> Vec<&'static str> {
-    README
+/// A chapter, without its title.
+fn chapter(title: &str) -> &'static str {
+    let (_, rest) = README
+        .split_once(&format!("\n## {title}\n"))
+        .expect("the chapter");
+    rest.split("\n## ").next().expect("its text")
+}
+
+/// The fenced blocks of a chapter in this language, in order.
+pub fn blocks(title: &str, language: &str) -> Vec<&'static str> {
+    chapter(title)
         .split(&format!("\n```{language}\n"))
         .skip(1)
         .map(|rest| rest.split("\n```").next().expect("the block's end"))
@@ -56,7 +64,7 @@ async fn every_block_does_what_it_says() {
         ("sh", PathBuf::from("/bin/bash"), "-euc"),
         ("python", root().join("target/venv/bin/python"), "-c"),
     ] {
-        for block in blocks(language) {
+        for block in blocks("In five minutes", language) {
             let block = block.replace(SERVER, &site.address);
             let output = Command::new(&interpreter)
                 .args([flag, &block])
@@ -87,6 +95,19 @@ async fn every_block_does_what_it_says() {
         python.starts_with("COMPLETED ") && python.contains("/results/manifest.json"),
         "{python}"
     );
+}
+
+#[test]
+fn every_block_is_in_a_chapter_that_is_run() {
+    let run: usize = [("In five minutes", 3), ("Signing in", 3)]
+        .map(|(title, count)| {
+            let found = blocks(title, "sh").len() + blocks(title, "python").len();
+            assert_eq!(found, count, "{title}");
+            found
+        })
+        .iter()
+        .sum();
+    assert_eq!(README.matches("\n```").count(), 2 * run);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who is asking: logins, tokens, roles.
 
+mod cli;
 mod keycloak;
 mod login;
 mod outage;

@@ -232,6 +232,11 @@ impl Realm {
         self.issuer().replacen("127.0.0.1", "localhost", 1)
     }
 
+    /// The secret of `sidereal-worker`.
+    pub fn worker_secret() -> &'static str {
+        WORKER_SECRET
+    }
+
     /// The secret of `sidereal-web`.
     pub fn secret(&self) -> &str {
         &self.secret

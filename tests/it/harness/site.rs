@@ -1,6 +1,7 @@
 //! A server of Sidereal over one back end, its neighbours over the same, and a client of it.
 
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -87,12 +88,22 @@ impl Site {
 
     /// The program's other commands, in the same environment and asking this server.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().await.expect("the program")
+    }
+
+    /// The same, to be started by the test.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command();
         command
             .args(arguments)
             .env("SIDEREAL_SERVER", &self.address)
             .kill_on_drop(true);
-        command.output().await.expect("the program")
+        command
+    }
+
+    /// The home of the person who gives these commands.
+    pub fn home(&self) -> &Path {
+        self.place.folder.path()
     }
 
     /// The database, to do something to it that the server is not told of.
