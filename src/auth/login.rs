@@ -64,6 +64,10 @@ impl From<ProviderError> for LoginError {
     fn from(error: ProviderError) -> Self {
         match error {
             ProviderError::Refused { error, .. } => LoginError::Refused(error),
+            fault @ (ProviderError::Invalid(_) | ProviderError::Token(_)) => {
+                tracing::warn!(error = %fault, "a login was refused");
+                LoginError::Refused("its answer was not the one that was asked for".into())
+            }
             other => LoginError::Unavailable(other.into()),
         }
     }
@@ -131,14 +135,7 @@ impl Auth {
             .open(PURPOSE, &login.sealed)
             .and_then(|begun| serde_json::from_slice(&begun).ok())
             .ok_or(LoginError::Expired)?;
-        let issuer = self
-            .0
-            .settings
-            .issuer
-            .as_ref()
-            .map(Url::as_str)
-            .unwrap_or_default();
-        if answer.iss.as_deref().map(|iss| iss.trim_end_matches('/')) != Some(issuer.trim_end_matches('/')) {
+        if answer.iss.as_deref() != Some(oidc.provider.issuer()) {
             return Err(LoginError::Refused(
                 "the answer is not from the provider that was asked".into(),
             ));
@@ -156,6 +153,7 @@ impl Auth {
             .await?;
         let identity = &tokens.identity;
         let Some(role) = identity.role else {
+            self.0.store.disable_person(&identity.subject).await?;
             self.refused(identity.name.clone(), "login without a role", address)
                 .await;
             return Err(LoginError::NoRole);

@@ -83,6 +83,8 @@ impl Auth {
             Ok(tokens) if tokens.identity.subject == person.subject => {
                 let fresh = tokens.expires_in.as_millis() as i64;
                 let Some(role) = tokens.identity.role else {
+                    // API tokens would go on with the role that was said before.
+                    store.disable_person(&person.subject).await?;
                     store.end_session(session.id_hash).await?;
                     return Err(AuthError::NoRole);
                 };

@@ -110,7 +110,7 @@ impl Edge {
         let always_json = path
             .strip_prefix(&self.base_path)
             .is_some_and(|path| path.starts_with("/api/v1/") || path.starts_with("/account/"));
-        let span = tracing::info_span!("request", %id, %method, path);
+        let span = tracing::info_span!("request", %id, %method, path = self.logged(path));
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
             (None, Err((problem, None)))
@@ -145,6 +145,14 @@ impl Edge {
         span.in_scope(|| tracing::debug!(status = response.status().as_u16(), ?took, "answered"));
         count(&method, pattern.as_ref(), &response, took);
         response
+    }
+
+    /// A path as the log has it: a share link is a secret.
+    fn logged<'a>(&self, path: &'a str) -> &'a str {
+        match path.strip_prefix(&self.base_path) {
+            Some(below) if below.starts_with("/share/") => "/share/…",
+            _ => path,
+        }
     }
 
     fn admit(&self, request: &mut Request) -> Result<(), Problem> {

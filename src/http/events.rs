@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream::BoxStream};
+use futures::{Stream, StreamExt, stream::BoxStream};
 use poem::{
     IntoResponse, Response,
     web::sse::{Event, SSE},
@@ -18,6 +18,8 @@ use crate::{
 
 /// Pause after which a comment shows that the stream lives; below what proxies cut off.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A stream ends after this: the client opens another, and must show anew who it is.
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// A job in a list or an event.
 #[derive(Debug, Serialize)]
@@ -66,6 +68,7 @@ pub fn summary<'a>(summary: &'a JobSummary, base: &str) -> Summary<'a> {
 
 /// The stream; the ticket is held for as long as it is open.
 pub fn stream(events: BoxStream<'static, JobEvent>, base: String, ticket: Ticket) -> Response {
+    let events = ending_after(LONGEST, events);
     let events = events.map(move |event| {
         let _open = &ticket;
         rendered(&event, &base)
@@ -73,6 +76,11 @@ pub fn stream(events: BoxStream<'static, JobEvent>, base: String, ticket: Ticket
     // A first line at once, so that the client knows that it is connected.
     let events = futures::stream::iter([Event::retry(2_000)]).chain(events);
     SSE::new(events).keep_alive(KEEP_ALIVE).into_response()
+}
+
+/// Those of the events that come in this time.
+fn ending_after<E>(time: Duration, events: impl Stream<Item = E>) -> impl Stream<Item = E> {
+    events.take_until(tokio::time::sleep(time))
 }
 
 fn rendered(event: &JobEvent, base: &str) -> Event {
@@ -143,6 +151,12 @@ mod tests {
             .ok()
             .unwrap();
         assert_eq!(read.to_json(), Some(value));
+    }
+
+    #[tokio::test]
+    async fn who_listens_is_asked_again() {
+        let silence = ending_after(Duration::ZERO, futures::stream::pending::<()>());
+        assert_eq!(silence.collect::<Vec<_>>().await, []);
     }
 
     #[test]

@@ -10,11 +10,10 @@ use sidereal::{
     },
     uws::{JobId, Timestamp},
 };
-use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 use crate::{
-    harness::{Backend, on_both_back_ends},
+    harness::{self, Backend, on_both_back_ends},
     store::{Home, create, new_job, queue},
 };
 
@@ -47,15 +46,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// Changes rows behind the store's back: the tests cannot wait until they are old.
 async fn rewrite(home: &Home, sql: &str) {
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    let changed = if home.url().starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(home.url()).await.unwrap();
-        connection.execute(sql).await.unwrap().rows_affected()
-    } else {
-        let mut connection = PgConnection::connect(home.url()).await.unwrap();
-        connection.execute(sql).await.unwrap().rows_affected()
-    };
-    assert!(changed > 0, "no row to rewrite");
+    harness::rewrite(home.url(), sql).await;
 }
 
 /// A hash that stands for the secret `n`.

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Site, on_both_back_ends};
@@ -36,6 +36,11 @@ impl Events {
             Some(last) => request.header("Last-Event-ID", last),
             None => request,
         };
+        Self::of(request).await
+    }
+
+    /// Opens the stream by this request.
+    pub async fn of(request: RequestBuilder) -> Events {
         let answer = request.send().await.expect("a stream");
         assert_eq!(answer.status(), 200);
         assert!(

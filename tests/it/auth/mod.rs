@@ -1,5 +1,6 @@
 //! Who is asking: logins, tokens, roles.
 
+mod attacks;
 mod cli;
 mod keycloak;
 mod login;

@@ -283,11 +283,18 @@ impl Issuer {
         self.key().sign(&json!({ "typ": "logout+jwt" }), &claims)
     }
 
-    /// What the token endpoint answers to a good code: a login of `alice` with this nonce.
-    pub fn login(&self, nonce: &str) -> Value {
-        let access_token = self.token(&json!({}));
+    /// What the token endpoint answers to a good code: a login with this nonce, of `alice` with these changes of the
+    /// access token's claims; the ID token names the same person.
+    pub fn login(&self, nonce: &str, changes: &Value) -> Value {
+        let access_token = self.token(changes);
+        let mut named = json!({ "nonce": nonce });
+        for name in ["sub", "sid", "preferred_username"] {
+            if let Some(value) = changes.get(name) {
+                named[name] = value.clone();
+            }
+        }
         json!({
-            "id_token": self.id_token(&access_token, &json!({ "nonce": nonce })),
+            "id_token": self.id_token(&access_token, &named),
             "access_token": access_token, "refresh_token": "a-refresh-token", "token_type": "Bearer",
             "expires_in": 300, "refresh_expires_in": 1800, "scope": "openid",
         })
@@ -539,7 +546,7 @@ mod tests {
         Reply::to(client().get(url("certs"))).await.expect(503);
         issuer.set_down(false);
 
-        issuer.answer(200, issuer.login("a nonce"));
+        issuer.answer(200, issuer.login("a nonce", &json!({})));
         let ask = || client().post(url("token")).form(&[("code", "1"), ("code", "2")]);
         let login: Value = Reply::to(ask()).await.expect(200).json();
         let (_, claims) = parts(login["id_token"].as_str().expect("an ID token"));

@@ -12,11 +12,11 @@ mod process;
 mod site;
 
 pub use browser::Browser;
-pub use issuer::{Issuer, parts};
+pub use issuer::{Issuer, Key, now, parts};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
-pub use site::{Backend, Reply, Site};
+pub use site::{Backend, Reply, Site, rewrite};
 
 /// Makes a test on each back end of every `async fn name(backend: Backend)` named.
 macro_rules! on_both_back_ends {

@@ -16,6 +16,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
 use sidereal::store::Store;
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::process::Command;
 use url::Url;
@@ -306,6 +307,19 @@ impl Place {
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+/// Changes rows of the database at this URL behind the server's back: tests cannot wait until they are old.
+pub async fn rewrite(url: &str, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    let changed = if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.expect("the database");
+        connection.execute(sql).await.expect("an update").rows_affected()
+    } else {
+        let mut connection = PgConnection::connect(url).await.expect("the database");
+        connection.execute(sql).await.expect("an update").rows_affected()
+    };
+    assert!(changed > 0, "no row to rewrite");
 }
 
 /// An answer.
