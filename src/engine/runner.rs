@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc, oneshot, watch},
     time::{self, Instant},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,6 +39,12 @@ const MAX_BACKOFF_MS: i64 = 60_000;
 struct Runner {
     engine: Engine,
     worker: WorkerId,
+    /// Jobs that run at once.
+    slots: usize,
+    /// Whether an operator wants it to take no more jobs.
+    draining: watch::Sender<bool>,
+    /// The lease is to be renewed now: the answer has news.
+    beat_now: Notify,
     /// Jobs that an owner without a limit of their own may run at once.
     per_owner: Option<u64>,
     /// Whether claims must look at limits.
@@ -72,6 +78,9 @@ pub(super) async fn run(
     let runner = Arc::new(Runner {
         engine,
         worker,
+        slots,
+        draining: watch::Sender::new(false),
+        beat_now: Notify::new(),
         per_owner,
         limited: AtomicBool::new(per_owner.is_some()),
         running: Mutex::default(),
@@ -80,7 +89,7 @@ pub(super) async fn run(
         tasks: TaskTracker::new(),
     });
     // A job whose worker is not on the books is anyone's.
-    while let Err(error) = runner.engine.store.register(worker, &host).await {
+    while let Err(error) = runner.register(&host).await {
         tracing::warn!(%error, "worker not registered");
         tokio::select! {
             () = time::sleep(RETRY) => {}
@@ -92,7 +101,7 @@ pub(super) async fn run(
     let listening = tokio::spawn(Arc::clone(&runner).listen(ended.clone()));
     let completing = tokio::spawn(Arc::clone(&runner).complete(inbox, ended.clone()));
 
-    Arc::clone(&runner).claim_until(slots, stop).await;
+    Arc::clone(&runner).claim_until(stop).await;
     runner.drain().await;
 
     ended.cancel();
@@ -106,9 +115,18 @@ pub(super) async fn run(
 }
 
 impl Runner {
-    /// Fills free slots from the queue until `stop`.
-    async fn claim_until(self: Arc<Self>, slots: usize, stop: CancellationToken) {
-        let slots_free = Arc::new(Semaphore::new(slots));
+    /// Puts this worker on the books, draining if it was when it was taken off them.
+    async fn register(&self, host: &str) -> Result<(), StoreError> {
+        let draining = *self.draining.borrow();
+        self.engine
+            .store
+            .register(self.worker, host, self.slots as u64, draining)
+            .await
+    }
+
+    /// Fills free slots from the queue until `stop`, but while draining.
+    async fn claim_until(self: Arc<Self>, stop: CancellationToken) {
+        let slots_free = Arc::new(Semaphore::new(self.slots));
         let services: Vec<String> = self
             .engine
             .services
@@ -116,12 +134,18 @@ impl Runner {
             .map(|service| service.describe().name.to_owned())
             .collect();
         let mut queue = self.engine.notifier.queue();
+        let mut draining = self.draining.subscribe();
         let mut asked = None;
         loop {
+            let free = async {
+                // Its sender is this runner's own.
+                let _ = draining.wait_for(|draining| !draining).await;
+                Arc::clone(&slots_free).acquire_owned().await
+            };
             let first = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                permit = Arc::clone(&slots_free).acquire_owned() => match permit {
+                permit = free => match permit {
                     Ok(permit) => permit,
                     Err(_closed) => return,
                 },
@@ -457,13 +481,14 @@ impl Runner {
                 .saturating_sub(renewed.elapsed())
                 .max(Duration::from_millis(100));
             match time::timeout(left, self.engine.store.beat(self.worker)).await {
-                Ok(Ok(Some(held))) => {
+                Ok(Ok(Some(beat))) => {
                     renewed = began;
-                    self.compare(&held, began, claims).await;
+                    self.set_draining(beat.draining);
+                    self.compare(&beat.held, began, claims).await;
                 }
                 Ok(Ok(None)) => {
                     self.cancel_all("the worker was given up");
-                    match self.engine.store.register(self.worker, &host).await {
+                    match self.register(&host).await {
                         Ok(()) => renewed = began,
                         Err(error) => tracing::warn!(%error, "worker not registered"),
                     }
@@ -476,8 +501,18 @@ impl Runner {
             }
             tokio::select! {
                 () = time::sleep(settings.heartbeat) => {}
+                () = self.beat_now.notified() => {}
                 () = ended.cancelled() => return,
             }
+        }
+    }
+
+    fn set_draining(&self, draining: bool) {
+        let changed = self
+            .draining
+            .send_if_modified(|known| std::mem::replace(known, draining) != draining);
+        if changed {
+            tracing::info!(draining, "an operator drains or resumes this worker");
         }
     }
 
@@ -540,6 +575,7 @@ impl Runner {
                         self.look_up(lease).await;
                     }
                 }
+                Ok(Change::Workers) => self.beat_now.notify_one(),
                 // The heartbeat finds what was missed.
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,

@@ -316,7 +316,7 @@ async fn gather(
             jobs.insert(id);
             true
         }
-        Ok(Change::Queue) | Err(RecvError::Closed) => false,
+        Ok(Change::Queue | Change::Workers) | Err(RecvError::Closed) => false,
         Ok(Change::Resync) | Err(RecvError::Lagged(_)) => {
             lost = true;
             true

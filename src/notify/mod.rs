@@ -28,6 +28,8 @@ pub enum Change {
     Limit(JobId),
     /// The queue has something new.
     Queue,
+    /// A worker was told to take no more jobs, or to take jobs again.
+    Workers,
     /// Hints were lost: anything.
     Resync,
 }
@@ -82,6 +84,7 @@ impl Notifier {
             Change::Queue => {
                 self.0.queue.send_replace(());
             }
+            Change::Workers => {}
             Change::Resync => {
                 self.0.queue.send_replace(());
                 self.watched().values().for_each(|watched| {

@@ -121,6 +121,7 @@ fn write(changes: &[Change], me: Uuid) -> String {
         Change::Stopped(id) => format!(",s{}", id.0.simple()),
         Change::Limit(id) => format!(",l{}", id.0.simple()),
         Change::Queue => ",q".into(),
+        Change::Workers => ",w".into(),
         Change::Resync => ",r".into(),
     });
     std::iter::once(me.simple().to_string()).chain(hints).collect()
@@ -140,6 +141,7 @@ fn read(payload: &str, me: Uuid) -> Vec<Change> {
                 (Some("s"), Some(id)) => Change::Stopped(id),
                 (Some("l"), Some(id)) => Change::Limit(id),
                 (Some("q"), None) => Change::Queue,
+                (Some("w"), None) => Change::Workers,
                 _ => Change::Resync,
             }
         })
@@ -158,6 +160,7 @@ mod tests {
             Change::Stopped(JobId::new()),
             Change::Limit(JobId::new()),
             Change::Queue,
+            Change::Workers,
             Change::Resync,
         ];
         assert_eq!(read(&write(&hints, other), me), hints);

@@ -478,7 +478,7 @@ impl Store {
     fn condition(&self, filter: &Filter) -> Condition {
         let mut all = Condition::all();
         if let Some(owner) = &filter.owner {
-            all = all.add(job::Column::Owner.eq(owner));
+            all = all.add(job::Column::Owner.eq(storable(owner).into_owned()));
         }
         if !filter.services.is_empty() {
             let services = filter

@@ -17,6 +17,7 @@ pub mod sessions;
 pub mod shares;
 pub mod sweep;
 pub mod tokens;
+pub mod workers;
 
 use std::{str::FromStr, time::Duration};
 
@@ -35,11 +36,12 @@ pub use audit::{AuditEntry, NewAudit};
 pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, Standing, StoredResult, Tombstone};
 pub use people::{Person, Quota, Usage};
-pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, RunLimit, WorkerId};
+pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, RunLimit};
 pub use sessions::{Login, NewSession, Session};
 pub use shares::Share;
 pub use sweep::TOO_LONG;
 pub use tokens::{ApiToken, NewToken};
+pub use workers::{Beat, Depth, Worker, WorkerId};
 
 /// Connections to Postgres; a job's work never holds one.
 const POSTGRES_CONNECTIONS: u32 = 16;

@@ -1,4 +1,4 @@
-//! The job queue: run, claim, report, finish, release, heartbeat; each statement in both dialects.
+//! The job queue: run, claim, report, finish, release; each statement in both dialects.
 //!
 //! A claim raises the job's fence in the same statement; every later write of the worker carries job, fence and phase,
 //! so that a worker that lost its lease touches no row. What is long (many jobs, many results) travels as one JSON
@@ -11,15 +11,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Dialect, LeaseLost, Sql, Store, StoreError, StoredResult,
+    Dialect, LeaseLost, Sql, Store, StoreError, StoredResult, WorkerId,
     entity::job,
     rows::{job_id, natural, seconds, storable, to_json},
 };
 use crate::uws::{ErrorSummary, Job, JobId, Phase};
-
-/// Identifier of a running server as a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkerId(pub Uuid);
 
 /// The right to run a job and to write what comes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,20 +176,29 @@ macro_rules! claimed {
     };
 }
 
+/// Whether worker `$1` may take jobs.
+macro_rules! working {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = $1 AND draining)"
+    };
+}
+
 /// QUEUED to EXECUTING, up to `$2` jobs of the services in the JSON array `$3`.
 pub const CLAIM: Sql = Sql {
     postgres: concat!(
         "WITH next AS MATERIALIZED (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
-             AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) \
-             ORDER BY priority DESC, vtime, id LIMIT $2 FOR UPDATE SKIP LOCKED) ",
+             AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) AND ",
+        working!(),
+        " ORDER BY priority DESC, vtime, id LIMIT $2 FOR UPDATE SKIP LOCKED) ",
         claimed!(),
         "FROM next WHERE job.id = next.id RETURNING job.*"
     ),
     sqlite: concat!(
         claimed!(),
         "WHERE id IN (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
-             AND service IN (SELECT value FROM json_each($3)) \
-             ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING *"
+             AND service IN (SELECT value FROM json_each($3)) AND ",
+        working!(),
+        " ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING *"
     ),
 };
 
@@ -212,7 +217,9 @@ pub const CLAIM_LIMITED: Sql = Sql {
         busy!(),
         "), next AS MATERIALIZED (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
              AND service IN (SELECT jsonb_array_elements_text($3::jsonb)) AND owner NOT IN (SELECT owner FROM busy) \
-             ORDER BY priority DESC, vtime, id LIMIT 1 FOR UPDATE SKIP LOCKED) ",
+             AND ",
+        working!(),
+        " ORDER BY priority DESC, vtime, id LIMIT 1 FOR UPDATE SKIP LOCKED) ",
         claimed!(),
         "FROM next WHERE job.id = next.id RETURNING job.*"
     ),
@@ -221,7 +228,9 @@ pub const CLAIM_LIMITED: Sql = Sql {
         "WHERE id = (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
              AND service IN (SELECT value FROM json_each($3)) AND owner NOT IN (",
         busy!(),
-        ") ORDER BY priority DESC, vtime, id LIMIT 1) RETURNING *"
+        ") AND ",
+        working!(),
+        " ORDER BY priority DESC, vtime, id LIMIT 1) RETURNING *"
     ),
 };
 
@@ -367,24 +376,6 @@ const PAUSE: Sql = Sql::both(
      WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED')",
 );
 
-const REGISTER: Sql = Sql::both(
-    "INSERT INTO worker (id, host, started_at, seen_at) VALUES ($1, $2, {now}, {now}) ON CONFLICT (id) DO NOTHING",
-);
-
-/// Renews the lease on all jobs of a worker and lists them; no row: the worker was given up.
-const BEAT: Sql = Sql {
-    postgres: "WITH me AS (UPDATE worker SET seen_at = {now} WHERE id = $1 RETURNING id) \
-               SELECT job.id, job.fence, job.execution_duration, job.version FROM me LEFT JOIN job ON job.worker = me.id AND job.phase IN ('EXECUTING', 'SUSPENDED')",
-    sqlite: "UPDATE worker SET seen_at = {now} WHERE id = $1",
-};
-
-const BEAT_SQLITE: Sql = Sql {
-    postgres: "",
-    sqlite: "SELECT id, fence, execution_duration, version FROM job WHERE worker = $1 AND phase IN ('EXECUTING', 'SUSPENDED')",
-};
-
-const RETIRE: Sql = Sql::both("DELETE FROM worker WHERE id = $1");
-
 /// A result as an entry of `REPORT`'s array.
 #[derive(Serialize)]
 struct ResultRow<'a> {
@@ -434,7 +425,7 @@ impl Store {
             .transpose()
     }
 
-    /// Takes up to `limit` jobs of `services` for `worker`: highest priority first, then by fairness.
+    /// Takes up to `limit` jobs of `services` for `worker`: highest priority first, then by fairness. None while it drains.
     pub async fn claim(
         &self,
         worker: WorkerId,
@@ -585,44 +576,6 @@ impl Store {
         rows.first()
             .map_or(Ok(0), |row| Ok(row.try_get_by::<i64, _>("last")? as u64))
     }
-
-    /// Makes a worker known.
-    pub async fn register(&self, worker: WorkerId, host: &str) -> Result<(), StoreError> {
-        self.execute(REGISTER, [worker.0.into(), host.into()]).await?;
-        Ok(())
-    }
-
-    /// Says that a worker lives, and learns which jobs it has; `None` if it was given up and must register anew.
-    pub async fn beat(&self, worker: WorkerId) -> Result<Option<Vec<Held>>, StoreError> {
-        match self.dialect {
-            Dialect::Postgres => {
-                let rows = self.rows(BEAT, [worker.0.into()]).await?;
-                if rows.is_empty() {
-                    return Ok(None);
-                }
-                rows.iter()
-                    .filter_map(|row| held(row).transpose())
-                    .collect::<Result<Vec<_>, _>>()
-                    .map(Some)
-            }
-            Dialect::Sqlite => {
-                if self.execute(BEAT, [worker.0.into()]).await? == 0 {
-                    return Ok(None);
-                }
-                let rows = self.rows(BEAT_SQLITE, [worker.0.into()]).await?;
-                rows.iter()
-                    .filter_map(|row| held(row).transpose())
-                    .collect::<Result<Vec<_>, _>>()
-                    .map(Some)
-            }
-        }
-    }
-
-    /// Takes a worker off the books when it stops in good order.
-    pub async fn retire(&self, worker: WorkerId) -> Result<(), StoreError> {
-        self.execute(RETIRE, [worker.0.into()]).await?;
-        Ok(())
-    }
 }
 
 /// What a claim gave, in the order in which it is to run.
@@ -663,7 +616,7 @@ fn object_bytes(results: &[StoredResult]) -> i64 {
     natural(bytes)
 }
 
-fn held(row: &QueryResult) -> Result<Option<Held>, StoreError> {
+pub(super) fn held(row: &QueryResult) -> Result<Option<Held>, StoreError> {
     let Some(lease) = lease(row)? else {
         return Ok(None);
     };

@@ -9,8 +9,8 @@ use futures::{
 use serde_json::json;
 use sidereal::{
     store::{
-        Dialect, Ending, Filter, Finish, JobSummary, Lease, LeaseLost, NewJob, NewLine, Progress, Report,
-        Sql, Store, StoredResult, TOO_LONG, WorkerId,
+        Depth, Dialect, Ending, Filter, Finish, Held, JobSummary, Lease, LeaseLost, NewJob, NewLine,
+        Progress, Report, Sql, Store, StoredResult, TOO_LONG, WorkerId,
         catalogue::{Image, ImageFilter},
         jobs::{Created, Edit, FIRST_VERSION, MAX_LISTED_RESULTS},
         queue::{CLAIM, CLAIM_LIMITED, FINISH, RUN},
@@ -102,6 +102,8 @@ on_both_back_ends!(
     writes_with_a_lost_lease_are_refused_and_its_results_unseen,
     an_ended_job_takes_no_writes,
     a_worker_beats_until_it_is_given_up,
+    a_draining_worker_keeps_its_jobs_and_gets_no_more,
+    the_work_of_each_service_is_counted,
     a_lost_job_is_tried_again_while_attempts_remain,
     a_released_job_keeps_its_attempts,
     a_retry_without_attempts_is_an_error,
@@ -182,8 +184,13 @@ async fn queue_many(store: &Store, owner: &str, count: usize) -> Vec<JobId> {
 
 async fn worker(store: &Store) -> WorkerId {
     let worker = WorkerId(Uuid::now_v7());
-    store.register(worker, "host").await.unwrap();
+    store.register(worker, "host", 4, false).await.unwrap();
     worker
+}
+
+/// The jobs that a worker has, if it is on the books.
+async fn beat(store: &Store, worker: WorkerId) -> Option<Vec<Held>> {
+    store.beat(worker).await.unwrap().map(|beat| beat.held)
 }
 
 async fn claim(store: &Store, worker: WorkerId, limit: u64) -> Vec<Lease> {
@@ -902,9 +909,9 @@ async fn a_worker_beats_until_it_is_given_up(backend: Backend) {
     let store = &home.store;
     let worker = WorkerId(Uuid::now_v7());
     assert_eq!(store.beat(worker).await.unwrap(), None);
-    store.register(worker, "host").await.unwrap();
-    store.register(worker, "host").await.unwrap();
-    assert_eq!(store.beat(worker).await.unwrap(), Some(vec![]));
+    store.register(worker, "host", 4, false).await.unwrap();
+    store.register(worker, "host", 4, false).await.unwrap();
+    assert_eq!(beat(store, worker).await, Some(vec![]));
 
     let ids = queue_many(store, "ann", 3).await;
     let leases = claim(store, worker, 9).await;
@@ -915,7 +922,7 @@ async fn a_worker_beats_until_it_is_given_up(backend: Backend) {
         .await
         .unwrap()
         .unwrap();
-    let held = store.beat(worker).await.unwrap().unwrap();
+    let held = beat(store, worker).await.unwrap();
     for held in &held {
         let seconds = if held.lease == leases[2] { 7 } else { 60 };
         assert_eq!(held.limit.seconds, seconds);
@@ -934,17 +941,105 @@ async fn a_worker_beats_until_it_is_given_up(backend: Backend) {
 
     // One that is heard keeps its jobs.
     assert_eq!(store.give_up(HOUR).await.unwrap(), []);
-    assert_eq!(store.beat(worker).await.unwrap().unwrap().len(), 2);
+    assert_eq!(beat(store, worker).await.unwrap().len(), 2);
     assert_eq!(store.give_up(AT_ONCE).await.unwrap().len(), 2);
     assert_eq!(store.beat(worker).await.unwrap(), None);
-    store.register(worker, "host").await.unwrap();
-    assert_eq!(store.beat(worker).await.unwrap(), Some(vec![]));
+    store.register(worker, "host", 4, false).await.unwrap();
+    assert_eq!(beat(store, worker).await, Some(vec![]));
 
     // A worker that stops in good order, or was never known, is no one's to wait for.
     let id = queue(store, new_job("ann")).await;
     assert_eq!(claim_one(store, worker).await.job, id);
     store.retire(worker).await.unwrap();
     assert_eq!(store.give_up(HOUR).await.unwrap(), [id]);
+}
+
+async fn a_draining_worker_keeps_its_jobs_and_gets_no_more(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let (drained, other) = (worker(store).await, worker(store).await);
+    let running = queue(store, new_job("ann")).await;
+    let lease = claim_one(store, drained).await;
+    let waiting = queue(store, new_job("ann")).await;
+
+    let told = store.set_draining(drained, true).await.unwrap().unwrap();
+    assert_eq!(
+        (told.id, &told.host[..], told.slots, told.running, told.draining),
+        (drained, "host", Some(4), 1, true)
+    );
+    assert!(store.beat(drained).await.unwrap().unwrap().draining);
+    assert_eq!(claim(store, drained, 9).await, []);
+    let within_limits = store
+        .claim_within_limits(drained, &["echo".into()], 9, Some(9))
+        .await;
+    assert_eq!(within_limits.unwrap(), []);
+    assert_eq!(beat(store, drained).await.unwrap().len(), 1);
+    assert!(finish(store, lease, Ending::Completed).await);
+    assert_eq!(phase(store, running).await, Phase::Completed);
+    assert_eq!(
+        (claim_one(store, other).await.job, phase(store, waiting).await),
+        (waiting, Phase::Executing)
+    );
+
+    let mut listed = store.workers().await.unwrap();
+    listed.sort_by_key(|worker| worker.draining);
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|worker| (worker.id, worker.draining, worker.running))
+        .collect();
+    assert_eq!(listed, [(other, false, 1), (drained, true, 0)]);
+
+    let waiting = queue(store, new_job("ann")).await;
+    store.set_draining(drained, false).await.unwrap().unwrap();
+    assert!(!store.beat(drained).await.unwrap().unwrap().draining);
+    assert_eq!(claim_one(store, drained).await.job, waiting);
+
+    // One that is put on the books anew says how it stood.
+    store.retire(drained).await.unwrap();
+    assert_eq!(store.set_draining(drained, true).await.unwrap(), None);
+    store.register(drained, "host", 4, true).await.unwrap();
+    assert!(store.beat(drained).await.unwrap().unwrap().draining);
+}
+
+async fn the_work_of_each_service_is_counted(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    assert_eq!(store.depths().await.unwrap(), []);
+    let worker = worker(store).await;
+    let ids = queue_many(store, "ann", 4).await;
+    claim(store, worker, 2).await;
+    store.hold(ids[3]).await.unwrap().unwrap();
+    create(store, new_job("ann")).await;
+    let cutout = NewJob {
+        service: "cutout".into(),
+        ..new_job("bob")
+    };
+    let first = queue(store, cutout.clone()).await;
+    queue(
+        store,
+        NewJob {
+            id: JobId::new(),
+            ..cutout
+        },
+    )
+    .await;
+    let created = async |id| store.get(id).await.unwrap().map(|job| job.creation_time);
+    let expected = [
+        Depth {
+            service: "cutout".into(),
+            queued: 2,
+            oldest: created(first).await,
+            ..Depth::default()
+        },
+        Depth {
+            service: "echo".into(),
+            queued: 1,
+            held: 1,
+            running: 2,
+            oldest: created(ids[2]).await,
+        },
+    ];
+    assert_eq!(store.depths().await.unwrap(), expected);
 }
 
 async fn a_lost_job_is_tried_again_while_attempts_remain(backend: Backend) {
@@ -1079,7 +1174,7 @@ async fn a_destroyed_job_leaves_a_tombstone(backend: Backend) {
     assert_eq!(store.results(id).await.unwrap(), []);
     assert_eq!(store.log(id, 0, 9).await.unwrap(), []);
     assert_eq!(store.report(leases[0], &report, 1).await.unwrap(), Err(LeaseLost));
-    assert_eq!(store.beat(worker).await.unwrap(), Some(vec![]));
+    assert_eq!(beat(store, worker).await, Some(vec![]));
 
     // Its objects are seen to before it is forgotten.
     assert_eq!(store.with_objects(9).await.unwrap(), [id]);

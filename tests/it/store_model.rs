@@ -457,8 +457,9 @@ impl Walk<'_> {
 
     async fn beat(&mut self, worker: usize) -> Result<(), TestCaseError> {
         let held = self.store.beat(self.workers[worker]).await.expect("an answer");
-        let held: Option<BTreeSet<_>> = held.map(|held| {
-            held.into_iter()
+        let held: Option<BTreeSet<_>> = held.map(|beat| {
+            beat.held
+                .into_iter()
                 .map(|held| (held.lease.job, held.lease.fence))
                 .collect()
         });
@@ -468,7 +469,7 @@ impl Walk<'_> {
 
     async fn register(&mut self, worker: usize) {
         self.workers[worker] = WorkerId(Uuid::now_v7());
-        let registered = self.store.register(self.workers[worker], "host").await;
+        let registered = self.store.register(self.workers[worker], "host", 1, false).await;
         registered.expect("an answer");
     }
 

@@ -676,7 +676,7 @@ async fn an_owners_use_is_counted(backend: Backend) {
 
 async fn worker(store: &Store) -> WorkerId {
     let worker = WorkerId(Uuid::now_v7());
-    store.register(worker, "host").await.unwrap();
+    store.register(worker, "host", 4, false).await.unwrap();
     worker
 }
 

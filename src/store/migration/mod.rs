@@ -4,6 +4,7 @@ mod m0001_jobs;
 mod m0002_catalogue;
 mod m0003_people;
 mod m0004_idempotency;
+mod m0005_workers;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_catalogue::Migration),
             Box::new(m0003_people::Migration),
             Box::new(m0004_idempotency::Migration),
+            Box::new(m0005_workers::Migration),
         ]
     }
 }
