@@ -249,14 +249,19 @@ impl Auth {
 
     /// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
     pub async fn record(&self, entry: NewAudit) {
-        tracing::info!(
-            action = entry.action,
-            actor = entry.actor,
-            subject = entry.subject,
-            "audit"
-        );
-        if let Err(error) = self.0.store.audit(&entry).await {
-            tracing::error!(%error, "the audit record was not written");
-        }
+        record(&self.0.store, entry).await;
+    }
+}
+
+/// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
+pub async fn record(store: &Store, entry: NewAudit) {
+    tracing::info!(
+        action = entry.action,
+        actor = entry.actor,
+        subject = entry.subject,
+        "audit"
+    );
+    if let Err(error) = store.audit(&entry).await {
+        tracing::error!(%error, "the audit record was not written");
     }
 }

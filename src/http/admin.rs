@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     auth::Limits,
-    store::{Person, Quota, StoreError},
+    store::{Person, Quota, StoreError, Worker, WorkerId},
     uws::Timestamp,
 };
 
@@ -29,11 +29,63 @@ const PAGE: u64 = 100;
 /// Most entries of a page.
 const MAX_PAGE: u64 = 1_000;
 
-/// The API of administrators.
+/// The API of operators and administrators.
 pub struct Admin(pub Arc<Site>);
 
 #[OpenApi(prefix_path = "/api/v1/admin")]
 impl Admin {
+    /// How much work there is for each service, and who does it
+    #[oai(path = "/queue", method = "get", operation_id = "getQueue")]
+    async fn queue(&self, Identified(caller): Identified) -> Result<Reply<JsonOf<schema::Queue>>, Problem> {
+        #[derive(Serialize)]
+        struct Depth<'a> {
+            service: &'a str,
+            queued: u64,
+            held: u64,
+            running: u64,
+            oldest: Option<Timestamp>,
+        }
+        #[derive(Serialize)]
+        struct Queue<'a> {
+            services: Vec<Depth<'a>>,
+            workers: Vec<WorkerRow<'a>>,
+        }
+        let queue = self.0.jobs.queue_depth(&caller).await?;
+        let services = queue.services.iter().map(|depth| Depth {
+            service: &depth.service,
+            queued: depth.queued,
+            held: depth.held,
+            running: depth.running,
+            oldest: depth.oldest,
+        });
+        Reply::json(&Queue {
+            services: services.collect(),
+            workers: queue.workers.iter().map(WorkerRow::of).collect(),
+        })
+    }
+
+    /// Has a worker take no more jobs; those that it runs go on
+    #[oai(path = "/workers/:id/drain", method = "post", operation_id = "drainWorker")]
+    async fn drain(
+        &self,
+        Identified(caller): Identified,
+        id: Path<String>,
+    ) -> Result<Reply<JsonOf<schema::Worker>>, Problem> {
+        let worker = self.0.jobs.set_draining(&caller, worker(&id)?, true).await?;
+        Reply::json(&WorkerRow::of(&worker))
+    }
+
+    /// Has a worker take jobs again
+    #[oai(path = "/workers/:id/resume", method = "post", operation_id = "resumeWorker")]
+    async fn resume(
+        &self,
+        Identified(caller): Identified,
+        id: Path<String>,
+    ) -> Result<Reply<JsonOf<schema::Worker>>, Problem> {
+        let worker = self.0.jobs.set_draining(&caller, worker(&id)?, false).await?;
+        Reply::json(&WorkerRow::of(&worker))
+    }
+
     /// The people of this server, by name
     #[oai(path = "/users", method = "get", operation_id = "listUsers")]
     async fn users(
@@ -178,6 +230,31 @@ struct User<'a> {
     limits: Limits,
 }
 
+#[derive(Serialize)]
+struct WorkerRow<'a> {
+    id: String,
+    host: &'a str,
+    started: Timestamp,
+    seen: Timestamp,
+    slots: Option<u64>,
+    draining: bool,
+    running: u64,
+}
+
+impl<'a> WorkerRow<'a> {
+    fn of(worker: &'a Worker) -> Self {
+        WorkerRow {
+            id: worker.id.0.to_string(),
+            host: &worker.host,
+            started: worker.started_at,
+            seen: worker.seen_at,
+            slots: worker.slots,
+            draining: worker.draining,
+            running: worker.running,
+        }
+    }
+}
+
 impl Admin {
     fn user<'a>(&self, person: &'a Person) -> User<'a> {
         User {
@@ -201,6 +278,12 @@ fn changed(change: MaybeUndefined<u64>, old: Option<u64>) -> Option<u64> {
 
 fn page(limit: Option<Number>) -> u64 {
     limit.map_or(PAGE, |number| number.0).clamp(1, MAX_PAGE)
+}
+
+/// A worker that a URL names; what cannot be the name of one is not there.
+fn worker(id: &str) -> Result<WorkerId, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found("worker not found"))?;
+    Ok(WorkerId(id))
 }
 
 fn nobody() -> Problem {

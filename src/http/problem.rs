@@ -327,7 +327,7 @@ impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
         match error {
             JobsError::NotFound(_) => Problem::not_found(error.to_string()),
-            JobsError::Forbidden => Problem::new(StatusCode::FORBIDDEN, error.to_string()),
+            JobsError::Forbidden | JobsError::Role => Problem::new(StatusCode::FORBIDDEN, error.to_string()),
             JobsError::Gone(tombstone) => Problem::gone(tombstone.at),
             JobsError::Usage(errors) => {
                 let repeated = errors.iter().any(|error| error.multiple);

@@ -538,6 +538,49 @@ pub struct ShareList {
     pub items: Vec<Share>,
 }
 
+/// The queue and who works on it.
+#[derive(Debug, Object)]
+pub struct Queue {
+    /// The work of each service; all that are served are there.
+    pub services: Vec<QueueDepth>,
+    /// The workers that live, the longest known first.
+    pub workers: Vec<Worker>,
+}
+
+/// The work of one service.
+#[derive(Debug, Object)]
+pub struct QueueDepth {
+    /// Name of the service.
+    pub service: String,
+    /// Jobs in QUEUED.
+    pub queued: u64,
+    /// Jobs in HELD.
+    pub held: u64,
+    /// Jobs in EXECUTING or SUSPENDED.
+    pub running: u64,
+    /// When the oldest job in QUEUED was created; null if none is.
+    pub oldest: Option<String>,
+}
+
+/// A server that runs jobs.
+#[derive(Debug, Object)]
+pub struct Worker {
+    /// Its identifier, another one at each start.
+    pub id: String,
+    /// The machine, and the process there.
+    pub host: String,
+    /// When it began.
+    pub started: String,
+    /// When it last said that it lives.
+    pub seen: String,
+    /// Jobs that it runs at once; null if it has not told.
+    pub slots: Option<u64>,
+    /// Whether it takes no more jobs.
+    pub draining: bool,
+    /// Jobs that it runs now.
+    pub running: u64,
+}
+
 /// A person of this server.
 #[derive(Debug, Object)]
 pub struct User {

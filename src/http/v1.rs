@@ -41,14 +41,16 @@ pub struct V1(pub Arc<Site>);
 
 #[OpenApi(prefix_path = "/api/v1")]
 impl V1 {
-    /// The caller's jobs of all services
+    /// Jobs of all services
     ///
-    /// Newest first, in pages; all that is given must match.
+    /// The caller's, newest first, in pages; all that is given must match.
     #[oai(path = "/jobs", method = "get", operation_id = "searchJobs")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn search(
         &self,
         Identified(caller): Identified,
+        /// Of this owner, or `*` for everyone's: operators only.
+        owner: Query<Once<String>>,
         /// Of one of these services.
         service: Query<Many<String>>,
         /// In one of these phases.
@@ -72,6 +74,7 @@ impl V1 {
             next: Option<String>,
         }
         let filter = SearchFilter {
+            owner: owner.0.0,
             services: service.0.0,
             phases: phase.0.0,
             label: label.0.0,
@@ -91,12 +94,16 @@ impl V1 {
         })
     }
 
-    /// How many of the caller's jobs stand in each phase
+    /// How many jobs stand in each phase
+    ///
+    /// Of the caller's; all that is given must match.
     #[oai(path = "/jobs/counts", method = "get", operation_id = "countJobs")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn counts(
         &self,
         Identified(caller): Identified,
+        /// Of this owner, or `*` for everyone's: operators only.
+        owner: Query<Once<String>>,
         /// Of one of these services.
         service: Query<Many<String>>,
         /// In one of these phases.
@@ -116,6 +123,7 @@ impl V1 {
             total: u64,
         }
         let filter = SearchFilter {
+            owner: owner.0.0,
             services: service.0.0,
             phases: phase.0.0,
             label: label.0.0,
@@ -237,6 +245,17 @@ impl V1 {
     ) -> Result<Reply<Nothing>, Problem> {
         self.0.jobs.delete(&caller, place(&id)?).await?;
         Ok(Reply::done())
+    }
+
+    /// Holds a queued job back until it is run again
+    #[oai(path = "/jobs/:id/hold", method = "post", operation_id = "holdJob")]
+    async fn hold(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<JsonOf<schema::ServiceJob>>, Problem> {
+        let job = self.0.jobs.hold(&caller, place(&id)?).await?;
+        Reply::json(&self.document(&job))
     }
 
     /// The log of a job
@@ -433,6 +452,7 @@ fn place(id: &str) -> Result<Place<'static>, Problem> {
 fn bulk_filter(filter: schema::BulkFilter) -> Result<SearchFilter, Problem> {
     let at = |name: &str, text: Option<String>| text.map(|text| time(name, &text)).transpose();
     Ok(SearchFilter {
+        owner: None,
         services: filter.service,
         phases: filter.phase.into_iter().map(phase).collect(),
         label: filter.label,

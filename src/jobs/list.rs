@@ -1,8 +1,8 @@
-//! Lists, searches, counts, and acts upon many jobs at once; always of the caller's own.
+//! Lists, searches, counts, and acts upon many jobs at once: of the caller's own, unless an operator asks for more.
 
 use std::collections::BTreeMap;
 
-use super::{Jobs, JobsError, Place};
+use super::{Jobs, JobsError, Place, operate::operator};
 use crate::{
     auth::Caller,
     engine::UsageError,
@@ -10,6 +10,8 @@ use crate::{
     uws::{JobId, JobRef, Phase, Timestamp},
 };
 
+/// The owner that stands for everyone.
+const EVERYONE: &str = "*";
 /// Most entries of a page.
 const MAX_LIMIT: u64 = 1_000;
 /// Most jobs of one bulk act; the client repeats it.
@@ -29,6 +31,8 @@ pub struct ListFilter {
 /// What `/api/v1/jobs` can be asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchFilter {
+    /// Of this owner, or of everyone (`*`), which is for operators; `None` means the caller.
+    pub owner: Option<String>,
     /// Of one of these services; empty means all.
     pub services: Vec<String>,
     /// In one of these phases; empty means all.
@@ -80,16 +84,20 @@ pub struct BulkOutcome {
 }
 
 impl SearchFilter {
-    fn of(&self, caller: &Caller) -> Filter {
-        Filter {
-            owner: Some(caller.name.clone()),
+    fn of(&self, caller: &Caller) -> Result<Filter, JobsError> {
+        let owner = self.owner.as_deref().unwrap_or(&caller.name);
+        if owner != caller.name {
+            operator(caller)?;
+        }
+        Ok(Filter {
+            owner: (owner != EVERYONE).then(|| owner.to_owned()),
             services: self.services.clone(),
             phases: self.phases.clone(),
             label: self.label.clone(),
             after: self.after,
             before: self.before,
             text: self.q.clone(),
-        }
+        })
     }
 }
 
@@ -113,7 +121,7 @@ impl Jobs {
         Ok(self.engine.store.refs(&filter, last).await?)
     }
 
-    /// One page of the caller's jobs, newest first. `cursor` is the `next` of the page before.
+    /// One page of the jobs that the filter means, newest first. `cursor` is the `next` of the page before.
     pub async fn search(
         &self,
         caller: &Caller,
@@ -126,7 +134,7 @@ impl Jobs {
         let mut items = self
             .engine
             .store
-            .list(&filter.of(caller), before, limit + 1)
+            .list(&filter.of(caller)?, before, limit + 1)
             .await?;
         let more = items.len() as u64 > limit;
         items.truncate(limit as usize);
@@ -134,13 +142,13 @@ impl Jobs {
         Ok(Page { items, next })
     }
 
-    /// How many of the caller's jobs stand in each phase.
+    /// How many of the jobs that the filter means stand in each phase.
     pub async fn counts(
         &self,
         caller: &Caller,
         filter: &SearchFilter,
     ) -> Result<BTreeMap<Phase, u64>, JobsError> {
-        Ok(self.engine.store.counts(&filter.of(caller)).await?)
+        Ok(self.engine.store.counts(&filter.of(caller)?).await?)
     }
 
     /// Acts upon many jobs, and tells how each fared.
@@ -179,7 +187,7 @@ impl Jobs {
         action: BulkAction,
         filter: &SearchFilter,
     ) -> Result<Vec<JobId>, JobsError> {
-        let mut filter = filter.of(caller);
+        let mut filter = filter.of(caller)?;
         if action == BulkAction::Abort {
             let abortable = |phase: &Phase| !phase.is_terminal();
             if filter.phases.is_empty() {

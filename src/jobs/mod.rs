@@ -7,6 +7,7 @@ mod check;
 mod events;
 mod fingerprint;
 mod list;
+mod operate;
 mod quota;
 mod shares;
 mod told;
@@ -20,14 +21,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
+pub use operate::Queue;
 
 use crate::{
-    auth::{Caller, Role},
+    auth::{self, Caller, Role},
     engine::{self, Accepted, CheckError, Draft, Engine, Service, Stage, Unavailable, UsageError},
     notify::{Change, Watch},
     objects::{ObjectsError, Results},
     store::{
-        LogLine, NewJob, StoreError, StoredResult, Tombstone,
+        LogLine, NewAudit, NewJob, StoreError, StoredResult, Tombstone,
         jobs::{Created, Edit, FIRST_VERSION},
     },
     uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
@@ -129,9 +131,12 @@ pub enum JobsError {
     /// No such job, service, result or parameter.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// Another's job, or an act that the caller's role does not allow.
+    /// Another's job.
     #[error("this job belongs to someone else")]
     Forbidden,
+    /// An act that the caller's role does not allow.
+    #[error("your role does not allow this")]
+    Role,
     /// A job that was there and has been destroyed.
     #[error("this job was destroyed at {}", .0.at)]
     Gone(Tombstone),
@@ -578,22 +583,28 @@ impl Jobs {
 
     /// Holds a queued job back until it is run again; for operators.
     pub async fn hold(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
-        if !caller.has(Role::Operator) {
-            return Err(JobsError::Forbidden);
-        }
+        operate::operator(caller)?;
         self.authorise(caller, place).await?;
         let held = self.engine.store.hold(place.id).await?;
+        if let Some(job) = &held {
+            let owner = job.owner.as_deref().unwrap_or_default();
+            let detail = format!("{} job of {owner}", job.service);
+            self.record(caller, "job held", place.id.to_string(), detail)
+                .await;
+        }
         self.edited(caller, place, held, "be held").await
     }
 
     /// Destroys a job: stops it, removes its results, forgets all but a tombstone.
     pub async fn delete(&self, caller: &Caller, place: Place<'_>) -> Result<(), JobsError> {
         self.authorise(caller, place).await?;
-        if self.engine.store.destroy(place.id).await?.is_none() {
+        let Some(tombstone) = self.engine.store.destroy(place.id).await? else {
             return Err(JobsError::NotFound("job"));
-        }
+        };
         self.engine.notifier.tell(Change::Stopped(place.id));
-        tracing::info!(job = %place.id, caller = caller.name, "destroyed");
+        let detail = format!("{} job of {}", tombstone.service, tombstone.owner);
+        self.record(caller, "job deleted", place.id.to_string(), detail)
+            .await;
         if let Err(error) = engine::remove_objects(&self.engine.store, &self.engine.results, place.id).await {
             tracing::warn!(job = %place.id, %error, "objects left for the sweep");
         }
@@ -706,6 +717,17 @@ impl Jobs {
         last: Option<u64>,
     ) -> futures::stream::BoxStream<'static, JobEvent> {
         self.events.subscribe(caller.clone(), last)
+    }
+
+    async fn record(&self, caller: &Caller, action: &str, subject: String, detail: String) {
+        let entry = NewAudit {
+            actor: Some(caller.name.clone()),
+            action: action.to_owned(),
+            subject,
+            detail,
+            address: None,
+        };
+        auth::record(&self.engine.store, entry).await;
     }
 
     async fn check(

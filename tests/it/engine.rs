@@ -42,6 +42,7 @@ on_both_back_ends!(
     a_job_is_suspended_while_it_waits_for_a_resource,
     a_held_job_runs_only_after_another_run,
     a_draining_worker_puts_its_jobs_back,
+    a_drained_worker_ends_what_it_runs_and_takes_more_once_resumed,
     a_worker_that_was_given_up_writes_nothing_more,
     a_worker_is_on_the_books_before_it_claims,
     others_see_nothing_of_a_job,
@@ -596,7 +597,7 @@ async fn a_held_job_runs_only_after_another_run(backend: Backend) {
     assert_eq!(site.get(job).await.info.queue_position, Some(1));
     assert!(matches!(
         site.jobs.hold(&alice(), at(job)).await,
-        Err(JobsError::Forbidden)
+        Err(JobsError::Role)
     ));
     assert_eq!(
         site.jobs.hold(&operator, at(job)).await.unwrap().phase,
@@ -612,6 +613,79 @@ async fn a_held_job_runs_only_after_another_run(backend: Backend) {
     assert_eq!(site.get(job).await.phase, Phase::Held);
     site.jobs.run(&alice(), at(job)).await.unwrap();
     site.until(job, Phase::Completed).await;
+}
+
+/// Told by the hint, and by the heartbeat where the hint is lost.
+async fn a_drained_worker_ends_what_it_runs_and_takes_more_once_resumed(backend: Backend) {
+    let operator = Caller {
+        name: "o".into(),
+        role: Role::Operator,
+        limits: Limits::default(),
+    };
+    for by_hint in [true, false] {
+        let mut site = Site::idle_with(
+            backend,
+            EngineSettings {
+                heartbeat: if by_hint {
+                    Duration::from_hours(1)
+                } else {
+                    settings().heartbeat
+                },
+                lease: Duration::from_hours(4),
+                ..settings()
+            },
+        )
+        .await;
+        site.work();
+        let running = site.create("gate").await;
+        site.until(running, Phase::Executing).await;
+        let worker = site.engine.store.workers().await.unwrap()[0].id;
+        assert!(matches!(
+            site.jobs.set_draining(&alice(), worker, true).await,
+            Err(JobsError::Role)
+        ));
+        let tell = async |draining| {
+            let told = if by_hint {
+                site.jobs.set_draining(&operator, worker, draining).await.unwrap()
+            } else {
+                let told = site.engine.store.set_draining(worker, draining).await;
+                told.unwrap().unwrap()
+            };
+            assert_eq!(told.draining, draining);
+        };
+
+        tell(true).await;
+        // With the same lease: a shorter one would give up the first.
+        let mut other = Site::over(
+            site.url.clone(),
+            Arc::clone(&site.database),
+            Arc::clone(&site.folder),
+            site.engine.settings.clone(),
+        )
+        .await;
+        other.work();
+        let taken = site.create("finish").await;
+        site.until(taken, Phase::Completed).await;
+        let runs = |site: &Site| site.probe.runs.load(Ordering::SeqCst);
+        assert_eq!((runs(&site), runs(&other)), (1, 1));
+        site.probe.gate.add_permits(1);
+        site.until(running, Phase::Completed).await;
+
+        // Only the drained one is left.
+        other.stop.cancel();
+        other.worker.take().unwrap().await.unwrap();
+        let waiting = site.create("finish").await;
+        assert_eq!(site.get(waiting).await.phase, Phase::Queued);
+        let queue = site.jobs.queue_depth(&operator).await.unwrap();
+        assert_eq!(
+            (queue.services[0].queued, queue.services[0].oldest.is_some()),
+            (1, true)
+        );
+        assert_eq!((queue.workers.len(), queue.workers[0].slots), (1, Some(4)));
+        tell(false).await;
+        site.until(waiting, Phase::Completed).await;
+        assert_eq!(runs(&site), 2);
+    }
 }
 
 async fn a_draining_worker_puts_its_jobs_back(backend: Backend) {

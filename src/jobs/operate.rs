@@ -1,0 +1,74 @@
+//! What operators see of the queue and its workers, and how they drain one.
+
+use super::{Jobs, JobsError};
+use crate::{
+    auth::{Caller, Role},
+    notify::Change,
+    store::{Depth, Worker, WorkerId},
+};
+
+/// The queue and who works on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The work of each service: of those that this server has, in the order of the settings, then of others.
+    pub services: Vec<Depth>,
+    /// The workers on the books, the longest known first.
+    pub workers: Vec<Worker>,
+}
+
+impl Jobs {
+    /// How much work there is, and who does it; for operators.
+    pub async fn queue_depth(&self, caller: &Caller) -> Result<Queue, JobsError> {
+        operator(caller)?;
+        let mut depths = self.engine.store.depths().await?;
+        let mut services = Vec::new();
+        for service in self.services() {
+            let name = service.describe().name;
+            let place = depths.iter().position(|depth| depth.service == name);
+            services.push(match place {
+                Some(place) => depths.remove(place),
+                None => Depth {
+                    service: name.to_owned(),
+                    ..Depth::default()
+                },
+            });
+        }
+        services.append(&mut depths);
+        let workers = self.engine.store.workers().await?;
+        Ok(Queue { services, workers })
+    }
+
+    /// Has a worker take no more jobs while those that it runs go on, or take jobs again; for operators. It holds until the
+    /// worker ends: the server that comes after it is another worker.
+    pub async fn set_draining(
+        &self,
+        caller: &Caller,
+        worker: WorkerId,
+        draining: bool,
+    ) -> Result<Worker, JobsError> {
+        operator(caller)?;
+        let told = self.engine.store.set_draining(worker, draining).await?;
+        let told = told.ok_or(JobsError::NotFound("worker"))?;
+        self.engine.notifier.tell(Change::Workers);
+        if !draining {
+            self.engine.notifier.tell(Change::Queue);
+        }
+        let action = if draining {
+            "worker drained"
+        } else {
+            "worker resumed"
+        };
+        self.record(caller, action, worker.0.to_string(), told.host.clone())
+            .await;
+        Ok(told)
+    }
+}
+
+/// Fails for everyone but operators.
+pub(super) fn operator(caller: &Caller) -> Result<(), JobsError> {
+    if caller.has(Role::Operator) {
+        Ok(())
+    } else {
+        Err(JobsError::Role)
+    }
+}
