@@ -92,8 +92,8 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
     let _ = write!(
         page,
         "<details><summary><b>{}</b><code>{}</code> {}</summary>",
-        escaped(&method.to_uppercase()),
-        escaped(path),
+        page::escaped(&method.to_uppercase()),
+        page::escaped(path),
         text(&operation["summary"]),
     );
     if operation["description"].is_string() {
@@ -113,7 +113,7 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
         }
         page.push_str("</table>");
     }
-    let body = entries(&operation["requestBody"]["content"]).map(|(media_type, _)| escaped(media_type));
+    let body = entries(&operation["requestBody"]["content"]).map(|(media_type, _)| page::escaped(media_type));
     let body: Vec<String> = body.collect();
     if !body.is_empty() {
         let _ = write!(page, "<p>Body: <code>{}</code></p>", body.join("</code>, <code>"));
@@ -121,12 +121,12 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
     page.push_str("<table><tr><th>Answer</th><th>Media types</th><th></th></tr>");
     for (status, answer) in entries(&operation["responses"]) {
         let media_types: Vec<String> = entries(&answer["content"])
-            .map(|(name, _)| escaped(name))
+            .map(|(name, _)| page::escaped(name))
             .collect();
         let _ = write!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(status),
+            page::escaped(status),
             media_types.join("<br>"),
             text(&answer["description"]),
         );
@@ -143,12 +143,7 @@ fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
 }
 
 fn text(value: &Value) -> String {
-    escaped(value.as_str().unwrap_or_default())
-}
-
-/// Text that stands in a page or an attribute of it.
-pub fn escaped(text: &str) -> String {
-    quick_xml::escape::escape(text).into_owned()
+    page::escaped(value.as_str().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use poem::{
 };
 use sha2::{Digest, Sha256};
 
-use super::docs::escaped;
-
 const STYLE: &str = "body{font:18px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:34rem;padding:0 1.5rem;color:#1b1f24;\
     background:#fff}a{display:inline-block;margin-top:1rem;padding:.6rem 1.2rem;border-radius:6px;background:#0b57d0;\
     color:#fff;text-decoration:none}a:focus-visible{outline:3px solid #f29900;outline-offset:2px}\
@@ -38,6 +36,11 @@ pub fn failure(status: StatusCode, title: &str, message: &str, again: &str) -> R
         .header(header::REFERRER_POLICY, "no-referrer")
         .header(header::CONTENT_SECURITY_POLICY, policy(STYLE))
         .body(body)
+}
+
+/// Text that stands in a page or an attribute of it.
+pub fn escaped(text: &str) -> String {
+    quick_xml::escape::escape(text).into_owned()
 }
 
 /// A message as people write it.
