@@ -27,6 +27,7 @@ use super::{
 use crate::{
     auth::{
         Answer, By, Known, LoginError, LogoutError, MAX_TOKEN_LIFETIME, NewApiToken, Next, Scope, Secret,
+        TooFast,
     },
     store::{ApiToken, NewAudit},
     uws::Timestamp,
@@ -73,13 +74,16 @@ impl Account {
         if door.auth.is_local() {
             return Reply::of(self.0.go_to(next.as_str()));
         }
-        if door.rates.login(door.address(request)).is_err() {
-            return Reply::of(page::failure(
+        if let Err(TooFast(pause)) = door.rates.login(door.address(request)) {
+            let mut page = page::failure(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many logins",
                 "too many logins were begun from your address; wait a moment",
                 &self.0.login_url(&next),
-            ));
+            );
+            let pause = header::HeaderValue::from(pause.as_secs().max(1));
+            page.headers_mut().insert(header::RETRY_AFTER, pause);
+            return Reply::of(page);
         }
         let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
         match door

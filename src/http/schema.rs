@@ -610,19 +610,14 @@ pub struct UserList {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserChange {
     /// Jobs in EXECUTING.
-    #[oai(default)]
     pub running: poem_openapi::types::MaybeUndefined<u64>,
     /// Jobs in QUEUED.
-    #[oai(default)]
     pub queued: poem_openapi::types::MaybeUndefined<u64>,
     /// Positions of one cutout job.
-    #[oai(default)]
     pub positions: poem_openapi::types::MaybeUndefined<u64>,
     /// Bytes of stored results.
-    #[oai(default)]
     pub stored_bytes: poem_openapi::types::MaybeUndefined<u64>,
     /// Requests, each second.
-    #[oai(default)]
     pub requests_per_second: poem_openapi::types::MaybeUndefined<u64>,
 }
 

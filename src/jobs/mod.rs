@@ -254,13 +254,19 @@ impl Jobs {
         let service = self.service(service).ok_or(JobsError::NotFound("service"))?;
         let description = service.describe();
         check_labels(&submission)?;
-        if submission.run {
-            self.may_queue(caller).await?;
-        }
         let fingerprint = match submission.idempotency_key {
             Some(_) => Some(fingerprint::fingerprint(description.name, &submission)?),
             None => None,
         };
+        if submission.run
+            && let Err(refusal) = self.may_queue(caller).await
+        {
+            let key = submission.idempotency_key.as_deref();
+            return self
+                .queued_before(caller, description.name, key, fingerprint.as_deref())
+                .await?
+                .ok_or(refusal);
+        }
         let id = JobId::new();
         let uploads = keyed(id, submission.uploads);
         let mut parameters = submission.parameters;
@@ -310,8 +316,7 @@ impl Jobs {
             }
             Ok(Created::Taken) => {
                 self.forget_uploads(id, &uploads).await;
-                let message = "was used for another request: service, parameters, label or limits differ";
-                return Err(UsageError::new(IDEMPOTENCY_KEY, message).into());
+                return Err(taken());
             }
             // It may have been stored all the same: if not, the sweep removes its uploads.
             Err(error) => return Err(error.into()),
@@ -322,6 +327,28 @@ impl Jobs {
         match self.queue(id, FIRST_VERSION).await? {
             Some(queued) => Ok(queued),
             None => self.run_unless_run(caller, id).await,
+        }
+    }
+
+    /// The job of the same request that has come before, if it was run: it may be what has filled the queue.
+    async fn queued_before(
+        &self,
+        caller: &Caller,
+        service: &str,
+        key: Option<&str>,
+        fingerprint: Option<&str>,
+    ) -> Result<Option<Job>, JobsError> {
+        if key.is_none() {
+            return Ok(None);
+        }
+        let store = &self.engine.store;
+        match store
+            .created_before(&caller.name, key, service, fingerprint)
+            .await?
+        {
+            Some(Created::Before(job)) if job.phase != Phase::Pending => Ok(Some(job)),
+            Some(Created::Taken) => Err(taken()),
+            _ => Ok(None),
         }
     }
 
@@ -849,6 +876,11 @@ fn upload_keys(parameters: &Parameters) -> impl Iterator<Item = &String> {
         ParameterValue::Upload { key, .. } => Some(key),
         ParameterValue::Inline(_) => None,
     })
+}
+
+fn taken() -> JobsError {
+    let message = "was used for another request: service, parameters, label or limits differ";
+    UsageError::new(IDEMPOTENCY_KEY, message).into()
 }
 
 fn check_labels(submission: &Submission) -> Result<(), JobsError> {

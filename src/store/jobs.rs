@@ -259,23 +259,44 @@ impl Store {
             if let Some(row) = self.rows(INSERT, values.clone()).await?.first() {
                 return Ok(Created::New(job::Model::of(row)?.into_job()?));
             }
-            let before = job::Entity::find()
-                .filter(job::Column::Owner.eq(&new.owner))
-                .filter(job::Column::IdempotencyKey.eq(key.clone()))
-                .one(&self.write)
-                .await?;
-            if let Some(before) = before {
-                let known = before.fingerprint.as_ref();
-                // Without one the job is older than fingerprints are.
-                if before.service != new.service
-                    || known.is_some_and(|known| new.fingerprint.as_ref() != Some(known))
-                {
-                    return Ok(Created::Taken);
-                }
-                return Ok(Created::Before(self.with_results(before).await?));
+            if let Some(before) = self
+                .created_before(
+                    &new.owner,
+                    key.as_deref(),
+                    &new.service,
+                    new.fingerprint.as_deref(),
+                )
+                .await?
+            {
+                return Ok(before);
             }
         }
         Err(StoreError::Corrupt("an idempotency key without its job".into()))
+    }
+
+    /// What has become of the request that this key of an owner's came with first: `Before` or `Taken`; `None` if the key
+    /// is free.
+    pub async fn created_before(
+        &self,
+        owner: &str,
+        key: Option<&str>,
+        service: &str,
+        fingerprint: Option<&str>,
+    ) -> Result<Option<Created>, StoreError> {
+        let before = job::Entity::find()
+            .filter(job::Column::Owner.eq(owner))
+            .filter(job::Column::IdempotencyKey.eq(key.map(|key| storable(key).into_owned())))
+            .one(&self.write)
+            .await?;
+        let Some(before) = before else {
+            return Ok(None);
+        };
+        let known = before.fingerprint.as_deref();
+        // Without one the job is older than fingerprints are.
+        if before.service != service || known.is_some_and(|known| fingerprint != Some(known)) {
+            return Ok(Some(Created::Taken));
+        }
+        Ok(Some(Created::Before(self.with_results(before).await?)))
     }
 
     /// The whole job; `None` if it is not there.

@@ -4,8 +4,10 @@ mod attacks;
 mod cli;
 mod keycloak;
 mod login;
+mod operators;
 mod outage;
 mod policy;
+mod quotas;
 
 /// Settings of a server behind this issuer, which knows it by this secret.
 fn oidc<'a>(issuer: &'a str, secret: &'a str) -> [(&'static str, &'a str); 3] {

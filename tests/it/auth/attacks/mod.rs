@@ -23,9 +23,9 @@ const SECRET: &str = "a-secret-of-the-fake-issuers-client";
 const COOKIE: &str = "sidereal";
 
 /// A server and the issuer that it believes. People are known by their names: `alice`, `bob`, `mallory`.
-struct Scene {
-    site: Site,
-    issuer: Issuer,
+pub(super) struct Scene {
+    pub(super) site: Site,
+    pub(super) issuer: Issuer,
 }
 
 /// A login that a browser has begun: what the server has sent to the provider.
@@ -44,14 +44,14 @@ fn person(name: &str) -> Value {
 }
 
 /// The same person with this role.
-fn with_role(name: &str, role: &str) -> Value {
+pub(super) fn with_role(name: &str, role: &str) -> Value {
     let mut claims = person(name);
     claims["resource_access"] = json!({ "sidereal-api": { "roles": [role] } });
     claims
 }
 
 /// A time so many days from now.
-fn days_ahead(days: i64) -> String {
+pub(super) fn days_ahead(days: i64) -> String {
     Timestamp::from_millis(Timestamp::of_this_host().millis() + days * 86_400_000)
         .expect("a time")
         .to_string()
@@ -62,7 +62,7 @@ impl Scene {
         Self::start_on(Backend::Embedded, &[]).await
     }
 
-    async fn start_on(backend: Backend, settings: &[(&str, &str)]) -> Self {
+    pub(super) async fn start_on(backend: Backend, settings: &[(&str, &str)]) -> Self {
         let issuer = Issuer::start();
         let mut all = oidc(issuer.issuer(), SECRET).to_vec();
         // An attack is not to be refused for its haste.
@@ -75,36 +75,36 @@ impl Scene {
     // ---- By token
 
     /// An access token of this person, who is a user.
-    fn token(&self, name: &str) -> String {
+    pub(super) fn token(&self, name: &str) -> String {
         self.issuer.token(&person(name))
     }
 
-    fn by_token(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+    pub(super) fn by_token(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         self.site.request(method, path).bearer_auth(token)
     }
 
-    async fn get(&self, path: &str, token: &str) -> Reply {
+    pub(super) async fn get(&self, path: &str, token: &str) -> Reply {
         self.site.send(self.by_token(Method::GET, path, token)).await
     }
 
-    async fn post(&self, path: &str, token: &str, form: &[(&str, &str)]) -> Reply {
+    pub(super) async fn post(&self, path: &str, token: &str, form: &[(&str, &str)]) -> Reply {
         let request = self.by_token(Method::POST, path, token);
         self.site.send(request.form(form)).await
     }
 
-    async fn post_json(&self, path: &str, token: &str, body: &Value) -> Reply {
+    pub(super) async fn post_json(&self, path: &str, token: &str, body: &Value) -> Reply {
         let request = self.by_token(Method::POST, path, token);
         self.site.send(request.json(body)).await
     }
 
     /// Makes a job and gives its URL.
-    async fn job(&self, token: &str, form: &[(&str, &str)]) -> String {
+    pub(super) async fn job(&self, token: &str, form: &[(&str, &str)]) -> String {
         let made = self.post(LIST, token, form).await.expect(303);
         made.location().to_owned()
     }
 
     /// Waits until the job has run.
-    async fn until_completed(&self, token: &str, job: &str) {
+    pub(super) async fn until_completed(&self, token: &str, job: &str) {
         loop {
             let phase = self.get(&format!("{job}/phase"), token).await.expect(200).text();
             if phase == "COMPLETED" {
@@ -119,7 +119,7 @@ impl Scene {
 
     // ---- By browser
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.site.address)
     }
 
@@ -153,7 +153,7 @@ impl Scene {
     }
 
     /// Logs in as this person.
-    async fn sign_in(&self, browser: &Browser, name: &str) {
+    pub(super) async fn sign_in(&self, browser: &Browser, name: &str) {
         self.sign_in_as(browser, &person(name)).await;
     }
 
@@ -164,7 +164,7 @@ impl Scene {
     }
 
     /// The secret of the browser's session.
-    fn session(&self, browser: &Browser) -> Option<String> {
+    pub(super) fn session(&self, browser: &Browser) -> Option<String> {
         browser.cookie(&self.url("/"), COOKIE)
     }
 
@@ -176,7 +176,7 @@ impl Scene {
     }
 
     /// Whether a session of this secret is one.
-    async fn lives(&self, secret: &str) -> bool {
+    pub(super) async fn lives(&self, secret: &str) -> bool {
         let reply = Reply::to(self.by_session(Method::GET, "/api/v1/me", secret)).await;
         assert!([200, 401].contains(&reply.status), "{reply:?}");
         reply.status == 200

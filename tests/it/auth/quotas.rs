@@ -1,0 +1,227 @@
+//! What one person may have at once, and how many requests a second, in mode `oidc`.
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::attacks::{Scene, with_role};
+use crate::harness::{Backend, Reply};
+use crate::uws::LIST;
+
+/// More requests than any of the rates lets through while they are answered.
+const MANY: usize = 60;
+
+/// Fails unless the answer is 429 that says when to come back.
+#[track_caller]
+fn refused(reply: Reply) -> Reply {
+    let reply = reply.expect(429);
+    let pause = reply.header("retry-after").and_then(|pause| pause.parse().ok());
+    assert!(pause.is_some_and(|pause: u64| pause >= 1), "{reply:?}");
+    reply
+}
+
+async fn json_of(scene: &Scene, path: &str, token: &str) -> Value {
+    scene.get(path, token).await.expect(200).json()
+}
+
+/// Sets what a person may have.
+async fn set(scene: &Scene, name: &str, limits: &Value) -> Reply {
+    let ada = scene.issuer.token(&with_role("ada", "admin"));
+    let path = format!("/api/v1/admin/users/{name}");
+    let request = scene.by_token(Method::PATCH, &path, &ada);
+    scene.site.send(request.json(limits)).await
+}
+
+#[tokio::test]
+async fn a_run_over_the_limit_of_queued_jobs_changes_nothing() {
+    // Nothing runs, so that the queue stays full.
+    let settings = [("SIDEREAL_QUOTA__QUEUED", "1"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let (alice, bob) = (scene.token("alice"), scene.token("bob"));
+    let first = scene.job(&alice, &[("PHASE", "RUN")]).await;
+    let second = scene.job(&alice, &[]).await;
+    let phase = async |job: &str| scene.get(&format!("{job}/phase"), &alice).await.text();
+    let run = async |job: &str| {
+        let path = format!("{job}/phase");
+        scene.post(&path, &alice, &[("PHASE", "RUN")]).await
+    };
+
+    let answer = refused(run(&second).await).text();
+    assert!(answer.contains("1 of your jobs"), "{answer}");
+    assert_eq!(phase(&second).await, "PENDING");
+    refused(scene.post(LIST, &alice, &[("PHASE", "RUN")]).await);
+    let new = json!({ "service": "echo", "run": true });
+    let answer: Value = refused(scene.post_json("/api/v1/jobs", &alice, &new).await).json();
+    assert_eq!(answer["status"], 429);
+    let counts = json_of(&scene, "/api/v1/jobs/counts", &alice).await;
+    assert_eq!(counts["total"], 2);
+    let me = json_of(&scene, "/api/v1/me", &alice).await;
+    assert_eq!(
+        (&me["usage"]["queued"], &me["limits"]["queued"]),
+        (&json!(1), &json!(1))
+    );
+
+    // Another's queue is another's; and there is room once the first has left it.
+    scene.job(&bob, &[("PHASE", "RUN")]).await;
+    let abort = format!("{first}/phase");
+    scene
+        .post(&abort, &alice, &[("PHASE", "ABORT")])
+        .await
+        .expect(303);
+    run(&second).await.expect(303);
+    assert_eq!(phase(&second).await, "QUEUED");
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_is_not_over_the_limit_by_its_own_job() {
+    let settings = [("SIDEREAL_QUOTA__QUEUED", "1"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let alice = scene.token("alice");
+    let send = async |key: &str, word: &str| {
+        let request = scene
+            .by_token(Method::POST, LIST, &alice)
+            .header("Idempotency-Key", key);
+        let form = [("PHASE", "RUN"), ("WORD", word)];
+        scene.site.send(request.form(&form)).await
+    };
+    let first = send("k", "x").await.expect(303);
+    let again = send("k", "x").await.expect(303);
+    assert_eq!(first.location(), again.location());
+    send("k", "y").await.expect(400);
+    refused(send("l", "x").await);
+}
+
+#[tokio::test]
+async fn a_list_is_no_longer_than_its_owner_may_have() {
+    let settings = [("SIDEREAL_QUOTA__POSITIONS", "2")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let alice = scene.token("alice");
+    let list = |rows: usize| format!("RA,DEC\n{}", "10,20\n".repeat(rows));
+    let send = async |rows| {
+        let form = [("POSITIONS", &list(rows)[..])];
+        scene.post("/api/cutout/async", &alice, &form).await
+    };
+    send(2).await.expect(303);
+    let answer = send(3).await.expect(400).text();
+    assert!(
+        answer.contains("POSITIONS") && answer.contains("2 rows"),
+        "{answer}"
+    );
+    set(&scene, "alice", &json!({ "positions": 3 })).await.expect(200);
+    send(3).await.expect(303);
+}
+
+#[tokio::test]
+async fn what_is_stored_counts_until_it_is_deleted() {
+    let scene = Scene::start_on(Backend::Embedded, &[]).await;
+    let alice = scene.token("alice");
+    let done = scene.job(&alice, &[("PHASE", "RUN"), ("WORD", "x")]).await;
+    scene.until_completed(&alice, &done).await;
+    let changed: Value = set(&scene, "alice", &json!({ "storedBytes": 1 }))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(changed["limits"]["storedBytes"], 1);
+    let me = json_of(&scene, "/api/v1/me", &alice).await;
+    assert_eq!(me["limits"]["storedBytes"], 1);
+    assert!(me["usage"]["storedBytes"].as_u64() > Some(1), "{me}");
+
+    let answer = refused(scene.post(LIST, &alice, &[("PHASE", "RUN")]).await).text();
+    assert!(answer.contains("bytes"), "{answer}");
+    let request = scene.by_token(Method::DELETE, &done, &alice);
+    scene.site.send(request).await.expect(303);
+    let next = scene.job(&alice, &[("PHASE", "RUN")]).await;
+    scene.until_completed(&alice, &next).await;
+}
+
+#[tokio::test]
+async fn an_admin_changes_what_a_person_may_have() {
+    let settings = [("SIDEREAL_QUOTA__QUEUED", "7")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let alice = scene.token("alice");
+    let limits = async || json_of(&scene, "/api/v1/me", &alice).await["limits"].clone();
+    let before = limits().await;
+    assert_eq!(
+        (&before["queued"], &before["requestsPerSecond"]),
+        (&json!(7), &Value::Null)
+    );
+
+    let new = json!({ "queued": 3, "running": 2, "positions": 5, "requestsPerSecond": 1_000 });
+    set(&scene, "alice", &new).await.expect(200);
+    let after = limits().await;
+    for (name, value) in new.as_object().unwrap() {
+        assert_eq!(&after[name], value, "{name}");
+    }
+    assert_eq!(after["storedBytes"], before["storedBytes"]);
+    // 0 is any number, null what the settings say; what is left out stays.
+    set(&scene, "alice", &json!({ "queued": 0, "running": null }))
+        .await
+        .expect(200);
+    let after = limits().await;
+    assert_eq!(
+        (&after["queued"], &after["running"], &after["positions"]),
+        (&Value::Null, &before["running"], &json!(5))
+    );
+
+    set(&scene, "nobody", &json!({ "queued": 3 })).await.expect(404);
+    for wrong in [json!({ "queued": -1 }), json!({ "queue": 1 })] {
+        set(&scene, "alice", &wrong).await.expect(400);
+    }
+    let request = scene.by_token(Method::PATCH, "/api/v1/admin/users/alice", &alice);
+    scene.site.send(request.json(&new)).await.expect(403);
+}
+
+#[tokio::test]
+async fn requests_come_no_faster_than_allowed() {
+    let settings = [("SIDEREAL_QUOTA__REQUESTS_PER_SECOND", "1")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let (alice, bob) = (scene.token("alice"), scene.token("bob"));
+    // Whatever address they claim to come from.
+    let answers = (0..MANY).map(|n| {
+        let request = scene.by_token(Method::GET, "/api/v1/me", &alice);
+        let request = request.header("X-Forwarded-For", format!("203.0.113.{n}"));
+        scene.site.send(request)
+    });
+    let answers = join_all(answers).await;
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    let slow = answers.into_iter().find(|answer| answer.status != 200);
+    refused(slow.expect("one that came too fast"));
+    scene.get("/api/v1/me", &bob).await.expect(200);
+}
+
+/// How many of many logins that are begun at once, each with its own `X-Forwarded-For`, are refused.
+async fn logins_refused(scene: &Scene, forwarded: impl Fn(usize) -> String) -> usize {
+    let answers = (0..MANY).map(|n| {
+        let request = scene.site.request(Method::GET, "/account/login");
+        scene.site.send(request.header("X-Forwarded-For", forwarded(n)))
+    });
+    let answers = join_all(answers).await;
+    let slow = answers.into_iter().filter(|answer| answer.status != 303);
+    slow.map(refused).count()
+}
+
+#[tokio::test]
+async fn an_address_is_believed_only_behind_a_trusted_proxy() {
+    let scene = Scene::start_on(Backend::Embedded, &[]).await;
+    let as_if = |n: usize| format!("203.0.113.{n}");
+    assert!(logins_refused(&scene, as_if).await > 0);
+
+    let behind = Scene::start_on(Backend::Embedded, &[("SIDEREAL_TRUSTED_PROXIES", "1")]).await;
+    assert_eq!(logins_refused(&behind, as_if).await, 0);
+    // What the client itself has written stands before what the proxy has seen.
+    let forged = |n: usize| format!("203.0.113.{n}, 198.51.100.7");
+    assert!(logins_refused(&behind, forged).await > 0);
+
+    for (scene, address) in [(&scene, "127.0.0.1"), (&behind, "198.51.100.7")] {
+        let request = scene.by_token(Method::GET, "/api/v1/admin/users", &scene.token("alice"));
+        let request = request.header("X-Forwarded-For", forged(1));
+        scene.site.send(request).await.expect(403);
+        let ada = scene.issuer.token(&with_role("ada", "admin"));
+        let record = json_of(scene, "/api/v1/admin/audit", &ada).await;
+        let entry = &record["items"][0];
+        assert_eq!(
+            (&entry["action"], &entry["actor"], &entry["address"]),
+            (&json!("refused"), &json!("alice"), &json!(address))
+        );
+    }
+}
