@@ -111,6 +111,9 @@ impl App {
             notifier,
             settings: settings.engine.clone(),
         };
+        if settings.auth.mode == AuthMode::Local && settings.trusted_proxies > 0 {
+            tracing::warn!("behind a proxy in auth.mode local: whoever reaches the proxy may do everything");
+        }
         let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
 

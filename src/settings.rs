@@ -12,7 +12,7 @@ use std::{
 use config::{Config, Environment, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
-use url::Url;
+use url::{Host, Url};
 
 /// Job types that this version can serve.
 pub const SERVICES: [&str; 2] = ["cutout", "echo"];
@@ -434,6 +434,13 @@ impl Settings {
     }
 
     fn check_urls(&self, faults: &mut Vec<Fault>) {
+        let base = Url::parse(&self.public_base());
+        if self.auth.mode == AuthMode::Oidc && base.is_ok_and(|url| !is_private(&url)) {
+            faults.push(fault(
+                "public_url",
+                "must be https in auth.mode oidc, also if a proxy makes it so: who is in between could take sessions over",
+            ));
+        }
         if let Some(url) = &self.public_url
             && !is_plain(url)
         {
@@ -576,6 +583,12 @@ impl AuthSettings {
                 ));
             }
         }
+        if self.issuer.as_ref().is_some_and(|url| !is_private(url)) {
+            faults.push(fault(
+                "auth.issuer",
+                "must be https: who is in between could sign tokens",
+            ));
+        }
         for (key, name) in [
             ("auth.client_id", &self.client_id),
             ("auth.audience", &self.audience),
@@ -635,6 +648,17 @@ fn is_plain(url: &Url) -> bool {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none()
+}
+
+/// Whether nobody is in between: https, or this machine itself.
+fn is_private(url: &Url) -> bool {
+    url.scheme() == "https"
+        || match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
 }
 
 /// A number of bytes: `65536`, `64 KiB`, `64MB`.
@@ -891,6 +915,7 @@ mod tests {
     fn mode_oidc_says_what_it_needs() {
         let mut settings = Settings {
             listen: "0.0.0.0:80".parse().unwrap(),
+            public_url: Some("https://sky.example.org".parse().unwrap()),
             ..Settings::default()
         };
         settings.auth.mode = AuthMode::Oidc;
@@ -915,6 +940,9 @@ mod tests {
             ..AuthSettings::default()
         };
         assert_eq!(faults(&settings), Vec::<&str>::new());
+        settings.public_url = None;
+        settings.auth.issuer = Some("http://keys.example.org/realms/sky".parse().unwrap());
+        assert_eq!(faults(&settings), ["auth.issuer", "public_url"]);
     }
 
     #[test]

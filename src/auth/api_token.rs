@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use uuid::Uuid;
 
-use super::{API_TOKEN_PREFIX, Auth, AuthError, By, Known, Role, Secret, hash};
+use super::{API_TOKEN_PREFIX, Auth, AuthError, By, Known, Role, Secret, age, hash};
 use crate::{
     store::{ApiToken, NewToken, StoreError},
     uws::Timestamp,
@@ -12,6 +12,9 @@ use crate::{
 
 /// Longest life of an API token.
 pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_hours(366 * 24);
+
+/// An API token rests when the provider has not vouched for its owner for this long, and works again after a login.
+const UNVOUCHED: Duration = Duration::from_hours(30 * 24);
 
 /// What an API token was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +63,11 @@ pub struct NewApiToken {
 }
 
 impl Auth {
-    /// Makes a token for this person; gives its only copy.
+    /// Makes a token for this person, who has this role now and does not give more of it away; gives its only copy.
     pub async fn create_token(
         &self,
         subject: &str,
+        role: Role,
         new: &NewApiToken,
     ) -> Result<(ApiToken, String), StoreError> {
         let token = format!("{API_TOKEN_PREFIX}{}", Secret::new().expose());
@@ -74,6 +78,7 @@ impl Auth {
                 subject: subject.to_owned(),
                 name: new.name.clone(),
                 scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+                role: role.as_str().to_owned(),
                 hash: hash(&token),
                 expires: new.expires,
             })
@@ -98,13 +103,24 @@ impl Auth {
             ));
         };
         self.0.store.touch_token(stored.id).await?;
+        // Deleting an account there tells nobody here: what no login has stood behind for long is not trusted.
+        if age(person.seen_at) > UNVOUCHED {
+            return Err(AuthError::Token(format!(
+                "the owner of the token has not signed in for {} days",
+                UNVOUCHED.as_secs() / 86_400
+            )));
+        }
         let scopes: Vec<Scope> = stored
             .scopes
             .iter()
             .filter_map(|scope| scope.parse().ok())
             .collect();
         // The role that the provider said last, unless the token was made for less.
-        let role: Role = person.role.parse().map_err(|_| AuthError::NoRole)?;
+        let [said, made]: [Role; 2] = [
+            person.role.parse().map_err(|_| AuthError::NoRole)?,
+            stored.role.parse().map_err(|_| AuthError::NoRole)?,
+        ];
+        let role = said.min(made);
         let role = if scopes.contains(&Scope::Admin) {
             role
         } else {

@@ -153,7 +153,7 @@ impl Auth {
             .await?;
         let identity = &tokens.identity;
         let Some(role) = identity.role else {
-            self.0.store.disable_person(&identity.subject).await?;
+            self.disable(&identity.subject).await?;
             self.refused(identity.name.clone(), "login without a role", address)
                 .await;
             return Err(LoginError::NoRole);

@@ -23,7 +23,7 @@ mod seal;
 mod session;
 mod transport;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use access_token::{Identity, TokenError};
 pub use api_token::{MAX_TOKEN_LIFETIME, NewApiToken, Scope};
@@ -40,10 +40,14 @@ pub use session::LogoutError;
 use crate::{
     settings::{AuthMode, AuthSettings, QuotaSettings, Settings},
     store::{NewAudit, Person, Quota, Store, StoreError},
+    uws::Timestamp,
 };
 
 /// The prefix by which an API token is known, in a request and in a leaked file.
 pub const API_TOKEN_PREFIX: &str = "sdr_";
+
+/// How often it is noted that the provider still vouches for a person.
+const VOUCHED: Duration = Duration::from_hours(1);
 
 /// Knows callers by what they show. Clones share their state.
 #[derive(Clone)]
@@ -204,20 +208,26 @@ impl Auth {
                 let identity = oidc.provider.verify_bearer(token).await?;
                 let role = identity.role.ok_or(AuthError::NoRole)?;
                 let store = &self.0.store;
-                // Its token outlives the disabling of an account: only a new login ends that.
-                if store
-                    .person_of(&identity.subject)
-                    .await?
-                    .is_some_and(|person| person.disabled)
-                {
-                    return Err(AuthError::Token("the account is disabled".into()));
-                }
-                let person = store
-                    .person_seen(&identity.subject, &identity.name, role.as_str())
-                    .await?;
+                let person = match store.person_of(&identity.subject).await? {
+                    // A token outlives the disabling of its account, which only a new login ends.
+                    Some(person) if person.disabled => {
+                        return Err(AuthError::Token("the account is disabled".into()));
+                    }
+                    Some(person) => {
+                        if age(person.seen_at) > VOUCHED {
+                            store.person_vouched(&identity.subject, None).await?;
+                        }
+                        person
+                    }
+                    None => {
+                        store
+                            .person_seen(&identity.subject, &identity.name, role.as_str())
+                            .await?
+                    }
+                };
                 Ok(self.known(&person, role, By::Provider))
             }
-            Credential::Session(secret) => self.by_session(oidc, secret).await,
+            Credential::Session(secret) => self.by_session(secret).await,
         }
     }
 
@@ -247,6 +257,13 @@ impl Auth {
         }
     }
 
+    /// Turns a person away until the next login: sessions end at once, API tokens are not taken.
+    async fn disable(&self, subject: &str) -> Result<(), StoreError> {
+        self.0.store.disable_person(subject).await?;
+        self.0.store.end_sessions(Some(subject), None).await?;
+        Ok(())
+    }
+
     /// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
     pub async fn record(&self, entry: NewAudit) {
         record(&self.0.store, entry).await;
@@ -264,4 +281,10 @@ pub async fn record(store: &Store, entry: NewAudit) {
     if let Err(error) = store.audit(&entry).await {
         tracing::error!(%error, "the audit record was not written");
     }
+}
+
+/// How long ago a time of the database was, by this host's clock; nothing if it is to come.
+fn age(time: Timestamp) -> Duration {
+    let millis = Timestamp::of_this_host().millis() - time.millis();
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

@@ -34,12 +34,20 @@ fn is_ours(path: &str) -> bool {
         && path.bytes().all(|byte| byte.is_ascii_graphic())
         && !path.to_ascii_lowercase().starts_with("/%2f")
         && !path.to_ascii_lowercase().starts_with("/%5c")
+        && !has_dots(path)
         && base.join(path).is_ok_and(|url| {
             url.origin() == base.origin()
                 && url.username().is_empty()
                 && !url.path().starts_with("/account/")
                 && !url.path().starts_with("//")
         })
+}
+
+/// Whether a segment of the path is `.` or `..`, written in any way: it could leave the public URL's own path.
+fn has_dots(path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let dotted = path.to_ascii_lowercase().replace("%2e", ".");
+    dotted.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 #[cfg(test)]
@@ -81,6 +89,9 @@ mod tests {
             "/./\\evil",
             "/account/login",
             "/x/../account/logout",
+            "/../other-app/",
+            "/%2E%2e/other-app/",
+            "/./x",
             "/ü",
         ] {
             assert_eq!(Next::new(Some(path)).as_str(), "/app/", "{path:?}");

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -30,6 +30,7 @@ pub struct Rates {
     callers: Mutex<HashMap<u32, Arc<DefaultKeyedRateLimiter<String>>>>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     logins: DefaultKeyedRateLimiter<IpAddr>,
+    callbacks: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Default for Rates {
@@ -38,6 +39,7 @@ impl Default for Rates {
             callers: Mutex::default(),
             addresses: RateLimiter::keyed(quota(UNKNOWN, UNKNOWN * BURST)),
             logins: RateLimiter::keyed(quota(LOGINS.0, LOGINS.1)),
+            callbacks: RateLimiter::keyed(quota(LOGINS.0, LOGINS.1)),
         }
     }
 }
@@ -59,6 +61,17 @@ fn check<K: Clone + std::hash::Hash + Eq>(
         .map_err(|until| TooFast(until.wait_time_from(limiter.clock().now())))
 }
 
+/// Whom an address stands for: of IPv6 a whole /64 is one customer's.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 impl Rates {
     /// One more request of this caller, who may send so many each second.
     pub fn caller(&self, name: &str, per_second: Option<u64>) -> Result<(), TooFast> {
@@ -78,18 +91,32 @@ impl Rates {
 
     /// One more request from this address of someone who is not known.
     pub fn address(&self, address: IpAddr) -> Result<(), TooFast> {
-        check(&self.addresses, &address)
+        check(&self.addresses, &network(address))
+    }
+
+    /// One more login ended from this address.
+    pub fn callback(&self, address: IpAddr) -> Result<(), TooFast> {
+        check(&self.callbacks, &network(address))
     }
 
     /// One more login begun from this address.
     pub fn login(&self, address: IpAddr) -> Result<(), TooFast> {
-        check(&self.logins, &address)
+        check(&self.logins, &network(address))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_one_address() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+    }
 
     #[test]
     fn a_caller_has_its_own_rate() {

@@ -9,13 +9,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Auth, AuthError, By, Known, LogoutToken, Oidc, ProviderError, Role, Secret, TokenError, hash,
+    Auth, AuthError, By, Known, LogoutToken, Oidc, ProviderError, Role, Secret, TokenError, age, hash,
     provider::Tokens,
 };
-use crate::{
-    store::{NewAudit, Person, Session, StoreError},
-    uws::Timestamp,
-};
+use crate::store::{NewAudit, Person, Session, StoreError};
 
 /// What the database keeps of a session is encrypted for this purpose.
 const PURPOSE: &str = "session";
@@ -47,7 +44,7 @@ impl Oidc {
 }
 
 impl Auth {
-    pub(super) async fn by_session(&self, oidc: &Oidc, secret: &str) -> Result<Known, AuthError> {
+    pub(super) async fn by_session(&self, secret: &str) -> Result<Known, AuthError> {
         let store = &self.0.store;
         let id = hash(secret);
         let idle = self.0.settings.session_idle.as_millis() as i64;
@@ -57,16 +54,30 @@ impl Auth {
         let role = if fresh {
             session.role.parse().map_err(|_| AuthError::NoRole)?
         } else {
-            self.renew(oidc, &session, &person).await?
+            // In a task of its own: who goes away half-way must not undo what the provider has said.
+            let (auth, stale, of) = (self.clone(), session.clone(), person.clone());
+            let renewal = tokio::spawn(async move { auth.renew(&stale, &of).await });
+            renewal
+                .await
+                .map_err(|error| AuthError::Unavailable(error.into()))??
         };
         store.touch_session(id).await?;
         Ok(self.known(&person, role, By::Session(id)))
     }
 
     /// The role after the access token has run out.
-    async fn renew(&self, oidc: &Oidc, session: &Session, person: &Person) -> Result<Role, AuthError> {
-        let store = &self.0.store;
-        let as_before = || session.role.parse::<Role>().map_err(|_| AuthError::NoRole);
+    async fn renew(&self, session: &Session, person: &Person) -> Result<Role, AuthError> {
+        let (store, oidc) = (
+            &self.0.store,
+            self.0.oidc.as_ref().ok_or(AuthError::SessionEnded)?,
+        );
+        let as_before = || {
+            if age(session.fresh_until) > AWAY {
+                let why = "the provider of logins has not answered for too long";
+                return Err(AuthError::Unavailable(why.into()));
+            }
+            session.role.parse().map_err(|_| AuthError::NoRole)
+        };
         if !store
             .claim_refresh(session.id_hash, RENEWAL.as_millis() as i64)
             .await?
@@ -84,8 +95,7 @@ impl Auth {
                 let fresh = tokens.expires_in.as_millis() as i64;
                 let Some(role) = tokens.identity.role else {
                     // API tokens would go on with the role that was said before.
-                    store.disable_person(&person.subject).await?;
-                    store.end_session(session.id_hash).await?;
+                    self.disable(&person.subject).await?;
                     return Err(AuthError::NoRole);
                 };
                 let sealed = oidc.sealed(&Tokens {
@@ -97,40 +107,41 @@ impl Auth {
                 store
                     .refreshed(session.id_hash, role.as_str(), sealed, fresh)
                     .await?;
-                store
-                    .person_seen(&person.subject, &person.name, role.as_str())
-                    .await?;
+                store.person_vouched(&person.subject, Some(role.as_str())).await?;
                 Ok(role)
             }
-            Err(ProviderError::Unavailable(error)) => {
-                let since = Timestamp::of_this_host().millis() - session.fresh_until.millis();
-                if since > AWAY.as_millis() as i64 {
-                    return Err(AuthError::Unavailable(error.into()));
+            Err(ProviderError::Refused { description, .. }) => {
+                if description == "User disabled" {
+                    self.disable(&person.subject).await?;
                 }
+                self.give_up(session, person, &description).await
+            }
+            // Away, or its clock, keys or our settings have just been changed: no reason to send people away.
+            Err(
+                error @ (ProviderError::Unavailable(_)
+                | ProviderError::Configuration(_)
+                | ProviderError::Token(TokenError::UnknownKey | TokenError::NotYet)),
+            ) => {
                 tracing::warn!(%error, "a session was not renewed; it goes on for now");
                 as_before()
             }
-            // Refused, or for someone else.
-            other => {
-                store.end_session(session.id_hash).await?;
-                let reason = match &other {
-                    Err(ProviderError::Refused { description, .. }) => description.as_str(),
-                    _ => "",
-                };
-                if reason == "User disabled" {
-                    store.disable_person(&person.subject).await?;
-                }
-                self.record(NewAudit {
-                    actor: Some(person.name.clone()),
-                    action: "session ended".into(),
-                    subject: "by the provider".into(),
-                    detail: reason.to_owned(),
-                    address: None,
-                })
-                .await;
-                Err(AuthError::SessionEnded)
-            }
+            // For someone else, or by another client.
+            Ok(_) | Err(_) => self.give_up(session, person, "renewed for someone else").await,
         }
+    }
+
+    /// Ends a session that the provider no longer stands behind.
+    async fn give_up(&self, session: &Session, person: &Person, why: &str) -> Result<Role, AuthError> {
+        self.0.store.end_session(session.id_hash).await?;
+        self.record(NewAudit {
+            actor: Some(person.name.clone()),
+            action: "session ended".into(),
+            subject: "by the provider".into(),
+            detail: why.to_owned(),
+            address: None,
+        })
+        .await;
+        Err(AuthError::SessionEnded)
     }
 
     /// Ends the session with this secret, and says where the browser ends its login at the provider.

@@ -75,15 +75,7 @@ impl Account {
             return Reply::of(self.0.go_to(next.as_str()));
         }
         if let Err(TooFast(pause)) = door.rates.login(door.address(request)) {
-            let mut page = page::failure(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many logins",
-                "too many logins were begun from your address; wait a moment",
-                &self.0.login_url(&next),
-            );
-            let pause = header::HeaderValue::from(pause.as_secs().max(1));
-            page.headers_mut().insert(header::RETRY_AFTER, pause);
-            return Reply::of(page);
+            return Reply::of(self.too_many_logins(pause, &next));
         }
         let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
         match door
@@ -116,6 +108,9 @@ impl Account {
             code: query(request, "code"),
             error: query(request, "error"),
         };
+        if let Err(TooFast(pause)) = door.rates.callback(door.address(request)) {
+            return Reply::of(self.too_many_logins(pause, &Next::new(None)));
+        }
         let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
         let address = Some(door.address(request).to_string());
         let finished = door
@@ -181,6 +176,12 @@ impl Account {
     )]
     async fn backchannel_logout(&self, request: &Request, form: Form) -> Result<Reply<Nothing>, Problem> {
         let door = &self.0.door;
+        if request.uri().query().is_some() {
+            return Err(Problem::usage(
+                "logout_token",
+                "expected in the body; URLs are written into logs",
+            ));
+        }
         match door
             .auth
             .log_out_by_provider(form.required("logout_token", "a logout token")?)
@@ -227,7 +228,7 @@ impl Account {
             .0
             .door
             .auth
-            .create_token(subject, &new)
+            .create_token(subject, known.caller.role, &new)
             .await
             .map_err(Problem::unavailable)?;
         self.record(&known, request, "token created", stored.id.to_string())
@@ -289,6 +290,18 @@ impl Account {
 }
 
 impl Account {
+    fn too_many_logins(&self, pause: Duration, next: &Next) -> Response {
+        let mut page = page::failure(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many logins",
+            "too many logins were begun from your address; wait a moment",
+            &self.0.login_url(next),
+        );
+        let pause = header::HeaderValue::from(pause.as_secs().max(1));
+        page.headers_mut().insert(header::RETRY_AFTER, pause);
+        page
+    }
+
     fn login_failed(&self, error: &LoginError, next: &Next) -> Response {
         let (status, title) = match error {
             LoginError::Local => (StatusCode::NOT_FOUND, "No login here"),

@@ -185,9 +185,9 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        // Of other sites of the same domain, too: what cannot be read is theirs.
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
         .filter(|(key, _)| *key == name)
         .map(|(_, value)| value);
     let first = values.next()?;
@@ -199,9 +199,9 @@ fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let seen: Vec<&str> = headers
         .get_all(&FORWARDED_FOR)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        // What cannot be read keeps its place.
+        .map(|item| std::str::from_utf8(item).unwrap_or_default().trim())
         .collect();
     let place = seen.len().checked_sub(proxies).filter(|_| proxies > 0)?;
     let text = seen.get(place)?;
@@ -299,6 +299,9 @@ mod tests {
         assert_eq!(forwarded(&one, 1), Some("10.0.0.1".parse().unwrap()));
         assert_eq!(forwarded(&one, 2), Some("6.6.6.6".parse().unwrap()));
         assert_eq!(forwarded(&one, 3), None);
+        let odd = HeaderValue::from_bytes(b"\xe9, 10.0.0.1").unwrap();
+        let odd: HeaderMap = [(FORWARDED_FOR, odd)].into_iter().collect();
+        assert_eq!(forwarded(&odd, 1), Some("10.0.0.1".parse().unwrap()));
         assert_eq!(forwarded(&headers(&[(FORWARDED_FOR, "<script>")]), 1), None);
         assert_eq!(
             forwarded(&headers(&[(FORWARDED_FOR, "[::1]:80")]), 1),
@@ -311,6 +314,11 @@ mod tests {
         let jar = headers(&[(header::COOKIE, "a=1; sidereal=x; b")]);
         assert_eq!(cookie(&jar, "sidereal"), Some("x"));
         assert_eq!(cookie(&jar, "idereal"), None);
+        let odd = HeaderValue::from_bytes(b"x=\xe9; sidereal=x").unwrap();
+        assert_eq!(
+            cookie(&[(header::COOKIE, odd)].into_iter().collect(), "sidereal"),
+            Some("x")
+        );
         let tossed = headers(&[(header::COOKIE, "sidereal=evil; sidereal=x")]);
         assert_eq!(cookie(&tossed, "sidereal"), None);
     }

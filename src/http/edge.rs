@@ -35,6 +35,8 @@ pub struct Edge {
     pub guard: Option<Guard>,
     /// Bounds of bodies.
     pub bounds: Bounds,
+    /// Bounds of bodies below `/account`, where anyone may send them; they take no room from the others.
+    pub small_bounds: Bounds,
     /// Methods that a path takes, by its pattern.
     pub methods: Methods,
 }
@@ -107,15 +109,20 @@ impl Edge {
         let method = request.method().clone();
         let accept = accepted(request.headers());
         let path = request.uri().path();
-        let always_json = path
-            .strip_prefix(&self.base_path)
-            .is_some_and(|path| path.starts_with("/api/v1/") || path.starts_with("/account/"));
+        let below = path.strip_prefix(&self.base_path).unwrap_or_default();
+        let of_account = below.starts_with("/account/");
+        let always_json = of_account || below.starts_with("/api/v1/");
         let span = tracing::info_span!("request", %id, %method, path = self.logged(path));
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
             (None, Err((problem, None)))
         } else {
-            let watch = self.bounds.put(&mut request);
+            let bounds = if of_account {
+                &self.small_bounds
+            } else {
+                &self.bounds
+            };
+            let watch = bounds.put(&mut request);
             let outcome = match watch.problem() {
                 Some(problem) => Err((problem, None)),
                 None => self.answer(routes, request, &span).await,
@@ -286,6 +293,7 @@ mod tests {
                 .at("/fall", get(fall)),
         );
         Edge {
+            small_bounds: Bounds::new(1 << 10),
             base_path: "/base".into(),
             guard: Some(Guard::new(&"http://127.0.0.1:8080/base".parse().unwrap(), true)),
             bounds: Bounds::new(10),

@@ -1,6 +1,9 @@
 //! The log of a job as text, from any line on, and followed until the job ends.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, stream};
 use poem::Body;
@@ -14,6 +17,8 @@ use crate::{
     uws::JobId,
 };
 
+/// A followed log breaks off after this, so that the client must show anew who it is; it goes on by `after`.
+const LONGEST: Duration = Duration::from_mins(10);
 /// A look at the log is never further away than this, should a wake-up be lost.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -24,6 +29,7 @@ struct Reader {
     /// Number of the last line given.
     after: u64,
     watch: Option<Watch>,
+    since: Instant,
     /// Held while the log is followed.
     _ticket: Option<Ticket>,
 }
@@ -43,6 +49,7 @@ pub async fn body(
         id,
         after,
         watch: follow.then(|| jobs.watch(id)),
+        since: Instant::now(),
         _ticket: ticket,
     };
     // Read before the answer begins, so that what is wrong has a status of its own.
@@ -51,6 +58,10 @@ pub async fn body(
     let later = stream::try_unfold((reader, end), |(mut reader, end)| async move {
         if end {
             return Ok(None);
+        }
+        // Not as an end, which would say that this is all.
+        if reader.since.elapsed() > LONGEST {
+            return Err(io::ErrorKind::TimedOut.into());
         }
         match reader.next().await {
             Ok(text) => Ok(text.map(|text| (text, (reader, false)))),
@@ -77,7 +88,8 @@ impl Reader {
         Ok(Some(text(&lines)))
     }
 
-    /// More lines, waiting for them if the log is followed; nothing at the end.
+    /// More lines, waiting for them if the log is followed; nothing at the end, no line when it was followed for too
+    /// long.
     async fn next(&mut self) -> Result<Option<String>, JobsError> {
         loop {
             if let Some(text) = self.read().await? {
@@ -99,6 +111,9 @@ impl Reader {
                 () = watch.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.jobs.closed() => return Ok(None),
+            }
+            if self.since.elapsed() > LONGEST {
+                return Ok(Some(String::new()));
             }
         }
     }

@@ -65,6 +65,11 @@ use crate::{
 /// Time that open requests get after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Requests that one HTTP/2 connection may have open at once.
+const STREAMS: u32 = 200;
+/// Longest body of those who are not known yet, in bytes: a token of the provider's.
+const MAX_ANONYMOUS_BODY: u64 = 32 << 10;
+
 /// Routes that a service brings: all of them lie below `prefix`, a path below the public URL such as `/api/v1/cutout`.
 pub struct ServiceRoutes {
     /// Where.
@@ -162,6 +167,7 @@ pub fn routes(
         base_path,
         guard: Some(Guard::new(&public, settings.auth.mode == AuthMode::Local)),
         bounds: Bounds::new(settings.max_body),
+        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY),
         methods: Methods::of(&<Apis as OpenApi>::meta()),
     };
     Ok(edge.around(whole.data(Arc::clone(&site.door))))
@@ -185,6 +191,7 @@ pub fn internal_routes(
         base_path: String::new(),
         guard: None,
         bounds: Bounds::new(1 << 20),
+        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY),
         methods: Methods::default(),
     }
     .around(whole)
@@ -199,7 +206,7 @@ pub fn serve(
 ) -> io::Result<JoinHandle<()>> {
     let gate = Gate::new(listener)?;
     Ok(tokio::spawn(async move {
-        let server = Server::new_with_acceptor(gate);
+        let server = Server::new_with_acceptor(gate).http2_max_concurrent_streams(STREAMS);
         let stopped = stop.cancelled_owned();
         if let Err(error) = server
             .run_with_graceful_shutdown(routes, stopped, Some(GRACE))

@@ -85,12 +85,16 @@ pub struct BulkOutcome {
 
 impl SearchFilter {
     fn of(&self, caller: &Caller) -> Result<Filter, JobsError> {
-        let owner = self.owner.as_deref().unwrap_or(&caller.name);
-        if owner != caller.name {
-            operator(caller)?;
-        }
+        let owner = match self.owner.as_deref() {
+            None => Some(caller.name.clone()),
+            Some(owner) if owner == caller.name => Some(caller.name.clone()),
+            Some(owner) => {
+                operator(caller)?;
+                (owner != EVERYONE).then(|| owner.to_owned())
+            }
+        };
         Ok(Filter {
-            owner: (owner != EVERYONE).then(|| owner.to_owned()),
+            owner,
             services: self.services.clone(),
             phases: self.phases.clone(),
             label: self.label.clone(),

@@ -1,5 +1,7 @@
 //! Links by which anyone can read a job and its results: made by the job's owner, until a time, revocable.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::{Content, Jobs, JobsError, Place};
@@ -10,6 +12,8 @@ use crate::{
     uws::{Job, JobId, Timestamp},
 };
 
+/// Longest life of a link.
+const MAX_LIFE: Duration = Duration::from_hours(366 * 24);
 /// Most links of a job.
 const MAX_SHARES: usize = 100;
 
@@ -25,8 +29,11 @@ impl Jobs {
         if job.owner.as_deref() != Some(caller.name.as_str()) {
             return Err(JobsError::Forbidden);
         }
-        if expires <= Timestamp::of_this_host() {
-            return Err(UsageError::new("expires", "expected a time to come").into());
+        let left = expires.millis() - Timestamp::of_this_host().millis();
+        if left <= 0 || left > MAX_LIFE.as_millis() as i64 {
+            let days = MAX_LIFE.as_secs() / 86_400;
+            let expected = format!("expected a time to come, at most {days} days ahead");
+            return Err(UsageError::new("expires", expected).into());
         }
         if self.engine.store.shares(place.id).await?.len() >= MAX_SHARES {
             let message =

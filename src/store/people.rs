@@ -5,7 +5,7 @@ use sea_orm::{QueryResult, Value};
 
 use super::{
     Sql, Store, StoreError,
-    rows::{natural, text, time},
+    rows::{natural, optional_text, text, time},
 };
 use crate::uws::Timestamp;
 
@@ -82,6 +82,10 @@ const INSERT: Sql = Sql::both(
      ON CONFLICT DO NOTHING RETURNING *",
 );
 
+const VOUCHED: Sql = Sql::both(
+    "UPDATE person SET role = coalesce($2, role), seen_at = {now} WHERE subject = $1 AND NOT disabled",
+);
+
 const BY_NAME: Sql = Sql::both("SELECT * FROM person WHERE name = $1");
 
 const BY_SUBJECT: Sql = Sql::both("SELECT * FROM person WHERE subject = $1");
@@ -121,7 +125,8 @@ impl Store {
                 1 => preferred.to_owned(),
                 _ => format!("{preferred}-{number}"),
             };
-            if name.eq_ignore_ascii_case(LOCAL) {
+            // `*` is everyone, where an owner is asked for.
+            if name.eq_ignore_ascii_case(LOCAL) || name == "*" {
                 continue;
             }
             let values = [text(subject), text(&name), text(role)];
@@ -129,6 +134,14 @@ impl Store {
                 return person(row, "");
             }
         }
+    }
+
+    /// Notes that the provider still vouches for a person, in this role if it says so. It is no new login: who was
+    /// disabled meanwhile stays so.
+    pub async fn person_vouched(&self, subject: &str, role: Option<&str>) -> Result<(), StoreError> {
+        self.execute(VOUCHED, [text(subject), optional_text(role)])
+            .await?;
+        Ok(())
     }
 
     async fn known(&self, subject: &str, role: &str) -> Result<Option<Person>, StoreError> {

@@ -19,6 +19,8 @@ pub struct NewToken {
     pub name: String,
     /// What it allows.
     pub scopes: Vec<String>,
+    /// The role of its maker, which it does not exceed.
+    pub role: String,
     /// Hash of the token.
     pub hash: [u8; 32],
     /// When it ends.
@@ -36,6 +38,8 @@ pub struct ApiToken {
     pub name: String,
     /// What it allows.
     pub scopes: Vec<String>,
+    /// The role of its maker when it was made.
+    pub role: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -45,8 +49,8 @@ pub struct ApiToken {
 }
 
 const CREATE: Sql = Sql::both(
-    "INSERT INTO api_token (id, subject, name, scopes, hash, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, {now}, $6) RETURNING *",
+    "INSERT INTO api_token (id, subject, name, scopes, hash, created_at, expires_at, role) \
+     VALUES ($1, $2, $3, $4, $5, {now}, $6, $7) RETURNING *",
 );
 
 const OF_SUBJECT: Sql =
@@ -73,13 +77,14 @@ const REVOKE_ALL: Sql = Sql::both("DELETE FROM api_token WHERE subject = $1");
 impl Store {
     /// Keeps a new token's hash.
     pub async fn create_token(&self, new: &NewToken) -> Result<ApiToken, StoreError> {
-        let values: [Value; 6] = [
+        let values: [Value; 7] = [
             Uuid::now_v7().into(),
             text(&new.subject),
             text(&new.name),
             text(&to_json(&new.scopes)?),
             bytes(new.hash),
             new.expires.millis().into(),
+            text(&new.role),
         ];
         let rows = self.rows(CREATE, values).await?;
         let row = rows
@@ -130,6 +135,7 @@ fn token(row: &QueryResult) -> Result<ApiToken, StoreError> {
         name: row.try_get_by("name")?,
         scopes: serde_json::from_str(&scopes)
             .map_err(|error| StoreError::Corrupt(format!("scopes: {error}")))?,
+        role: row.try_get_by("role")?,
         created_at: time(row.try_get_by("created_at")?)?,
         expires_at: time(row.try_get_by("expires_at")?)?,
         last_used: row

@@ -82,6 +82,7 @@ async fn session(store: &Store, n: u8) -> Option<(Session, Person, bool)> {
 
 fn new_token(n: u8, subject: &str, expires: Timestamp) -> NewToken {
     NewToken {
+        role: "user".into(),
         subject: subject.into(),
         name: format!("script {n}"),
         scopes: vec!["read".into(), "write".into()],

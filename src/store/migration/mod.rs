@@ -5,6 +5,7 @@ mod m0002_catalogue;
 mod m0003_people;
 mod m0004_idempotency;
 mod m0005_workers;
+mod m0006_token_role;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_people::Migration),
             Box::new(m0004_idempotency::Migration),
             Box::new(m0005_workers::Migration),
+            Box::new(m0006_token_role::Migration),
         ]
     }
 }

@@ -294,3 +294,14 @@ async fn a_logout_token_in_the_wrong_place() {
         .expect(405);
     assert!(scene.lives(&session).await);
 }
+
+/// Its URL would be in the logs of proxies, the token in it still good.
+#[tokio::test]
+async fn a_logout_token_in_the_url() {
+    let scene = Scene::start().await;
+    let session = scene.alices().await;
+    let token = scene.of_alice(&json!({}));
+    let path = format!("/account/backchannel-logout?logout_token={token}");
+    scene.site.post(&path, &[]).await.expect(400);
+    assert!(scene.lives(&session).await);
+}

@@ -347,6 +347,44 @@ async fn an_api_token_beyond_its_scope() {
     scene.get(&job, &administers).await.expect(403);
 }
 
+/// Whoever rises later does not raise what was made before.
+#[tokio::test]
+async fn an_api_token_of_a_user_who_becomes_an_administrator() {
+    let scene = Scene::start().await;
+    let (_, token) = scene
+        .api_token(&scene.token("alice"), &["read", "write", "admin"])
+        .await;
+    scene.rewrite("UPDATE person SET role = 'admin'").await;
+    scene.get("/api/v1/me", &token).await.expect(200);
+    scene.get("/api/v1/admin/users", &token).await.expect(403);
+}
+
+/// An account that is deleted at the provider is never heard of again.
+#[tokio::test]
+async fn an_api_token_of_someone_who_is_gone() {
+    let scene = Scene::start().await;
+    let (_, token) = scene.api_token(&scene.token("alice"), &["read"]).await;
+    scene
+        .rewrite("UPDATE person SET seen_at = seen_at - 31 * 86400000")
+        .await;
+    scene.get("/api/v1/me", &token).await.expect(401);
+    // The provider vouches for her again.
+    scene.get("/api/v1/me", &scene.token("alice")).await.expect(200);
+    scene.get("/api/v1/me", &token).await.expect(200);
+}
+
+/// Nor does an access token from before, which is still good, give back what was taken.
+#[tokio::test]
+async fn an_old_access_token_of_someone_who_has_lost_a_role() {
+    let scene = Scene::start().await;
+    let before = scene.issuer.token(&with_role("ada", "admin"));
+    let (_, token) = scene.api_token(&before, &["read", "admin"]).await;
+    scene.get("/api/v1/admin/users", &token).await.expect(200);
+    scene.rewrite("UPDATE person SET role = 'user'").await;
+    scene.get("/api/v1/me", &before).await.expect(200);
+    scene.get("/api/v1/admin/users", &token).await.expect(403);
+}
+
 #[tokio::test]
 async fn an_api_token_that_makes_api_tokens() {
     let scene = Scene::start().await;
