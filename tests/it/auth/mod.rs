@@ -8,6 +8,7 @@ mod operators;
 mod outage;
 mod policy;
 mod quotas;
+mod sessions;
 
 /// Settings of a server behind this issuer, which knows it by this secret.
 fn oidc<'a>(issuer: &'a str, secret: &'a str) -> [(&'static str, &'a str); 3] {

@@ -186,6 +186,8 @@ struct Desk {
     state: Mutex<State>,
     /// How often the keys were asked for.
     fetches: watch::Sender<usize>,
+    /// How often tokens were asked for.
+    grants: watch::Sender<usize>,
     held: watch::Sender<bool>,
 }
 
@@ -219,6 +221,7 @@ impl Issuer {
             }),
             issuer,
             fetches: watch::Sender::new(0),
+            grants: watch::Sender::new(0),
             held: watch::Sender::new(false),
         });
         let (stop, stopped) = oneshot::channel();
@@ -336,7 +339,8 @@ impl Issuer {
         self.state().down = down;
     }
 
-    /// Keeps every request waiting until it is told otherwise; its keys' fetches are counted as they come.
+    /// Keeps every request waiting until it is told otherwise; fetches of its keys and of tokens are counted as they
+    /// come.
     pub fn set_held(&self, held: bool) {
         self.desk.held.send_replace(held);
     }
@@ -348,16 +352,30 @@ impl Issuer {
 
     /// Waits until its keys have been asked for so often.
     pub async fn until_fetches(&self, count: usize) {
-        let mut fetches = self.desk.fetches.subscribe();
-        let fetched = fetches.wait_for(|fetched| *fetched >= count);
-        // Only to end a test that would hang.
-        let fetched = tokio::time::timeout(std::time::Duration::from_mins(1), fetched);
-        assert!(fetched.await.is_ok(), "fetched {} times", self.fetches());
+        until(&self.desk.fetches, count).await;
+    }
+
+    /// How often tokens were asked for.
+    pub fn grants(&self) -> usize {
+        *self.desk.grants.borrow()
+    }
+
+    /// Waits until tokens have been asked for so often.
+    pub async fn until_grants(&self, count: usize) {
+        until(&self.desk.grants, count).await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.desk.state.lock().expect("the issuer's state")
     }
+}
+
+async fn until(counter: &watch::Sender<usize>, count: usize) {
+    let mut counted = counter.subscribe();
+    let reached = counted.wait_for(|counted| *counted >= count);
+    // Only to end a test that would hang.
+    let reached = tokio::time::timeout(std::time::Duration::from_mins(1), reached);
+    assert!(reached.await.is_ok(), "asked {} times", *counter.borrow());
 }
 
 impl Drop for Issuer {
@@ -440,6 +458,7 @@ async fn listed(desk: Data<&Arc<Desk>>) -> Answer {
 
 #[handler]
 async fn granted(desk: Data<&Arc<Desk>>, Form(form): Form<Vec<(String, String)>>) -> Answer {
+    desk.grants.send_modify(|grants| *grants += 1);
     desk.answer(|state| {
         state.asked.push(form);
         let refusal = || (StatusCode::BAD_REQUEST, json!({ "error": "invalid_grant" }));

@@ -37,7 +37,7 @@ struct Begun {
 }
 
 /// How the claims of this person differ from those of others.
-fn person(name: &str) -> Value {
+pub(super) fn person(name: &str) -> Value {
     json!({
         "sub": format!("subject-of-{name}"), "sid": format!("login-of-{name}"), "preferred_username": name,
     })
@@ -58,7 +58,7 @@ pub(super) fn days_ahead(days: i64) -> String {
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_on(Backend::Embedded, &[]).await
     }
 
@@ -169,7 +169,7 @@ impl Scene {
     }
 
     /// A request with the session of this secret.
-    fn by_session(&self, method: Method, path: &str, secret: &str) -> RequestBuilder {
+    pub(super) fn by_session(&self, method: Method, path: &str, secret: &str) -> RequestBuilder {
         self.site
             .request(method, path)
             .header("Cookie", format!("{COOKIE}={secret}"))
@@ -193,7 +193,7 @@ impl Scene {
 
     // ---- Behind the server's back
 
-    async fn rewrite(&self, sql: &str) {
+    pub(super) async fn rewrite(&self, sql: &str) {
         rewrite(self.site.store().await.url(), sql).await;
     }
 }

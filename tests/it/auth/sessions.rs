@@ -1,0 +1,71 @@
+//! Sessions whose access token has run out, by the fake issuer: when the real one is away, it is so for every test.
+
+use futures::future::join_all;
+use reqwest::Method;
+
+use super::attacks::{Scene, person};
+use crate::harness::{Browser, Reply};
+
+/// Alice's session, whose access token has run out by so many milliseconds.
+async fn run_out(scene: &Scene, by_ms: u64) -> String {
+    let browser = Browser::default();
+    scene.sign_in(&browser, "alice").await;
+    let sql = format!("UPDATE session SET fresh_until = created_at - {by_ms}, held_until = 0");
+    scene.rewrite(&sql).await;
+    scene.session(&browser).expect("a session")
+}
+
+#[tokio::test]
+async fn one_request_renews_a_session_while_others_go_on() {
+    let scene = Scene::start().await;
+    let session = run_out(&scene, 1).await;
+    scene
+        .issuer
+        .answer(200, scene.issuer.login("any", &person("alice")));
+    let before = scene.issuer.grants();
+    let all = (0..16).map(|_| Reply::to(scene.by_session(Method::GET, "/api/v1/me", &session)));
+    for reply in join_all(all).await {
+        reply.expect(200);
+    }
+    assert_eq!(scene.issuer.grants(), before + 1);
+}
+
+#[tokio::test]
+async fn a_session_goes_on_without_the_provider_for_a_while() {
+    let scene = Scene::start().await;
+    let session = run_out(&scene, 1).await;
+    scene.issuer.set_down(true);
+    for _ in 0..3 {
+        assert!(scene.lives(&session).await);
+    }
+    scene
+        .rewrite("UPDATE session SET fresh_until = created_at - 3700000, held_until = 0")
+        .await;
+    for _ in 0..2 {
+        let me = scene.by_session(Method::GET, "/api/v1/me", &session);
+        Reply::to(me).await.expect(503);
+    }
+    // It has not ended: the provider is back, and stands behind it.
+    scene.issuer.set_down(false);
+    scene.rewrite("UPDATE session SET held_until = 0").await;
+    scene
+        .issuer
+        .answer(200, scene.issuer.login("any", &person("alice")));
+    assert!(scene.lives(&session).await);
+}
+
+/// Whoever hangs up in the middle of a renewal does not keep the provider's word from being heard.
+#[tokio::test]
+async fn a_renewal_is_not_broken_off_with_its_request() {
+    let scene = Scene::start().await;
+    let session = run_out(&scene, 1).await;
+    let before = scene.issuer.grants();
+    scene.issuer.set_held(true);
+    let asking = tokio::spawn(Reply::to(scene.by_session(Method::GET, "/api/v1/me", &session)));
+    scene.issuer.until_grants(before + 1).await;
+    asking.abort();
+    // Without an answer prepared it refuses: the login is over.
+    scene.issuer.set_held(false);
+    scene.site.until_log(|log| log.contains("session ended")).await;
+    assert!(!scene.lives(&session).await);
+}
