@@ -178,11 +178,13 @@ impl Default for AuthSettings {
 pub struct QuotaSettings {
     /// Jobs in EXECUTING.
     pub running: u64,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: u64,
+    /// Jobs in PENDING: made, and not run.
+    pub pending: u64,
     /// Positions of one cutout job.
     pub positions: u64,
-    /// Bytes of stored results.
+    /// Bytes of stored results and of files that were sent.
     #[serde(deserialize_with = "bytes")]
     pub stored_bytes: u64,
     /// Requests, each second.
@@ -194,6 +196,7 @@ impl Default for QuotaSettings {
         QuotaSettings {
             running: 8,
             queued: 10_000,
+            pending: 1_000,
             positions: 0,
             stored_bytes: 100 << 30,
             requests_per_second: 50,

@@ -33,11 +33,13 @@ pub struct Caller {
 pub struct Limits {
     /// Jobs in EXECUTING.
     pub running: Option<u64>,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: Option<u64>,
+    /// Jobs in PENDING.
+    pub pending: Option<u64>,
     /// Positions of one cutout job.
     pub positions: Option<u64>,
-    /// Bytes of stored results.
+    /// Bytes of stored results and files.
     pub stored_bytes: Option<u64>,
     /// Requests, each second.
     pub requests_per_second: Option<u64>,

@@ -251,6 +251,7 @@ impl Auth {
         Limits {
             running: limit(own.running, general.running),
             queued: limit(own.queued, general.queued),
+            pending: limit(own.pending, general.pending),
             positions: limit(own.positions, general.positions),
             stored_bytes: limit(own.stored_bytes, general.stored_bytes),
             requests_per_second: limit(own.requests, general.requests_per_second),

@@ -130,6 +130,7 @@ impl Admin {
         let quota = Quota {
             running: changed(change.running, old.running),
             queued: changed(change.queued, old.queued),
+            pending: changed(change.pending, old.pending),
             positions: changed(change.positions, old.positions),
             stored_bytes: changed(change.stored_bytes, old.stored_bytes),
             requests: changed(change.requests_per_second, old.requests),

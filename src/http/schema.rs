@@ -414,11 +414,13 @@ pub struct Me {
 pub struct Limits {
     /// Jobs in EXECUTING.
     pub running: Option<u64>,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: Option<u64>,
+    /// Jobs in PENDING.
+    pub pending: Option<u64>,
     /// Positions of one cutout job.
     pub positions: Option<u64>,
-    /// Bytes of stored results.
+    /// Bytes of stored results and files.
     pub stored_bytes: Option<u64>,
     /// Requests, each second.
     pub requests_per_second: Option<u64>,
@@ -430,9 +432,11 @@ pub struct Limits {
 pub struct Usage {
     /// Jobs in EXECUTING.
     pub running: u64,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: u64,
-    /// Bytes of stored results.
+    /// Jobs in PENDING.
+    pub pending: u64,
+    /// Bytes of stored results and files.
     pub stored_bytes: u64,
 }
 
@@ -611,11 +615,13 @@ pub struct UserList {
 pub struct UserChange {
     /// Jobs in EXECUTING.
     pub running: poem_openapi::types::MaybeUndefined<u64>,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: poem_openapi::types::MaybeUndefined<u64>,
+    /// Jobs in PENDING.
+    pub pending: poem_openapi::types::MaybeUndefined<u64>,
     /// Positions of one cutout job.
     pub positions: poem_openapi::types::MaybeUndefined<u64>,
-    /// Bytes of stored results.
+    /// Bytes of stored results and files.
     pub stored_bytes: poem_openapi::types::MaybeUndefined<u64>,
     /// Requests, each second.
     pub requests_per_second: poem_openapi::types::MaybeUndefined<u64>,

@@ -390,6 +390,7 @@ impl V1 {
         struct Usage {
             running: u64,
             queued: u64,
+            pending: u64,
             stored_bytes: u64,
         }
         #[derive(Serialize)]
@@ -417,6 +418,7 @@ impl V1 {
             usage: Usage {
                 running: usage.running,
                 queued: usage.queued,
+                pending: usage.pending,
                 stored_bytes: usage.stored_bytes,
             },
             name: caller.name,

@@ -29,7 +29,7 @@ use crate::{
     notify::{Change, Watch},
     objects::{ObjectsError, Results},
     store::{
-        LogLine, NewAudit, NewJob, StoreError, StoredResult, Tombstone,
+        LogLine, NewAudit, NewJob, Run, StoreError, StoredResult, Tombstone,
         jobs::{Created, Edit, FIRST_VERSION},
     },
     uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
@@ -258,14 +258,19 @@ impl Jobs {
             Some(_) => Some(fingerprint::fingerprint(description.name, &submission)?),
             None => None,
         };
-        if submission.run
-            && let Err(refusal) = self.may_queue(caller).await
-        {
+        let files = submission
+            .uploads
+            .iter()
+            .map(|upload| upload.bytes.len() as u64)
+            .sum();
+        if let Err(refusal) = self.may_create(caller, files, submission.run).await {
             let key = submission.idempotency_key.as_deref();
-            return self
-                .queued_before(caller, description.name, key, fingerprint.as_deref())
-                .await?
-                .ok_or(refusal);
+            let before = self.made_before(caller, description.name, key, fingerprint.as_deref());
+            return match before.await? {
+                // What was not run would be now.
+                Some(job) if !submission.run || job.phase != Phase::Pending => Ok(job),
+                _ => Err(refusal),
+            };
         }
         let id = JobId::new();
         let uploads = keyed(id, submission.uploads);
@@ -284,26 +289,23 @@ impl Jobs {
                 .put_bytes(key, &upload.media_type, upload.bytes.clone())
                 .await?;
         }
-        let created = self
-            .engine
-            .store
-            .create(&NewJob {
-                id,
-                service: description.name.to_owned(),
-                owner: caller.name.clone(),
-                run_id: submission.run_id,
-                parameters,
-                quote: accepted.quote,
-                execution_duration: check::duration(description, submission.execution_duration),
-                destruction,
-                retention: description.retention.as_secs(),
-                max_attempts: if description.retryable { self.attempts } else { 1 },
-                priority: 0,
-                idempotency_key: submission.idempotency_key,
-                fingerprint,
-            })
-            .await;
-        let job = match created {
+        let new = NewJob {
+            id,
+            service: description.name.to_owned(),
+            owner: caller.name.clone(),
+            run_id: submission.run_id,
+            parameters,
+            quote: accepted.quote,
+            execution_duration: check::duration(description, submission.execution_duration),
+            destruction,
+            retention: description.retention.as_secs(),
+            max_attempts: if description.retryable { self.attempts } else { 1 },
+            priority: 0,
+            idempotency_key: submission.idempotency_key,
+            fingerprint,
+        };
+        let room = quota::room(&caller.limits, files, submission.run);
+        let job = match self.engine.store.create_within(&new, room).await {
             Ok(Created::New(job)) => job,
             Ok(Created::Before(job)) => {
                 self.forget_uploads(id, &uploads).await;
@@ -318,20 +320,32 @@ impl Jobs {
                 self.forget_uploads(id, &uploads).await;
                 return Err(taken());
             }
+            Ok(Created::Full(full)) => {
+                self.forget_uploads(id, &uploads).await;
+                return Err(quota::refusal(full));
+            }
             // It may have been stored all the same: if not, the sweep removes its uploads.
             Err(error) => return Err(error.into()),
         };
         if !submission.run {
             return self.changed(job);
         }
-        match self.queue(id, FIRST_VERSION).await? {
-            Some(queued) => Ok(queued),
-            None => self.run_unless_run(caller, id).await,
+        match self.queue(caller, &job, FIRST_VERSION).await {
+            Ok(Some(queued)) => Ok(queued),
+            Ok(None) => self.run_unless_run(caller, id).await,
+            // Others that came at once were first: what is refused leaves nothing behind.
+            Err(refusal @ JobsError::Quota(_)) => {
+                if self.engine.store.destroy(id).await?.is_some() {
+                    self.remove_objects(id).await;
+                }
+                Err(refusal)
+            }
+            Err(error) => Err(error),
         }
     }
 
-    /// The job of the same request that has come before, if it was run: it may be what has filled the queue.
-    async fn queued_before(
+    /// The job of the same request that has come before: it may be what has filled the quota.
+    async fn made_before(
         &self,
         caller: &Caller,
         service: &str,
@@ -346,7 +360,7 @@ impl Jobs {
             .created_before(&caller.name, key, service, fingerprint)
             .await?
         {
-            Some(Created::Before(job)) if job.phase != Phase::Pending => Ok(Some(job)),
+            Some(Created::Before(job)) => Ok(Some(job)),
             Some(Created::Taken) => Err(taken()),
             _ => Ok(None),
         }
@@ -478,6 +492,7 @@ impl Jobs {
                 continue;
             };
             if !stored {
+                self.may_describe(caller, &job, &parameters).await?;
                 for (key, upload) in uploads {
                     self.engine
                         .results
@@ -536,7 +551,7 @@ impl Jobs {
                 action: "be run",
             });
         }
-        if job.owner.as_deref() == Some(caller.name.as_str()) {
+        if quota::is_own(caller, &job) {
             self.may_queue(caller).await?;
         }
         match self.queue_checked(caller, &job, version).await? {
@@ -572,13 +587,26 @@ impl Jobs {
             .check(service, &job.parameters, &[], Stage::Run, caller)
             .await;
         match self.unless_changed(job.id, version, verdict).await? {
-            Some(_) => self.queue(job.id, version).await,
+            Some(_) => self.queue(caller, job, version).await,
             None => Ok(None),
         }
     }
 
-    async fn queue(&self, id: JobId, version: i64) -> Result<Option<Job>, JobsError> {
-        match self.engine.store.run(id, version, STEP).await? {
+    /// Queues a job that is still at `version`; of the caller's own no more than there may be.
+    async fn queue(&self, caller: &Caller, job: &Job, version: i64) -> Result<Option<Job>, JobsError> {
+        let store = &self.engine.store;
+        let queued = match caller.limits.queued.filter(|_| quota::is_own(caller, job)) {
+            None => store.run(job.id, version, STEP).await?,
+            Some(most) => match store
+                .run_within(job.id, version, STEP, &caller.name, most)
+                .await?
+            {
+                Run::Queued(queued) => Some(*queued),
+                Run::Changed => None,
+                Run::Full => return Err(quota::queue_full(most)),
+            },
+        };
+        match queued {
             Some(queued) => {
                 self.engine.notifier.tell(Change::Queue);
                 Ok(Some(self.changed(queued)?))
@@ -632,10 +660,15 @@ impl Jobs {
         let detail = format!("{} job of {}", tombstone.service, tombstone.owner);
         self.record(caller, "job deleted", place.id.to_string(), detail)
             .await;
-        if let Err(error) = engine::remove_objects(&self.engine.store, &self.engine.results, place.id).await {
-            tracing::warn!(job = %place.id, %error, "objects left for the sweep");
-        }
+        self.remove_objects(place.id).await;
         Ok(())
+    }
+
+    /// Removes the objects of a job that was destroyed.
+    async fn remove_objects(&self, id: JobId) {
+        if let Err(error) = engine::remove_objects(&self.engine.store, &self.engine.results, id).await {
+            tracing::warn!(job = %id, %error, "objects left for the sweep");
+        }
     }
 
     /// Sets the longest run, in seconds; capped silently by the service's limit. A run that is under way has that long from

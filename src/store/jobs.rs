@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Dialect, Sql, Store, StoreError,
+    Dialect, Full, Room, Sql, Store, StoreError,
     entity::{job, job_result},
     rows::{job_id, natural, storable, time, to_json},
 };
@@ -191,13 +191,15 @@ pub enum Created {
     Before(Job),
     /// The idempotency key was used for another request.
     Taken,
+    /// There is no room for it.
+    Full(Full),
 }
 
 /// `$12` is the retention in milliseconds: it counts from the database's now.
 const INSERT: Sql = Sql::both(
     "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
-         destruction, priority, max_attempts, idempotency_key, fingerprint) \
-     VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11, $13) \
+         destruction, priority, max_attempts, idempotency_key, fingerprint, upload_bytes) \
+     VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11, $13, $14) \
      ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
 );
 
@@ -238,8 +240,14 @@ const STANDING: Sql = Sql {
 impl Store {
     /// Stores a new job in PENDING.
     pub async fn create(&self, new: &NewJob) -> Result<Created, StoreError> {
+        self.create_within(new, Room::default()).await
+    }
+
+    /// The same, if there is room for it, however many are created at once.
+    pub async fn create_within(&self, new: &NewJob, room: Room) -> Result<Created, StoreError> {
+        let upload_bytes = natural(new.parameters.upload_bytes());
         let key = new.idempotency_key.as_deref().map(storable).map(Cow::into_owned);
-        let values: [Value; 13] = [
+        let values: [Value; 14] = [
             new.id.0.into(),
             new.service.clone().into(),
             new.owner.clone().into(),
@@ -253,22 +261,37 @@ impl Store {
             key.clone().into(),
             (Ord::min(new.retention, MAX_RETENTION) as i64 * 1000).into(),
             new.fingerprint.clone().into(),
+            upload_bytes.into(),
         ];
         // The job that has the key may be destroyed before it is read: then the key is free.
         for _ in 0..INSERT_ATTEMPTS {
-            if let Some(row) = self.rows(INSERT, values.clone()).await?.first() {
+            let (rows, full) = if room == Room::default() {
+                (self.rows(INSERT, values.clone()).await?, None)
+            } else {
+                let transaction = self.begin_alone(&new.owner).await?;
+                let full = self.full(&transaction, &new.owner, room, upload_bytes).await?;
+                let rows = match full {
+                    None => {
+                        let insert = self.statement(INSERT, values.clone());
+                        transaction.query_all_raw(insert).await?
+                    }
+                    Some(_) => Vec::new(),
+                };
+                transaction.commit().await?;
+                (rows, full)
+            };
+            if let Some(row) = rows.first() {
                 return Ok(Created::New(job::Model::of(row)?.into_job()?));
             }
-            if let Some(before) = self
-                .created_before(
-                    &new.owner,
-                    key.as_deref(),
-                    &new.service,
-                    new.fingerprint.as_deref(),
-                )
-                .await?
-            {
-                return Ok(before);
+            let before = match &key {
+                Some(key) => {
+                    self.created_before(&new.owner, Some(key), &new.service, new.fingerprint.as_deref())
+                        .await?
+                }
+                None => None,
+            };
+            if let Some(outcome) = before.or(full.map(Created::Full)) {
+                return Ok(outcome);
             }
         }
         Err(StoreError::Corrupt("an idempotency key without its job".into()))
@@ -554,6 +577,10 @@ impl Store {
                 }
                 query
                     .col_expr(job::Column::Parameters, Expr::value(to_json(&parameters)?))
+                    .col_expr(
+                        job::Column::UploadBytes,
+                        Expr::value(natural(parameters.upload_bytes())),
+                    )
                     .col_expr(job::Column::Quote, Expr::value(quote.map(Timestamp::millis)))
                     .filter(job::Column::Phase.eq(Phase::Pending.as_str()))
                     .filter(job::Column::Version.eq(version))

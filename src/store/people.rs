@@ -38,9 +38,11 @@ pub struct Quota {
     pub running: Option<u64>,
     /// Jobs that wait.
     pub queued: Option<u64>,
+    /// Jobs that have not been run.
+    pub pending: Option<u64>,
     /// Positions of one job.
     pub positions: Option<u64>,
-    /// Bytes of all results.
+    /// Bytes of all results and files.
     pub stored_bytes: Option<u64>,
     /// Requests in a second.
     pub requests: Option<u64>,
@@ -51,9 +53,11 @@ pub struct Quota {
 pub struct Usage {
     /// Jobs in EXECUTING or SUSPENDED.
     pub running: u64,
-    /// Jobs in QUEUED.
+    /// Jobs in QUEUED or HELD.
     pub queued: u64,
-    /// Bytes of all jobs' results.
+    /// Jobs in PENDING.
+    pub pending: u64,
+    /// Bytes of all jobs' results and files.
     pub stored_bytes: u64,
 }
 
@@ -62,7 +66,7 @@ macro_rules! person_columns {
     () => {
         "p.subject AS p_subject, p.name AS p_name, p.role AS p_role, p.disabled AS p_disabled, \
          p.created_at AS p_created_at, p.seen_at AS p_seen_at, p.running AS p_running, p.queued AS p_queued, \
-         p.positions AS p_positions, p.stored_bytes AS p_stored_bytes, p.requests AS p_requests"
+         p.pending AS p_pending, p.positions AS p_positions, p.stored_bytes AS p_stored_bytes, p.requests AS p_requests"
     };
 }
 pub(super) use person_columns;
@@ -95,14 +99,16 @@ const PEOPLE: Sql = Sql::both("SELECT * FROM person WHERE name > $1 ORDER BY nam
 const DISABLE: Sql = Sql::both("UPDATE person SET disabled = true WHERE subject = $1 AND NOT disabled");
 
 const SET_QUOTA: Sql = Sql::both(
-    "UPDATE person SET running = $2, queued = $3, positions = $4, stored_bytes = $5, requests = $6 WHERE name = $1 \
-     RETURNING *",
+    "UPDATE person SET running = $2, queued = $3, positions = $4, stored_bytes = $5, requests = $6, \
+         pending = $7 WHERE name = $1 RETURNING *",
 );
 
 const USAGE: Sql = Sql::both(
     "SELECT (SELECT count(*) FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') AND owner = $1) AS running, \
-         (SELECT count(*) FROM job WHERE phase = 'QUEUED' AND owner = $1) AS queued, \
-         CAST((SELECT coalesce(sum(result_bytes), 0) FROM job WHERE owner = $1) AS BIGINT) AS stored_bytes",
+         (SELECT count(*) FROM job WHERE phase = 'QUEUED' AND owner = $1) \
+             + (SELECT count(*) FROM job WHERE phase = 'HELD' AND owner = $1) AS queued, \
+         (SELECT count(*) FROM job WHERE phase = 'PENDING' AND owner = $1) AS pending, \
+         CAST((SELECT coalesce(sum(result_bytes + upload_bytes), 0) FROM job WHERE owner = $1) AS BIGINT) AS stored_bytes",
 );
 
 impl Store {
@@ -194,6 +200,7 @@ impl Store {
             limit(quota.positions),
             limit(quota.stored_bytes),
             limit(quota.requests),
+            limit(quota.pending),
         ];
         let rows = self.rows(SET_QUOTA, values).await?;
         rows.first().map(|row| person(row, "")).transpose()
@@ -210,6 +217,7 @@ impl Store {
         Ok(Usage {
             running: count("running")?,
             queued: count("queued")?,
+            pending: count("pending")?,
             stored_bytes: count("stored_bytes")?,
         })
     }
@@ -232,6 +240,7 @@ pub(super) fn person(row: &QueryResult, prefix: &str) -> Result<Person, StoreErr
         quota: Quota {
             running: limit("running")?,
             queued: limit("queued")?,
+            pending: limit("pending")?,
             positions: limit("positions")?,
             stored_bytes: limit("stored_bytes")?,
             requests: limit("requests")?,

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -64,6 +64,17 @@ pub struct Progress {
     pub total: u64,
     /// What is being done.
     pub note: String,
+}
+
+/// How running a job fared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Run {
+    /// It is QUEUED.
+    Queued(Box<Job>),
+    /// It is not there, has changed or stands elsewhere.
+    Changed,
+    /// Its owner has as many jobs that are QUEUED or HELD as there may be.
+    Full,
 }
 
 /// What a running job tells: becomes visible in one step.
@@ -403,10 +414,7 @@ impl Store {
             Dialect::Postgres => self.rows(RUN, values).await?,
             Dialect::Sqlite => {
                 let transaction = self.begin().await?;
-                transaction.execute_raw(self.statement(RUN, values)).await?;
-                let rows = transaction
-                    .query_all_raw(self.statement(RUN_SQLITE, [id.0.into(), version.into()]))
-                    .await?;
+                let rows = self.run_in(&transaction, values).await?;
                 transaction.commit().await?;
                 rows
             }
@@ -414,6 +422,45 @@ impl Store {
         rows.first()
             .map(|row| job::Model::of(row)?.into_job())
             .transpose()
+    }
+
+    /// The same, unless it would make more than `most` jobs of its owner's that are QUEUED or HELD, however many are run
+    /// at once.
+    pub async fn run_within(
+        &self,
+        id: JobId,
+        version: i64,
+        step: i64,
+        owner: &str,
+        most: u64,
+    ) -> Result<Run, StoreError> {
+        let transaction = self.begin_alone(owner).await?;
+        if self.queue_full(&transaction, owner, id, most).await? {
+            transaction.rollback().await?;
+            return Ok(Run::Full);
+        }
+        let values: [Value; 3] = [id.0.into(), step.into(), version.into()];
+        let rows = self.run_in(&transaction, values).await?;
+        transaction.commit().await?;
+        match rows.first() {
+            Some(row) => Ok(Run::Queued(Box::new(job::Model::of(row)?.into_job()?))),
+            None => Ok(Run::Changed),
+        }
+    }
+
+    async fn run_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        values: [Value; 3],
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let [id, _, version] = values.clone();
+        let run = self.statement(RUN, values);
+        if self.dialect == Dialect::Postgres {
+            return Ok(transaction.query_all_raw(run).await?);
+        }
+        transaction.execute_raw(run).await?;
+        let run = self.statement(RUN_SQLITE, [id, version]);
+        Ok(transaction.query_all_raw(run).await?)
     }
 
     /// Holds a queued job back. `None` if it is not there or not queued.

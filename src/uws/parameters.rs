@@ -73,6 +73,15 @@ impl Parameters {
         self.0.iter()
     }
 
+    /// Bytes of all uploads together.
+    pub fn upload_bytes(&self) -> u64 {
+        let sizes = self.iter().map(|parameter| match parameter.value {
+            ParameterValue::Upload { size, .. } => size,
+            ParameterValue::Inline(_) => 0,
+        });
+        sizes.fold(0, u64::saturating_add)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -370,7 +370,7 @@ async fn an_idempotency_key_makes_one_job(backend: Backend) {
             Created::Before(job) => {
                 ids.insert(job.id);
             }
-            Created::Taken => panic!("taken by none"),
+            refused => panic!("{refused:?}"),
         }
     }
     assert_eq!(first.len(), 1);

@@ -5,16 +5,17 @@ use std::collections::HashSet;
 use futures::future::{join_all, try_join_all};
 use sidereal::{
     store::{
-        ApiToken, AuditEntry, Ending, Finish, Login, NewAudit, NewJob, NewSession, NewToken, Person, Quota,
-        Report, Session, Store, StoredResult, Usage, WorkerId,
+        ApiToken, AuditEntry, Ending, Finish, Full, Login, NewAudit, NewJob, NewSession, NewToken, Person,
+        Quota, Report, Room, Run, Session, Store, StoredResult, Usage, WorkerId,
+        jobs::{Created, Edit, FIRST_VERSION},
     },
-    uws::{JobId, Timestamp},
+    uws::{JobId, ParameterValue, Parameters, Timestamp},
 };
 use uuid::Uuid;
 
 use crate::{
     harness::{self, Backend, on_both_back_ends},
-    store::{Home, create, new_job, queue},
+    store::{Home, STEP, create, new_job, queue},
 };
 
 on_both_back_ends!(
@@ -38,6 +39,9 @@ on_both_back_ends!(
     an_owners_use_is_counted,
     a_claim_keeps_to_the_owners_limits,
     claims_at_once_keep_to_the_limit_together,
+    runs_at_once_keep_to_the_limit_together,
+    jobs_made_at_once_keep_to_their_room_together,
+    bytes_of_files_count_from_before_they_were_counted,
 );
 
 const MINUTE: i64 = 60_000;
@@ -199,6 +203,7 @@ async fn limits_are_kept_as_set(backend: Backend) {
     let quota = Quota {
         running: Some(0),
         queued: Some(2),
+        pending: Some(4),
         positions: Some(3),
         stored_bytes: Some(1 << 40),
         requests: Some(i64::MAX as u64),
@@ -598,7 +603,11 @@ async fn what_has_expired_is_forgotten(backend: Backend) {
     rewrite(&home, &format!("UPDATE session SET seen_at = seen_at - {HOUR}")).await;
     assert_eq!(store.forget_expired().await.unwrap(), 1);
     assert!(store.person("ann").await.unwrap().is_some());
-    assert_eq!(store.usage("ann").await.unwrap(), Usage::default());
+    let of_the_job = Usage {
+        pending: 1,
+        ..Usage::default()
+    };
+    assert_eq!(store.usage("ann").await.unwrap(), of_the_job);
 }
 
 async fn an_owners_use_is_counted(backend: Backend) {
@@ -770,4 +779,136 @@ async fn claims_at_once_keep_to_the_limit_together(backend: Backend) {
     let claimed = try_join_all(claims).await.unwrap();
     assert_eq!(claimed.iter().map(Vec::len).sum::<usize>(), 3);
     assert_eq!(store.usage("ann").await.unwrap().running, 3);
+}
+
+async fn runs_at_once_keep_to_the_limit_together(backend: Backend) {
+    const MOST: u64 = 5;
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let replica = Store::open(home.url()).await.unwrap();
+    let mut jobs = Vec::new();
+    for _ in 0..24 {
+        jobs.push(create(store, new_job("ann")).await);
+    }
+    // One that an operator holds counts, but not against itself.
+    let held = queue(store, new_job("ann")).await;
+    store.hold(held).await.unwrap().unwrap();
+    queue(store, new_job("bob")).await;
+    let runs = jobs.iter().enumerate().map(|(n, id)| {
+        let store = if n % 2 == 0 { store } else { &replica };
+        store.run_within(*id, FIRST_VERSION, STEP, "ann", MOST)
+    });
+    let runs = try_join_all(runs).await.unwrap();
+    let queued = runs.iter().filter(|run| matches!(run, Run::Queued(_))).count();
+    let full = runs.iter().filter(|run| **run == Run::Full).count();
+    assert_eq!((queued, full), (4, 20));
+    let usage = store.usage("ann").await.unwrap();
+    assert_eq!((usage.queued, usage.pending), (MOST, 20));
+
+    let run = async |id, version| store.run_within(id, version, STEP, "ann", MOST).await.unwrap();
+    let (_, version) = store.phase(held).await.unwrap().unwrap();
+    assert_eq!(run(held, version - 1).await, Run::Changed);
+    assert!(matches!(run(held, version).await, Run::Queued(_)));
+    assert_eq!(store.usage("ann").await.unwrap().queued, MOST);
+}
+
+/// A new job with a file of so many bytes.
+fn with_file(owner: &str, size: u64) -> NewJob {
+    NewJob {
+        parameters: file(size),
+        ..new_job(owner)
+    }
+}
+
+fn file(size: u64) -> Parameters {
+    let mut parameters = Parameters::default();
+    let upload = ParameterValue::Upload {
+        key: "a/in/b".into(),
+        media_type: "text/plain".into(),
+        size,
+    };
+    parameters
+        .push("WORD", ParameterValue::Inline("upload".into()))
+        .unwrap();
+    parameters.push("FILE", upload).unwrap();
+    parameters
+}
+
+async fn jobs_made_at_once_keep_to_their_room_together(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let replica = Store::open(home.url()).await.unwrap();
+    let create_all = async |news: Vec<NewJob>, room: Room| {
+        let made = news.iter().enumerate().map(|(n, new)| {
+            let store = if n % 2 == 0 { store } else { &replica };
+            store.create_within(new, room)
+        });
+        let mut refused = try_join_all(made).await.unwrap();
+        refused.retain(|made| !matches!(made, Created::New(_)));
+        refused
+    };
+    let pending = Room {
+        pending: Some(3),
+        stored_bytes: None,
+    };
+    create(store, new_job("bob")).await;
+    let refused = create_all((0..16).map(|_| new_job("ann")).collect(), pending).await;
+    assert_eq!(refused, vec![Created::Full(Full::Pending(3)); 13]);
+    let bytes = Room {
+        pending: None,
+        stored_bytes: Some(35),
+    };
+    let refused = create_all((0..16).map(|_| with_file("eve", 10)).collect(), bytes).await;
+    assert_eq!(refused, vec![Created::Full(Full::StoredBytes(35)); 13]);
+    let usage = store.usage("eve").await.unwrap();
+    assert_eq!((usage.pending, usage.stored_bytes), (3, 30));
+
+    // The request that has filled it may be repeated.
+    let keyed = NewJob {
+        idempotency_key: Some("k".into()),
+        ..with_file("zoe", 35)
+    };
+    let Created::New(first) = store.create_within(&keyed, bytes).await.unwrap() else {
+        panic!("no room")
+    };
+    let again = NewJob {
+        id: JobId::new(),
+        ..keyed
+    };
+    let again = store.create_within(&again, bytes).await.unwrap();
+    assert!(matches!(again, Created::Before(job) if job.id == first.id));
+}
+
+async fn bytes_of_files_count_from_before_they_were_counted(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let job = create(store, with_file("ann", 40)).await;
+    create(store, new_job("ann")).await;
+    let stored = async || store.usage("ann").await.unwrap().stored_bytes;
+    assert_eq!(stored().await, 40);
+    let edit = Edit::Description {
+        version: FIRST_VERSION,
+        parameters: file(7),
+        quote: None,
+        run_id: None,
+    };
+    store.edit(job, edit).await.unwrap().unwrap();
+    assert_eq!(stored().await, 7);
+
+    // As a server of before has left it.
+    for sql in [
+        "DROP INDEX job_pending",
+        "ALTER TABLE job DROP COLUMN upload_bytes",
+        "ALTER TABLE person DROP COLUMN pending",
+    ] {
+        harness::execute(home.url(), sql).await;
+    }
+    rewrite(
+        &home,
+        "DELETE FROM seaql_migrations WHERE version = 'm0007_pending'",
+    )
+    .await;
+    let later = Store::open(home.url()).await.unwrap();
+    later.migrate().await.unwrap();
+    assert_eq!(later.usage("ann").await.unwrap().stored_bytes, 7);
 }

@@ -43,6 +43,7 @@ pub struct Model {
     pub fence: i64,
     pub idempotency_key: Option<String>,
     pub fingerprint: Option<String>,
+    pub upload_bytes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

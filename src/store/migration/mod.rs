@@ -6,6 +6,7 @@ mod m0003_people;
 mod m0004_idempotency;
 mod m0005_workers;
 mod m0006_token_role;
+mod m0007_pending;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_idempotency::Migration),
             Box::new(m0005_workers::Migration),
             Box::new(m0006_token_role::Migration),
+            Box::new(m0007_pending::Migration),
         ]
     }
 }

@@ -561,8 +561,8 @@ async fn services_and_the_caller(backend: Backend) {
         me,
         json!({
             "name": "local", "roles": ["user", "operator", "admin"], "by": "local", "maxBody": 1 << 20,
-            "limits": {"running": null, "queued": null, "positions": null, "storedBytes": null, "requestsPerSecond": null},
-            "usage": {"running": 0, "queued": 0, "storedBytes": 0},
+            "limits": {"running": null, "queued": null, "pending": null, "positions": null, "storedBytes": null, "requestsPerSecond": null},
+            "usage": {"running": 0, "queued": 0, "pending": 0, "storedBytes": 0},
         })
     );
 

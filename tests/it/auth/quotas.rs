@@ -5,8 +5,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::attacks::{Scene, with_role};
-use crate::harness::{Backend, Reply};
+use crate::harness::{Backend, Reply, on_both_back_ends};
 use crate::uws::LIST;
+
+on_both_back_ends!(
+    runs_at_once_queue_no_more_than_there_may_be,
+    jobs_that_are_not_run_are_bounded,
+    files_count_as_stored,
+);
 
 /// More requests than any of the rates lets through while they are answered.
 const MANY: usize = 60;
@@ -89,6 +95,127 @@ async fn a_request_that_is_repeated_is_not_over_the_limit_by_its_own_job() {
     assert_eq!(first.location(), again.location());
     send("k", "y").await.expect(400);
     refused(send("l", "x").await);
+}
+
+/// Waits until all of the answers are there; how many have this status, while all others are refusals.
+async fn how_many(answers: impl IntoIterator<Item = impl Future<Output = Reply>>, status: u16) -> usize {
+    let (taken, others): (Vec<_>, Vec<_>) = join_all(answers)
+        .await
+        .into_iter()
+        .partition(|answer| answer.status == status);
+    for other in others {
+        refused(other);
+    }
+    taken.len()
+}
+
+async fn runs_at_once_queue_no_more_than_there_may_be(backend: Backend) {
+    let settings = [("SIDEREAL_QUOTA__QUEUED", "3"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(backend, &settings).await;
+    let alice = scene.token("alice");
+    let mut jobs = Vec::new();
+    for _ in 0..12 {
+        jobs.push(format!("{}/phase", scene.job(&alice, &[]).await));
+    }
+    let runs = jobs
+        .iter()
+        .map(|job| scene.post(job, &alice, &[("PHASE", "RUN")]));
+    assert_eq!(how_many(runs, 303).await, 3);
+    let usage = async || json_of(&scene, "/api/v1/me", &alice).await["usage"].clone();
+    assert_eq!(usage().await["queued"], 3);
+
+    // Nor by making them so; what is refused leaves nothing behind.
+    set(&scene, "alice", &json!({ "queued": 5 })).await.expect(200);
+    let long = "x".repeat(5_000);
+    let form = [("PHASE", "RUN"), ("WORD", &long)];
+    let runs = (0..12).map(|_| scene.post(LIST, &alice, &form));
+    assert_eq!(how_many(runs, 303).await, 2);
+    let now = usage().await;
+    assert_eq!((&now["queued"], &now["pending"]), (&json!(5), &json!(9)));
+    assert_eq!(now["storedBytes"], 10_000);
+    assert_eq!(scene.site.object_names().await.len(), 2);
+}
+
+async fn jobs_that_are_not_run_are_bounded(backend: Backend) {
+    let settings = [("SIDEREAL_QUOTA__PENDING", "4"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(backend, &settings).await;
+    let (alice, bob) = (scene.token("alice"), scene.token("bob"));
+    scene.job(&bob, &[]).await;
+    let made = (0..12).map(|_| scene.post(LIST, &alice, &[("WORD", "x")]));
+    assert_eq!(how_many(made, 303).await, 4);
+    let new = json!({ "service": "echo" });
+    let answer = refused(scene.post_json("/api/v1/jobs", &alice, &new).await).text();
+    assert!(
+        answer.contains("4 of your jobs") && answer.contains("pending"),
+        "{answer}"
+    );
+    let me = json_of(&scene, "/api/v1/me", &alice).await;
+    assert_eq!(
+        (&me["usage"]["pending"], &me["limits"]["pending"]),
+        (&json!(4), &json!(4))
+    );
+
+    // One that is run at once is not one of them, and one that leaves makes room.
+    let run = scene.job(&alice, &[("PHASE", "RUN")]).await;
+    let jobs = json_of(&scene, "/api/v1/jobs?phase=PENDING", &alice).await;
+    let job = jobs["items"][0]["href"].as_str().expect("a job").to_owned();
+    let phase = format!("{job}/phase");
+    scene.post(&phase, &alice, &[("PHASE", "RUN")]).await.expect(303);
+    scene.job(&alice, &[]).await;
+    refused(scene.post(LIST, &alice, &[]).await);
+    set(&scene, "alice", &json!({ "pending": 5 })).await.expect(200);
+    scene.job(&alice, &[]).await;
+    // An operator may hold what waits: it still does.
+    let ada = scene.issuer.token(&with_role("ada", "admin"));
+    let id = run.rsplit('/').next().expect("an id");
+    let hold = format!("/api/v1/jobs/{id}/hold");
+    let request = scene.by_token(Method::POST, &hold, &ada);
+    scene.site.send(request).await.expect(200);
+    let me = json_of(&scene, "/api/v1/me", &alice).await;
+    assert_eq!(
+        (&me["usage"]["queued"], &me["usage"]["pending"]),
+        (&json!(2), &json!(5))
+    );
+}
+
+async fn files_count_as_stored(backend: Backend) {
+    let settings = [
+        ("SIDEREAL_QUOTA__STORED_BYTES", "10000"),
+        ("SIDEREAL_ROLE", "api"),
+    ];
+    let scene = Scene::start_on(backend, &settings).await;
+    let alice = scene.token("alice");
+    // What is too long for the job's document is a file.
+    let (long, longer) = ("x".repeat(5_000), "x".repeat(5_001));
+    let first = scene.job(&alice, &[("WORD", &long)]).await;
+    let answer = refused(scene.post(LIST, &alice, &[("WORD", &longer)]).await).text();
+    assert!(
+        answer.contains("10000 bytes") && answer.contains("storedBytes"),
+        "{answer}"
+    );
+    let second = scene.job(&alice, &[]).await;
+    let describe = async |job: &str, word: &str| {
+        let path = format!("{job}/parameters");
+        scene.post(&path, &alice, &[("WORD", word)]).await
+    };
+    refused(describe(&second, &longer).await);
+    assert_eq!(scene.site.object_names().await.len(), 1);
+    describe(&second, &long).await.expect(303);
+    let usage = async || json_of(&scene, "/api/v1/me", &alice).await["usage"]["storedBytes"].clone();
+    assert_eq!(usage().await, 10_000);
+
+    // What a file replaces is no longer there, and so is what goes with its job.
+    describe(&first, &long).await.expect(303);
+    refused(describe(&first, &longer).await);
+    describe(&first, "x").await.expect(303);
+    assert_eq!(usage().await, 5_000);
+    let request = scene.by_token(Method::DELETE, &second, &alice);
+    scene.site.send(request).await.expect(303);
+    assert_eq!(usage().await, 0);
+    let form = [("WORD", &long[..])];
+    let made = (0..8).map(|_| scene.post(LIST, &alice, &form));
+    assert_eq!(how_many(made, 303).await, 2);
+    scene.site.until_objects(|names| names.len() == 2).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub use issuer::{Issuer, Key, now, parts};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
-pub use site::{Backend, Reply, Site, rewrite};
+pub use site::{Backend, Reply, Site, execute, rewrite};
 
 /// Makes a test on each back end of every `async fn name(backend: Backend)` named.
 macro_rules! on_both_back_ends {

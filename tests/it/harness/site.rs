@@ -311,15 +311,19 @@ impl Place {
 
 /// Changes rows of the database at this URL behind the server's back: tests cannot wait until they are old.
 pub async fn rewrite(url: &str, sql: &str) {
+    assert!(execute(url, sql).await > 0, "no row to rewrite");
+}
+
+/// Does something to the database at this URL behind the server's back; gives how many rows have changed.
+pub async fn execute(url: &str, sql: &str) -> u64 {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    let changed = if url.starts_with("sqlite:") {
+    if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await.expect("the database");
         connection.execute(sql).await.expect("an update").rows_affected()
     } else {
         let mut connection = PgConnection::connect(url).await.expect("the database");
         connection.execute(sql).await.expect("an update").rows_affected()
-    };
-    assert!(changed > 0, "no row to rewrite");
+    }
 }
 
 /// An answer.
