@@ -13,6 +13,7 @@ pub mod device;
 mod forge;
 mod keys;
 mod login;
+mod logout;
 mod logout_token;
 mod next;
 mod people;
@@ -29,13 +30,13 @@ pub use access_token::{Identity, TokenError};
 pub use api_token::{MAX_TOKEN_LIFETIME, NewApiToken, Scope};
 pub use caller::{Caller, Limits, Role, UnknownRole};
 pub use login::{Answer, LoginError, Started};
+pub use logout::LogoutError;
 pub use logout_token::LogoutToken;
 pub use next::Next;
 pub use people::Ended;
 pub use provider::{Provider, ProviderError};
 pub use rate::{Rates, TooFast};
 pub use seal::{Seal, Secret, hash};
-pub use session::LogoutError;
 
 use crate::{
     settings::{AuthMode, AuthSettings, QuotaSettings, Settings},

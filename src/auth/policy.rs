@@ -96,7 +96,9 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/account/provider", Who::Anyone),
     ("GET", "/account/login", Who::Anyone),
     ("GET", "/account/callback", Who::Anyone),
-    ("POST", "/account/logout", Who::User),
+    // A browser whose session has ended still has a cookie and a login at the provider to lose.
+    ("POST", "/account/logout", Who::Anyone),
+    ("GET", "/account/logout/{secret}", Who::Anyone),
     ("POST", "/account/backchannel-logout", Who::Anyone),
     ("POST", "/account/token/create", Who::User),
     ("GET", "/account/token", Who::User),

@@ -6,12 +6,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use super::{
-    Auth, AuthError, By, Known, LogoutToken, Oidc, ProviderError, Role, Secret, TokenError, age, hash,
-    provider::Tokens,
-};
+use super::{Auth, AuthError, By, Known, Oidc, ProviderError, Role, TokenError, age, hash, provider::Tokens};
 use crate::store::{NewAudit, Person, Session, StoreError};
 
 /// What the database keeps of a session is encrypted for this purpose.
@@ -40,6 +36,11 @@ impl Oidc {
     fn kept(&self, session: &Session) -> Option<Kept> {
         let plain = self.seal.open(PURPOSE, &session.sealed)?;
         serde_json::from_slice(&plain).ok()
+    }
+
+    /// The ID token of the login, if it can be read and the provider has given one.
+    pub(super) fn id_token(&self, session: &Session) -> Option<String> {
+        self.kept(session)?.id_token
     }
 }
 
@@ -144,95 +145,9 @@ impl Auth {
         Err(AuthError::SessionEnded)
     }
 
-    /// Ends the session with this secret, and says where the browser ends its login at the provider.
-    pub async fn log_out(&self, secret: &str, back: &Url) -> Result<Option<Url>, AuthError> {
-        let Some(oidc) = &self.0.oidc else {
-            return Ok(None);
-        };
-        let Some(session) = self.0.store.end_session(hash(secret)).await? else {
-            return Ok(None);
-        };
-        let Some(id_token) = oidc.kept(&session).and_then(|kept| kept.id_token) else {
-            return Ok(None);
-        };
-        let state = Secret::new();
-        match oidc
-            .provider
-            .end_session_url(Some(&id_token), back, state.expose())
-            .await
-        {
-            Ok(url) => Ok(Some(url)),
-            Err(error) => {
-                tracing::warn!(%error, "a login goes on at the provider");
-                Ok(None)
-            }
-        }
-    }
-
     /// Ends a session that a new login replaces.
     pub async fn forget_session(&self, secret: &str) -> Result<(), StoreError> {
         self.0.store.end_session(hash(secret)).await?;
         Ok(())
-    }
-
-    /// Ends the sessions that the provider says have ended (Back-Channel Logout 1.0 section 2.6); a token counts once.
-    pub async fn log_out_by_provider(&self, token: &str) -> Result<u64, LogoutError> {
-        let oidc = self.0.oidc.as_ref().ok_or(LogoutError::Local)?;
-        let LogoutToken {
-            subject,
-            sid,
-            jti,
-            expires,
-        } = oidc.provider.verify_logout(token).await?;
-        let until = expires.saturating_mul(1_000);
-        if !self.0.store.first_seen_logout(hash(&jti), until).await? {
-            return Err(LogoutError::Replayed);
-        }
-        let ended = self
-            .0
-            .store
-            .end_sessions(subject.as_deref(), sid.as_deref())
-            .await?;
-        self.record(NewAudit {
-            actor: None,
-            action: "logout by the provider".into(),
-            subject: subject.or(sid).unwrap_or_default(),
-            detail: format!("{ended} sessions"),
-            address: None,
-        })
-        .await;
-        Ok(ended)
-    }
-}
-
-/// Why the provider's word that a login has ended is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LogoutError {
-    /// There is no provider: mode `local`.
-    #[error("this server knows no login")]
-    Local,
-    /// The token is not good.
-    #[error(transparent)]
-    Token(TokenError),
-    /// It has come before.
-    #[error("the token has come before")]
-    Replayed,
-    /// The provider's keys or the database cannot be had.
-    #[error("{0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<TokenError> for LogoutError {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Unavailable(source) => LogoutError::Unavailable(source.into()),
-            fault => LogoutError::Token(fault),
-        }
-    }
-}
-
-impl From<StoreError> for LogoutError {
-    fn from(error: StoreError) -> Self {
-        LogoutError::Unavailable(error.into())
     }
 }

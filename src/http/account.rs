@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use poem::{
     Request, Response,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 use serde::Serialize;
@@ -136,36 +136,74 @@ impl Account {
 
     /// Ends the session of this browser
     ///
-    /// `location` is where the browser goes next: to the provider, which ends the login there and sends it back.
+    /// Also one that has run out. `location` is where the browser goes next, within a minute and once: on to the
+    /// provider, which ends the login there and sends it back.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
-    async fn logout(
-        &self,
-        KnownBy(known): KnownBy,
-        request: &Request,
-    ) -> Result<Reply<JsonOf<schema::LoggedOut>>, Problem> {
+    async fn logout(&self, request: &Request) -> Result<Reply<JsonOf<schema::LoggedOut>>, Problem> {
         #[derive(Serialize)]
         struct LoggedOut {
             location: String,
         }
         let door = &self.0.door;
-        let home = self.0.url("/");
-        let Some(secret) =
-            cookie(request.headers(), door.session_cookie()).filter(|_| matches!(known.by, By::Session(_)))
-        else {
-            return Reply::json(&LoggedOut { location: home });
+        let headers = request.headers();
+        // Who shows a token is known by that, and has no session.
+        let shown = cookie(headers, door.session_cookie())
+            .filter(|_| !door.auth.is_local() && !headers.contains_key(header::AUTHORIZATION));
+        let Some(secret) = shown else {
+            return Reply::json(&LoggedOut {
+                location: self.0.url("/"),
+            });
         };
-        let back = Url::parse(&home).map_err(Problem::internal)?;
-        let url = door
+        door.check_page(request)?;
+        let address = door.address(request);
+        let once = door
             .auth
-            .log_out(secret, &back)
+            .log_out(secret, Some(address.to_string()))
             .await
-            .map_err(super::caller::refusal)?;
-        self.record(&known, request, "logout", String::new()).await;
-        let location = url.map_or(home, String::from);
+            .map_err(Problem::unavailable)?;
+        let location = if let Some(once) = once {
+            self.0.url(&format!("/account/logout/{}", once.expose()))
+        } else {
+            door.rates
+                .address(address)
+                .map_err(|TooFast(pause)| Problem::too_many("too many requests", pause))?;
+            let way_out = door.auth.way_out(None, &self.0.home()).await;
+            let way_out = way_out.map_err(Problem::unavailable)?;
+            way_out.unwrap_or_else(|| self.0.home()).into()
+        };
         let mut response = Reply::<JsonOf<schema::LoggedOut>>::json(&LoggedOut { location })?.into_inner();
-        let gone = door.cookie(door.session_cookie(), "", Some(0));
-        response.headers_mut().insert(header::SET_COOKIE, gone);
+        let headers = response.headers_mut();
+        headers.insert(
+            header::SET_COOKIE,
+            door.cookie(door.session_cookie(), "", Some(0)),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(Reply::of(response))
+    }
+
+    /// Takes a browser that has logged out on to the provider
+    ///
+    /// Once; used again, or late, it leads to the start page.
+    #[oai(path = "/logout/:secret", method = "get", operation_id = "endLogin")]
+    async fn end_login(&self, secret: Path<String>, request: &Request) -> Reply<Page> {
+        let door = &self.0.door;
+        if let Err(TooFast(pause)) = door.rates.address(door.address(request)) {
+            return Reply::of(self.too_many_logins(pause, &Next::new(None)));
+        }
+        let home = self.0.home();
+        let way_out = door.auth.way_out(Some(&secret), &home).await;
+        let way_out = way_out.unwrap_or_else(|error| {
+            tracing::error!(%error, "logout");
+            None
+        });
+        Reply::of(
+            Response::builder()
+                .status(StatusCode::SEE_OTHER)
+                .header(header::LOCATION, way_out.unwrap_or(home).as_str())
+                .header(header::CACHE_CONTROL, "no-store")
+                .header(header::REFERRER_POLICY, "no-referrer")
+                .finish(),
+        )
     }
 
     /// The provider says that a login has ended (Back-Channel Logout 1.0)
@@ -198,10 +236,8 @@ impl Account {
                 door.rates
                     .address(door.address(request))
                     .map_err(|too_fast| Problem::too_many("too many requests", too_fast.0))?;
-                Err(Problem::usage("logout_token", error.to_string()).header(
-                    header::CACHE_CONTROL,
-                    header::HeaderValue::from_static("no-store"),
-                ))
+                Err(Problem::usage("logout_token", error.to_string())
+                    .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
             }
         }
     }
@@ -297,7 +333,7 @@ impl Account {
             "too many logins were begun from your address; wait a moment",
             &self.0.login_url(next),
         );
-        let pause = header::HeaderValue::from(pause.as_secs().max(1));
+        let pause = HeaderValue::from(pause.as_secs().max(1));
         page.headers_mut().insert(header::RETRY_AFTER, pause);
         page
     }
@@ -332,8 +368,16 @@ impl Account {
 
 impl Site {
     fn callback_url(&self) -> Url {
+        self.parsed("/account/callback")
+    }
+
+    fn home(&self) -> Url {
+        self.parsed("/")
+    }
+
+    fn parsed(&self, path: &str) -> Url {
         // The base was checked with the settings.
-        Url::parse(&self.url("/account/callback")).unwrap_or_else(|_| unreachable!("the public URL is one"))
+        Url::parse(&self.url(path)).unwrap_or_else(|_| unreachable!("the public URL is one"))
     }
 
     fn login_url(&self, next: &Next) -> String {

@@ -154,10 +154,11 @@ impl Edge {
         response
     }
 
-    /// A path as the log has it: a share link is a secret.
+    /// A path as the log has it: a share link is a secret, and so is the way out.
     fn logged<'a>(&self, path: &'a str) -> &'a str {
         match path.strip_prefix(&self.base_path) {
             Some(below) if below.starts_with("/share/") => "/share/…",
+            Some(below) if below.starts_with("/account/logout/") => "/account/logout/…",
             _ => path,
         }
     }

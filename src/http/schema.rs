@@ -454,7 +454,7 @@ pub struct Provider {
 /// A session has ended.
 #[derive(Debug, Object)]
 pub struct LoggedOut {
-    /// Where the browser goes next.
+    /// Where the browser goes next; good once.
     pub location: String,
 }
 

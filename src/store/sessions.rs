@@ -1,7 +1,7 @@
-//! Browsers: logins that have been begun, sessions, and the provider's word that one has ended. Secrets come as hashes,
-//! and what must be read again comes sealed; this module can open neither.
+//! Browsers: logins that have been begun, sessions, logouts that go on to the provider, and the provider's word that a
+//! session has ended. Secrets come as hashes, and what must be read again comes sealed; this module can open neither.
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use super::{
     Person, Sql, Store, StoreError,
@@ -12,6 +12,8 @@ use crate::uws::Timestamp;
 
 /// How long a login that was begun may take.
 pub(super) const LOGIN_MS: i64 = 600_000;
+/// How long a browser that has logged out may take to go on to the provider.
+pub(super) const LOGOUT_MS: i64 = 60_000;
 
 /// A login that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,12 @@ const TAKE_LOGIN: Sql = Sql::both(
     "DELETE FROM login WHERE state_hash = $1 AND created_at > {now} - $2 RETURNING browser_hash, sealed",
 );
 
+const BEGIN_LOGOUT: Sql =
+    Sql::both("INSERT INTO logout (secret_hash, sealed, created_at) VALUES ($1, $2, {now})");
+
+const TAKE_LOGOUT: Sql =
+    Sql::both("DELETE FROM logout WHERE secret_hash = $1 AND created_at > {now} - $2 RETURNING sealed");
+
 const CREATE: Sql = Sql::both(
     "INSERT INTO session (id_hash, subject, sid, role, sealed, fresh_until, created_at, seen_at, idle_ms, expires_at) \
      VALUES ($1, $2, $3, $4, $5, {now} + $6, {now}, {now}, $7, {now} + $8) RETURNING *",
@@ -112,7 +120,8 @@ const OF_SUBJECT: Sql = Sql::both(
      ORDER BY created_at DESC, id_hash",
 );
 
-const FIRST_SEEN_LOGOUT: Sql =
+/// Postgres waits for another who is at the same, and inserts if that comes to nothing.
+const SEE_LOGOUT: Sql =
     Sql::both("INSERT INTO logout_seen (jti_hash, until) VALUES ($1, $2) ON CONFLICT DO NOTHING");
 
 impl Store {
@@ -141,6 +150,21 @@ impl Store {
                 })
             })
             .transpose()
+    }
+
+    /// Keeps what a browser takes to the provider that has logged out here.
+    pub async fn begin_logout(&self, secret_hash: [u8; 32], sealed: Vec<u8>) -> Result<(), StoreError> {
+        let values: [Value; 2] = [bytes(secret_hash), sealed.into()];
+        self.execute(BEGIN_LOGOUT, values).await?;
+        Ok(())
+    }
+
+    /// Takes what was kept of a logout in the last minute: only one caller ever gets it.
+    pub async fn take_logout(&self, secret_hash: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self
+            .rows(TAKE_LOGOUT, [bytes(secret_hash), LOGOUT_MS.into()])
+            .await?;
+        rows.first().map(|row| Ok(row.try_get_by("sealed")?)).transpose()
     }
 
     /// Begins a session.
@@ -214,11 +238,9 @@ impl Store {
     /// Ends the sessions of this subject, of this session of the provider, or what is of both where both are given;
     /// none where neither is. Gives how many.
     pub async fn end_sessions(&self, subject: Option<&str>, sid: Option<&str>) -> Result<u64, StoreError> {
-        match (subject, sid) {
-            (Some(subject), Some(sid)) => self.execute(END_OF_BOTH, [text(subject), text(sid)]).await,
-            (Some(subject), None) => self.execute(END_OF_SUBJECT, [text(subject)]).await,
-            (None, Some(sid)) => self.execute(END_OF_SID, [text(sid)]).await,
-            (None, None) => Ok(0),
+        match of_provider(subject, sid) {
+            Some((sql, values)) => self.execute(sql, values).await,
+            None => Ok(0),
         }
     }
 
@@ -228,13 +250,41 @@ impl Store {
         rows.iter().map(session).collect()
     }
 
-    /// Whether the provider's logout token of this id comes for the first time; it is remembered for an hour after
-    /// `until` (ms since 1970, by the provider's clock).
-    pub async fn first_seen_logout(&self, jti_hash: [u8; 32], until: i64) -> Result<bool, StoreError> {
-        let inserted = self
-            .execute(FIRST_SEEN_LOGOUT, [bytes(jti_hash), until.into()])
-            .await?;
-        Ok(inserted > 0)
+    /// As [`Store::end_sessions`], by the provider's logout token of this id, which counts once: `None` if it has come
+    /// before. It is remembered for an hour after `until` (ms since 1970, by the provider's clock), and not at all if the
+    /// sessions could not be ended: the provider tries again.
+    pub async fn end_sessions_once(
+        &self,
+        jti_hash: [u8; 32],
+        until: i64,
+        subject: Option<&str>,
+        sid: Option<&str>,
+    ) -> Result<Option<u64>, StoreError> {
+        let transaction = self.begin().await?;
+        let seen = self.statement(SEE_LOGOUT, [bytes(jti_hash), until.into()]);
+        if transaction.execute_raw(seen).await?.rows_affected() == 0 {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let ended = match of_provider(subject, sid) {
+            Some((sql, values)) => {
+                let end = self.statement(sql, values);
+                transaction.execute_raw(end).await?.rows_affected()
+            }
+            None => 0,
+        };
+        transaction.commit().await?;
+        Ok(Some(ended))
+    }
+}
+
+/// What ends the sessions of a subject, of a session of the provider, or of both; nothing where neither is given.
+fn of_provider(subject: Option<&str>, sid: Option<&str>) -> Option<(Sql, Vec<Value>)> {
+    match (subject, sid) {
+        (Some(subject), Some(sid)) => Some((END_OF_BOTH, vec![text(subject), text(sid)])),
+        (Some(subject), None) => Some((END_OF_SUBJECT, vec![text(subject)])),
+        (None, Some(sid)) => Some((END_OF_SID, vec![text(sid)])),
+        (None, None) => None,
     }
 }
 

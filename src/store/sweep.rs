@@ -5,7 +5,7 @@ use super::{
     Ending, Finish, Lease, RunLimit, Sql, Store, StoreError,
     queue::{lease, limit},
     rows::{job_id, to_json},
-    sessions::LOGIN_MS,
+    sessions::{LOGIN_MS, LOGOUT_MS},
 };
 use crate::uws::{ErrorKind, ErrorSummary, JobId};
 
@@ -40,15 +40,19 @@ const FORGET: Sql = Sql::both("DELETE FROM job_destroyed WHERE NOT objects AND a
 /// How long a token is shown after its end.
 const TOKEN_MS: i64 = 30 * 86_400_000;
 /// How long a logout token is remembered after its end: the provider's clock may be off.
-const LOGOUT_MS: i64 = 3_600_000;
+const LOGOUT_TOKEN_MS: i64 = 3_600_000;
 /// How long the audit record is kept.
 const AUDIT_MS: i64 = 400 * 86_400_000;
 
 /// What has ended `$1` milliseconds ago.
-const EXPIRED: [(Sql, i64); 7] = [
+const EXPIRED: [(Sql, i64); 8] = [
     (
         Sql::both("DELETE FROM login WHERE created_at <= {now} - $1"),
         LOGIN_MS,
+    ),
+    (
+        Sql::both("DELETE FROM logout WHERE created_at <= {now} - $1"),
+        LOGOUT_MS,
     ),
     (Sql::both("DELETE FROM session WHERE expires_at <= {now} - $1"), 0),
     (
@@ -62,7 +66,7 @@ const EXPIRED: [(Sql, i64); 7] = [
     (Sql::both("DELETE FROM share WHERE expires_at <= {now} - $1"), 0),
     (
         Sql::both("DELETE FROM logout_seen WHERE until <= {now} - $1"),
-        LOGOUT_MS,
+        LOGOUT_TOKEN_MS,
     ),
     (Sql::both("DELETE FROM audit WHERE at <= {now} - $1"), AUDIT_MS),
 ];
@@ -154,7 +158,7 @@ impl Store {
         self.execute(FORGET, [age_ms.into()]).await
     }
 
-    /// Forgets logins, sessions, tokens (30 days after their end), share links, logout tokens and audit entries (after
+    /// Forgets logins, logouts, sessions, tokens (30 days after their end), share links, logout tokens and audit entries (after
     /// 400 days); gives how many.
     pub async fn forget_expired(&self) -> Result<u64, StoreError> {
         let mut forgotten = 0;

@@ -392,10 +392,16 @@ async fn sessions_end_by_subject_and_by_the_providers_name(backend: Backend) {
 async fn a_logout_token_is_new_once(backend: Backend) {
     let home = Home::new(backend).await;
     let until = from_now(MINUTE).millis();
-    let first = join_all((0..8).map(|_| home.store.first_seen_logout(hash(1), until))).await;
-    let first: Vec<bool> = first.into_iter().map(Result::unwrap).collect();
-    assert_eq!(first.iter().filter(|first| **first).count(), 1);
-    assert!(home.store.first_seen_logout(hash(2), until).await.unwrap());
+    let store = &home.store;
+    seen(store, "ann").await;
+    for n in 1..=2 {
+        store.create_session(new_session(n, "ann", None)).await.unwrap();
+    }
+    let end = |n: u8| store.end_sessions_once(hash(n), until, Some("ann"), None);
+    let ended: Vec<Option<u64>> = try_join_all((0..8).map(|_| end(1))).await.unwrap();
+    let obeyed: Vec<u64> = ended.into_iter().flatten().collect();
+    assert_eq!(obeyed, [2]);
+    assert_eq!(end(2).await.unwrap(), Some(0));
 }
 
 async fn a_token_is_found_by_its_hash_until_it_ends(backend: Backend) {
@@ -563,6 +569,7 @@ async fn what_has_expired_is_forgotten(backend: Backend) {
     seen(store, "ann").await;
     let job = create(store, new_job("ann")).await;
     store.begin_login(hash(1), hash(2), Vec::new()).await.unwrap();
+    store.begin_logout(hash(1), Vec::new()).await.unwrap();
     for n in 1..=2 {
         store.create_session(new_session(n, "ann", None)).await.unwrap();
     }
@@ -576,7 +583,7 @@ async fn what_has_expired_is_forgotten(backend: Backend) {
         .unwrap()
         .unwrap();
     store
-        .first_seen_logout(hash(1), from_now(0).millis())
+        .end_sessions_once(hash(1), from_now(0).millis(), None, None)
         .await
         .unwrap();
     store.audit(&NewAudit::default()).await.unwrap();
@@ -585,6 +592,7 @@ async fn what_has_expired_is_forgotten(backend: Backend) {
     let days = |days: i64| days * DAY;
     for (age, ages) in [
         ("UPDATE login SET created_at = created_at - ", 10 * MINUTE),
+        ("UPDATE logout SET created_at = created_at - ", MINUTE),
         ("UPDATE session SET expires_at = expires_at - ", DAY),
         ("UPDATE api_token SET expires_at = expires_at - ", days(30)),
         ("UPDATE share SET expires_at = expires_at - ", DAY),

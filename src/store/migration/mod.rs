@@ -7,6 +7,7 @@ mod m0004_idempotency;
 mod m0005_workers;
 mod m0006_token_role;
 mod m0007_pending;
+mod m0008_logout;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_workers::Migration),
             Box::new(m0006_token_role::Migration),
             Box::new(m0007_pending::Migration),
+            Box::new(m0008_logout::Migration),
         ]
     }
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::oidc;
-use crate::harness::{Backend, Browser, Realm, Reply, Site};
+use crate::harness::{Backend, Browser, Realm, Reply, Site, rewrite};
 
 /// Only to end a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -104,15 +104,42 @@ async fn a_person_logs_in_works_and_logs_out() {
         .header("Sec-Fetch-Site", "same-origin");
     let out: Value = browser.send(out).await.expect(200).json();
     let location = out["location"].as_str().expect("where to go");
-    assert!(location.starts_with(&realm.issuer()), "{location}");
     me(&site, &browser).await.expect(401);
-    let home = browser.get(location).await.expect(302);
+    let way_out = browser.get(location).await.expect(303);
+    assert!(
+        way_out.location().starts_with(&realm.issuer()),
+        "{}",
+        way_out.location()
+    );
+    let home = browser.get(way_out.location()).await.expect(302);
     assert!(
         home.location().starts_with(&format!("{}/", site.address)),
         "{}",
         home.location()
     );
     // The login is over at Keycloak too: it asks again.
+    let asked = browser.open(&page(&site, "/")).await.expect(200);
+    assert!(asked.text().contains("kc-form-login"), "{}", asked.text());
+}
+
+/// Keycloak is not told which login it was, and asks.
+#[tokio::test]
+async fn a_session_that_is_forgotten_is_logged_out_of_keycloak_with_a_question() {
+    let Some(realm) = Realm::new().await else { return };
+    let site = served(&realm).await;
+    let browser = logged_in(&site, &realm, "alice").await;
+    rewrite(site.store().await.url(), "DELETE FROM session").await;
+    me(&site, &browser).await.expect(401);
+    let out = site
+        .request(Method::POST, "/account/logout")
+        .header("Sidereal-Request", "1")
+        .header("Sec-Fetch-Site", "same-origin");
+    let out: Value = browser.send(out).await.expect(200).json();
+    assert_eq!(browser.cookie(&site.address, "sidereal"), None);
+    let question = browser.open(out["location"].as_str().expect("a place")).await;
+    let question = question.expect(200);
+    assert!(question.text().contains("logout-confirm"), "{}", question.text());
+    browser.submit(&question, &[("confirmLogout", "Logout")]).await;
     let asked = browser.open(&page(&site, "/")).await.expect(200);
     assert!(asked.text().contains("kc-form-login"), "{}", asked.text());
 }

@@ -4,6 +4,7 @@ mod attacks;
 mod cli;
 mod keycloak;
 mod login;
+mod logout;
 mod operators;
 mod outage;
 mod policy;

@@ -391,6 +391,11 @@ async fn secrets_in_the_log() {
         .await;
     let last = scene.session(&browser).expect("a session");
     assert!(!scene.lives(&last).await);
+    // One ends by its owner.
+    scene.sign_in(&browser, "alice").await;
+    let (_, way_out) = scene.log_out(&browser).await;
+    browser.get(&way_out).await.expect(303);
+    let way_out = way_out.rsplit('/').next().expect("a secret");
 
     scene.site.get("/the-last-of-all-requests").await.expect(404);
     scene
@@ -416,6 +421,7 @@ async fn secrets_in_the_log() {
         ("logout token", &logout),
         ("API token", &api_token),
         ("share link", secret),
+        ("way out", way_out),
         ("client secret", super::SECRET),
     ] {
         assert!(!log.contains(secret), "{what} in the log: {log}");

@@ -29,10 +29,10 @@ pub(super) struct Scene {
 }
 
 /// A login that a browser has begun: what the server has sent to the provider.
-struct Begun {
+pub(super) struct Begun {
     page: Url,
     state: String,
-    nonce: String,
+    pub(super) nonce: String,
     challenge: String,
 }
 
@@ -124,7 +124,7 @@ impl Scene {
     }
 
     /// Begins a login.
-    async fn begin(&self, browser: &Browser) -> Begun {
+    pub(super) async fn begin(&self, browser: &Browser) -> Begun {
         self.begin_for(browser, "/api/v1/me").await
     }
 
@@ -143,7 +143,13 @@ impl Scene {
 
     /// Comes back from the provider with a good answer, which it has tokens with these claims for.
     async fn come_back_as(&self, browser: &Browser, begun: &Begun, claims: &Value) -> Reply {
-        self.issuer.answer(200, self.issuer.login(&begun.nonce, claims));
+        let login = self.issuer.login(&begun.nonce, claims);
+        self.come_back_with(browser, begun, login).await
+    }
+
+    /// As `come_back_as`, with this login.
+    pub(super) async fn come_back_with(&self, browser: &Browser, begun: &Begun, login: Value) -> Reply {
+        self.issuer.answer(200, login);
         let query = [
             ("code", "a-code"),
             ("state", &begun.state),
@@ -183,12 +189,23 @@ impl Scene {
     }
 
     /// A request as a page of this server sends it.
-    fn by_page(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn by_page(&self, method: Method, path: &str) -> RequestBuilder {
         self.site
             .request(method, path)
             .header("Origin", &self.site.address)
             .header("Sec-Fetch-Site", "same-origin")
             .header("Sidereal-Request", "1")
+    }
+
+    /// Logs out as a page of ours does; the answer, and where the browser is to go.
+    pub(super) async fn log_out(&self, browser: &Browser) -> (Reply, String) {
+        let request = self.by_page(Method::POST, "/account/logout");
+        let reply = browser.send(request).await.expect(200);
+        let location = reply.json::<Value>()["location"]
+            .as_str()
+            .expect("a place")
+            .to_owned();
+        (reply, location)
     }
 
     // ---- Behind the server's back
