@@ -5,12 +5,14 @@
 
 mod angle;
 mod cap;
+mod footprint;
 mod frame;
 mod position;
 mod size;
 
 pub use angle::{AngleError, parse_dec, parse_ra};
 pub use cap::Cap;
+pub use footprint::{Footprint, MOST_CELLS};
 pub use frame::{Frame, System};
 pub use position::Position;
 pub use size::{Length, Size, SizeError};

@@ -4,23 +4,24 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
     sea_query::{Expr, Func, OnConflict},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, StoreError,
-    entity::{collection, collection_root, image},
+    Dialect, Sql, Store, StoreError,
+    entity::{collection, collection_root, image, image_cell},
     rows::{storable, time},
 };
 use crate::{
-    sky::{Cap, Position},
+    sky::{Cap, Footprint, Position},
     uws::Timestamp,
 };
 
 /// Rows of one INSERT; SQLite takes 32,766 values.
-const INSERT_ROWS: usize = 1_000;
+const INSERT_ROWS: usize = 500;
 /// Paths of one question; the same bound.
 const QUESTION_ROWS: usize = 10_000;
 
@@ -48,7 +49,7 @@ pub struct Collection {
 }
 
 /// An image, as its headers describe it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Image {
     /// Path below the URL that was ingested; unique in its collection.
     pub path: String,
@@ -76,6 +77,42 @@ pub struct Image {
     pub hdus: Vec<ImageHdu>,
     /// A cap that holds all of them that have coordinates.
     pub cap: Option<Cap>,
+    /// Shortest wavelength, m.
+    pub em_min: Option<f64>,
+    /// Longest wavelength, m.
+    pub em_max: Option<f64>,
+    /// When the observation began, MJD (UTC).
+    pub t_min: Option<f64>,
+    /// When it ended, MJD (UTC).
+    pub t_max: Option<f64>,
+    /// Exposure, s.
+    pub exposure: Option<f64>,
+    /// Polarization states as `ObsCore` has them, as `/I/Q/U/`.
+    pub pol_states: Option<String>,
+    /// The outline of the first HDU with coordinates, as `ObsCore`'s `s_region` has it: `POLYGON ICRS` or `CIRCLE ICRS`
+    /// with degrees.
+    pub s_region: Option<String>,
+    /// Name of the object that was looked at.
+    pub target: Option<String>,
+    /// Telescope.
+    pub facility: Option<String>,
+    /// Instrument.
+    pub instrument: Option<String>,
+    /// Level of calibration, 0 to 4 as `ObsCore` counts.
+    pub calib_level: Option<u8>,
+    /// Largest side of a pixel that matters for a bound, deg.
+    pub pixel_scale: Option<f64>,
+}
+
+/// An image on its way into the catalogue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewImage {
+    /// What its headers say.
+    pub image: Image,
+    /// Where positions find it.
+    pub footprint: Footprint,
+    /// Number of the way in which the headers were read: an image that was read in another is not up to date.
+    pub described: i64,
 }
 
 /// An HDU that holds an image.
@@ -121,6 +158,8 @@ pub struct Version {
     pub size: u64,
     /// Entity tag.
     pub etag: Option<String>,
+    /// See [`NewImage::described`].
+    pub described: i64,
 }
 
 /// Which images are meant; an empty list means any. Words match in any case.
@@ -235,7 +274,7 @@ impl Store {
     ) -> Result<HashMap<String, Version>, StoreError> {
         let mut versions = HashMap::new();
         for paths in paths.chunks(QUESTION_ROWS) {
-            let rows: Vec<(String, String, i64, Option<String>)> = image::Entity::find()
+            let rows: Vec<(String, String, i64, Option<String>, i64)> = image::Entity::find()
                 .filter(image::Column::Collection.eq(collection.0))
                 .filter(image::Column::Path.is_in(paths.iter().map(String::as_str)))
                 .select_only()
@@ -244,17 +283,19 @@ impl Store {
                     image::Column::Url,
                     image::Column::Size,
                     image::Column::Etag,
+                    image::Column::Described,
                 ])
                 .into_tuple()
                 .all(&self.read)
                 .await?;
-            versions.extend(rows.into_iter().map(|(path, url, size, etag)| {
+            versions.extend(rows.into_iter().map(|(path, url, size, etag, described)| {
                 (
                     path,
                     Version {
                         url,
                         size: natural(size),
                         etag,
+                        described,
                     },
                 )
             }));
@@ -263,19 +304,42 @@ impl Store {
     }
 
     /// Adds images to a collection, in place of those of the same path.
-    pub async fn put_images(&self, collection: CollectionId, images: &[Image]) -> Result<(), StoreError> {
+    pub async fn put_images(&self, collection: CollectionId, images: &[NewImage]) -> Result<(), StoreError> {
         for images in images.chunks(INSERT_ROWS) {
             let rows = images
                 .iter()
-                .map(|image| row(collection, image))
+                .map(|new| row(collection, new))
                 .collect::<Result<Vec<_>, _>>()?;
             if rows.is_empty() {
                 continue;
             }
+            let transaction = self.begin().await?;
             image::Entity::insert_many(rows)
                 .on_conflict(replace_image())
-                .exec_without_returning(&self.write)
+                .exec_without_returning(&transaction)
                 .await?;
+            let ids: HashMap<String, i64> = image::Entity::find()
+                .filter(image::Column::Collection.eq(collection.0))
+                .filter(image::Column::Path.is_in(images.iter().map(|new| new.image.path.as_str())))
+                .select_only()
+                .columns([image::Column::Path, image::Column::Id])
+                .into_tuple::<(String, i64)>()
+                .all(&transaction)
+                .await?
+                .into_iter()
+                .collect();
+            image_cell::Entity::delete_many()
+                .filter(image_cell::Column::Image.is_in(ids.values().copied()))
+                .exec(&transaction)
+                .await?;
+            let mut cells = CellRows::default();
+            for new in images {
+                if let Some(id) = ids.get(&new.image.path) {
+                    cells.add(*id, &new.footprint);
+                }
+            }
+            cells.insert(&transaction).await?;
+            transaction.commit().await?;
         }
         Ok(())
     }
@@ -418,11 +482,134 @@ fn replace_image() -> OnConflict {
             C::Ra,
             C::Dec,
             C::Radius,
+            C::EmMin,
+            C::EmMax,
+            C::TMin,
+            C::TMax,
+            C::Exposure,
+            C::PolStates,
+            C::SRegion,
+            C::Target,
+            C::Facility,
+            C::Instrument,
+            C::CalibLevel,
+            C::PixelScale,
+            C::ScaleOctave,
+            C::Described,
         ])
         .to_owned()
 }
 
-fn row(collection: CollectionId, image: &Image) -> Result<image::ActiveModel, StoreError> {
+impl Image {
+    /// Degrees of the largest pixel that matters for a bound.
+    pub fn coarse_scale(&self) -> Option<f64> {
+        let shortest = self
+            .hdus
+            .iter()
+            .filter_map(|hdu| hdu.shape.iter().take(2).min())
+            .min();
+        let cap = self.cap?;
+        Some(2.0 * cap.radius / shortest.copied().filter(|side| *side > 0).unwrap_or(1) as f64)
+    }
+
+    /// No pixel is wider than two to this power, in degrees.
+    pub(super) fn scale_octave(&self) -> Option<i16> {
+        let scale = self.coarse_scale()?;
+        (scale > 0.0).then(|| scale.log2().ceil() as i16)
+    }
+
+    /// Where it lies by its cap. If its coordinates cannot be used it may lie anywhere; if it has none it lies nowhere.
+    pub fn footprint_by_cap(&self) -> Footprint {
+        match self.cap {
+            Some(cap) => Footprint::of_cap(cap),
+            None if self.hdus.iter().any(|hdu| hdu.wcs_problem.is_some()) => Footprint::whole(),
+            None => Footprint::default(),
+        }
+    }
+}
+
+impl From<Image> for NewImage {
+    /// Found by its cap.
+    fn from(image: Image) -> NewImage {
+        NewImage {
+            footprint: image.footprint_by_cap(),
+            described: 0,
+            image,
+        }
+    }
+}
+
+/// Rows of `image_cell` on their way into it.
+#[derive(Debug, Default)]
+pub(super) struct CellRows {
+    cells: Vec<i64>,
+    images: Vec<i64>,
+}
+
+impl CellRows {
+    pub(super) fn add(&mut self, image: i64, footprint: &Footprint) {
+        self.cells.extend(footprint.cells());
+        self.images.resize(self.cells.len(), image);
+    }
+
+    pub(super) async fn insert<C: ConnectionTrait>(&self, connection: &C) -> Result<(), DbErr> {
+        let backend = connection.get_database_backend();
+        let dialect = match backend {
+            DbBackend::Postgres => Dialect::Postgres,
+            _ => Dialect::Sqlite,
+        };
+        let values = [dialect.numbers(&self.cells), dialect.numbers(&self.images)];
+        connection
+            .execute_raw(Statement::from_sql_and_values(
+                backend,
+                INSERT_CELLS.of(dialect),
+                values,
+            ))
+            .await?;
+        Ok(())
+    }
+}
+
+/// Lists as long as each other, as [`Dialect::numbers`] has them.
+const INSERT_CELLS: Sql = Sql {
+    sqlite: "INSERT INTO image_cell (cell, image) \
+         SELECT c.value, i.value FROM json_each($1) c JOIN json_each($2) i ON i.key = c.key",
+    postgres: "INSERT INTO image_cell (cell, image) \
+         SELECT * FROM unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::bigint[])",
+};
+
+impl Dialect {
+    /// Numbers as one value of a statement: JSON for SQLite, parted by commas for Postgres.
+    fn numbers(self, numbers: &[i64]) -> Value {
+        let mut text = String::with_capacity(numbers.len() * 20);
+        for number in numbers {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&number.to_string());
+        }
+        match self {
+            Dialect::Sqlite => format!("[{text}]").into(),
+            Dialect::Postgres => text.into(),
+        }
+    }
+}
+
+/// A cap of which all parts are there.
+pub(super) fn cap_of(ra: Option<f64>, dec: Option<f64>, radius: Option<f64>) -> Option<Cap> {
+    Some(Cap {
+        centre: Position { ra: ra?, dec: dec? },
+        radius: radius?,
+    })
+}
+
+/// The HDUs of a row.
+pub(super) fn hdus_of(id: i64, text: &str) -> Result<Vec<ImageHdu>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("HDUs of image {id}: {error}")))
+}
+
+fn row(collection: CollectionId, new: &NewImage) -> Result<image::ActiveModel, StoreError> {
+    let image = &new.image;
     let text = |text: &Option<String>| text.as_deref().map(|text| storable(text).into_owned());
     let hdus = serde_json::to_string(&image.hdus).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(image::ActiveModel {
@@ -443,6 +630,20 @@ fn row(collection: CollectionId, image: &Image) -> Result<image::ActiveModel, St
         ra: Set(image.cap.map(|cap| cap.centre.ra)),
         dec: Set(image.cap.map(|cap| cap.centre.dec)),
         radius: Set(image.cap.map(|cap| cap.radius)),
+        em_min: Set(image.em_min),
+        em_max: Set(image.em_max),
+        t_min: Set(image.t_min),
+        t_max: Set(image.t_max),
+        exposure: Set(image.exposure),
+        pol_states: Set(text(&image.pol_states)),
+        s_region: Set(text(&image.s_region)),
+        target: Set(text(&image.target)),
+        facility: Set(text(&image.facility)),
+        instrument: Set(text(&image.instrument)),
+        calib_level: Set(image.calib_level.map(i16::from)),
+        pixel_scale: Set(image.pixel_scale),
+        scale_octave: Set(image.scale_octave()),
+        described: Set(new.described),
     })
 }
 
@@ -450,15 +651,7 @@ impl TryFrom<image::Model> for Catalogued {
     type Error = StoreError;
 
     fn try_from(row: image::Model) -> Result<Self, StoreError> {
-        let hdus = serde_json::from_str(&row.hdus)
-            .map_err(|error| StoreError::Corrupt(format!("HDUs of image {}: {error}", row.id)))?;
-        let cap = match (row.ra, row.dec, row.radius) {
-            (Some(ra), Some(dec), Some(radius)) => Some(Cap {
-                centre: Position { ra, dec },
-                radius,
-            }),
-            _ => None,
-        };
+        let hdus = hdus_of(row.id, &row.hdus)?;
         Ok(Catalogued {
             id: ImageId(row.id),
             collection: CollectionId(row.collection),
@@ -475,7 +668,19 @@ impl TryFrom<image::Model> for Catalogued {
                 date_beg: row.date_beg.map(time).transpose()?,
                 date_end: row.date_end.map(time).transpose()?,
                 hdus,
-                cap,
+                cap: cap_of(row.ra, row.dec, row.radius),
+                em_min: row.em_min,
+                em_max: row.em_max,
+                t_min: row.t_min,
+                t_max: row.t_max,
+                exposure: row.exposure,
+                pol_states: row.pol_states,
+                s_region: row.s_region,
+                target: row.target,
+                facility: row.facility,
+                instrument: row.instrument,
+                calib_level: row.calib_level.and_then(|level| u8::try_from(level).ok()),
+                pixel_scale: row.pixel_scale,
             },
         })
     }

@@ -34,7 +34,9 @@ use sqlx::{
 };
 
 pub use audit::{AuditEntry, NewAudit};
-pub use catalogue::{Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, Version};
+pub use catalogue::{
+    Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
+};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, Standing, StoredResult, Tombstone};
 pub use people::{Person, Quota, Usage};
 pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, Run, RunLimit};

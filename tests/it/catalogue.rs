@@ -2,7 +2,7 @@
 
 use sidereal::{
     sky::{Cap, Position},
-    store::{Image, ImageFilter, ImageHdu, Store},
+    store::{CollectionId, Image, ImageFilter, ImageHdu, NewImage, Store},
 };
 
 use crate::{
@@ -45,7 +45,24 @@ fn image(path: &str, band: &str, obs: &str, dates: Option<(&str, &str)>) -> Imag
             },
             radius: 1.5,
         }),
+        em_min: Some(1.9e-3),
+        em_max: Some(2.1e-3),
+        t_min: dates.map(|_| 58_909.0),
+        t_max: dates.map(|_| 58_910.5),
+        exposure: Some(7_200.0),
+        pol_states: Some("/I/Q/U/".into()),
+        s_region: Some("CIRCLE ICRS 359.5 -57.25 1.5".into()),
+        target: Some("ra0hdec-59.75".into()),
+        facility: Some("SPT".into()),
+        instrument: Some("SPT-3G".into()),
+        calib_level: Some(3),
+        pixel_scale: Some(0.03),
     }
+}
+
+async fn put(store: &Store, collection: CollectionId, images: &[Image]) {
+    let images: Vec<NewImage> = images.iter().cloned().map(NewImage::from).collect();
+    store.put_images(collection, &images).await.unwrap();
 }
 
 async fn paths(store: &Store, filter: &ImageFilter) -> Vec<String> {
@@ -60,14 +77,8 @@ async fn images_are_replaced_by_path_and_found_by_it(backend: Backend) {
     assert_eq!(store.ensure_collection("maps", "s3://maps").await.unwrap(), maps);
     let other = store.ensure_collection("other", "file:///maps").await.unwrap();
     let first = image("a.fits", "150GHz", "1", None);
-    store
-        .put_images(maps, &[first.clone(), image("b.fits", "90GHz", "2", None)])
-        .await
-        .unwrap();
-    store
-        .put_images(other, std::slice::from_ref(&first))
-        .await
-        .unwrap();
+    put(store, maps, &[first.clone(), image("b.fits", "90GHz", "2", None)]).await;
+    put(store, other, std::slice::from_ref(&first)).await;
     let found = store.image(maps, "a.fits").await.unwrap().unwrap();
     assert_eq!((found.collection, &found.image), (maps, &first));
     let newer = Image {
@@ -76,10 +87,7 @@ async fn images_are_replaced_by_path_and_found_by_it(backend: Backend) {
         hdus: Vec::new(),
         ..first
     };
-    store
-        .put_images(maps, std::slice::from_ref(&newer))
-        .await
-        .unwrap();
+    put(store, maps, std::slice::from_ref(&newer)).await;
     let again = store.image(maps, "a.fits").await.unwrap().unwrap();
     assert_eq!((again.id, again.image), (found.id, newer));
     assert!(store.image(maps, "c.fits").await.unwrap().is_none());
@@ -106,21 +114,17 @@ async fn images_are_chosen_by_what_their_headers_say(backend: Backend) {
     let other = store.ensure_collection("other", "x").await.unwrap();
     let march = Some(("2020-03-01", "2020-03-02"));
     let april = Some(("2020-04-01", "2020-04-02"));
-    store
-        .put_images(
-            maps,
-            &[
-                image("a", "150GHz", "1", march),
-                image("b", "90GHz", "1", april),
-                image("c", "90GHz", "2", None),
-            ],
-        )
-        .await
-        .unwrap();
-    store
-        .put_images(other, &[image("d", "90GHz", "1", march)])
-        .await
-        .unwrap();
+    put(
+        store,
+        maps,
+        &[
+            image("a", "150GHz", "1", march),
+            image("b", "90GHz", "1", april),
+            image("c", "90GHz", "2", None),
+        ],
+    )
+    .await;
+    put(store, other, &[image("d", "90GHz", "1", march)]).await;
     let filter = |change: fn(&mut ImageFilter)| {
         let mut filter = ImageFilter::default();
         change(&mut filter);
@@ -174,7 +178,7 @@ async fn many_images_go_in_at_once(backend: Backend) {
     let images: Vec<_> = (0..2_500)
         .map(|n| image(&format!("{n}.fits"), "x", "1", None))
         .collect();
-    store.put_images(maps, &images).await.unwrap();
+    put(store, maps, &images).await;
     assert_eq!(store.collections().await.unwrap()[0].images, 2_500);
     let paths: Vec<_> = images.iter().map(|image| image.path.clone()).collect();
     assert_eq!(store.image_versions(maps, &paths).await.unwrap().len(), 2_500);

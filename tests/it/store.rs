@@ -11,7 +11,7 @@ use sidereal::{
     store::{
         Depth, Dialect, Ending, Filter, Finish, Held, JobSummary, Lease, LeaseLost, NewJob, NewLine,
         Progress, Report, Sql, Store, StoredResult, TOO_LONG, WorkerId,
-        catalogue::{Image, ImageFilter},
+        catalogue::{Image, ImageFilter, NewImage},
         jobs::{Created, Edit, FIRST_VERSION, MAX_LISTED_RESULTS},
         queue::{CLAIM, CLAIM_LIMITED, FINISH, RUN},
     },
@@ -1548,20 +1548,14 @@ async fn images_are_found_by_their_words_in_any_case(backend: Backend) {
     let home = Home::new(backend).await;
     let store = &home.store;
     let collection = store.ensure_collection("sky", "file:///sky").await.unwrap();
-    let image = |path: &str, band: &str| Image {
-        path: path.into(),
-        url: format!("file:///sky/{path}"),
-        size: 1,
-        etag: None,
-        modified: None,
-        band: Some(band.into()),
-        obs: None,
-        product_type: None,
-        field: None,
-        date_beg: None,
-        date_end: None,
-        hdus: Vec::new(),
-        cap: None,
+    let image = |path: &str, band: &str| {
+        NewImage::from(Image {
+            path: path.into(),
+            url: format!("file:///sky/{path}"),
+            size: 1,
+            band: Some(band.into()),
+            ..Image::default()
+        })
     };
     // As a broken header may have it.
     let images = [image("a", "Ks"), image("b", "H\0"), image("c", "H\u{c9}")];

@@ -742,17 +742,7 @@ mod tests {
         let image = Image {
             path: "a.fits".into(),
             url: "file:///a.fits".into(),
-            size: 0,
-            etag: None,
-            modified: None,
-            band: None,
-            obs: None,
-            product_type: None,
-            field: None,
-            date_beg: None,
-            date_end: None,
-            hdus: Vec::new(),
-            cap: None,
+            ..Image::default()
         };
         let planned = PlannedImage {
             collection: "maps".into(),

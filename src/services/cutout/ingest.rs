@@ -12,7 +12,7 @@ use crate::{
     fits::{File, Hdu, Value},
     objects::{Found, Sources},
     sky::Cap,
-    store::{CollectionId, Image, ImageHdu, ImageId, Store, StoreError, Version},
+    store::{CollectionId, Image, ImageHdu, ImageId, NewImage, Store, StoreError, Version},
     uws::Timestamp,
 };
 
@@ -189,7 +189,7 @@ impl Ingest<'_> {
         let mut images = Vec::new();
         while let Some(read) = reads.next().await {
             match read {
-                Ok(Read::Image(image)) => images.push(*image),
+                Ok(Read::Image(image)) => images.push(NewImage::from(*image)),
                 Ok(Read::Unchanged) => {
                     self.counts.images += 1;
                     self.counts.unchanged += 1;
@@ -331,6 +331,7 @@ fn describe(found: &Found, file: &File) -> Option<Image> {
         date_end: time(DATE_END),
         hdus,
         cap,
+        ..Image::default()
     })
 }
 

@@ -351,17 +351,7 @@ mod tests {
         let image = |url: &str| Image {
             path: "a b/m13.fits".into(),
             url: url.into(),
-            size: 0,
-            etag: None,
-            modified: None,
-            band: None,
-            obs: None,
-            product_type: None,
-            field: None,
-            date_beg: None,
-            date_end: None,
-            hdus: Vec::new(),
-            cap: None,
+            ..Image::default()
         };
         for (url, shown) in [
             ("file:///srv/private/a%20b/m13.fits", "dss/a b/m13.fits"),

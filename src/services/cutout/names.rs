@@ -80,18 +80,10 @@ mod tests {
     fn image(path: &str, band: Option<&str>, obs: Option<&str>, product_type: Option<&str>) -> Image {
         Image {
             path: path.into(),
-            url: String::new(),
-            size: 0,
-            etag: None,
-            modified: None,
             band: band.map(str::to_owned),
             obs: obs.map(str::to_owned),
             product_type: product_type.map(str::to_owned),
-            field: None,
-            date_beg: None,
-            date_end: None,
-            hdus: Vec::new(),
-            cap: None,
+            ..Image::default()
         }
     }
 

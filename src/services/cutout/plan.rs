@@ -196,7 +196,7 @@ impl Selection {
         plan.selected.count(image);
         let unusable = image.cap.is_none() && image.hdus.iter().any(|hdu| hdu.wcs_problem.is_some());
         let rows = match image.cap {
-            Some(cap) if !named => positions.near(cap, coarse_scale(image, cap)),
+            Some(cap) if !named => positions.near(cap, image.coarse_scale().unwrap_or(0.0)),
             None if !named && !unusable => Vec::new(),
             _ => (0..positions.rows.len()).collect(),
         };
@@ -260,16 +260,6 @@ fn is_one_of(words: &[String], value: Option<&str>) -> bool {
                 .iter()
                 .any(|word| word.to_lowercase() == value.to_lowercase())
         })
-}
-
-/// Degrees of the largest pixel that matters for a bound.
-fn coarse_scale(image: &Image, cap: Cap) -> f64 {
-    let shortest = image
-        .hdus
-        .iter()
-        .filter_map(|hdu| hdu.shape.iter().take(2).min())
-        .min();
-    2.0 * cap.radius / shortest.copied().unwrap_or(1).max(1) as f64
 }
 
 /// How many images there are, by band.
@@ -371,7 +361,10 @@ fn reach(size: Size) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{sky::Position, store::ImageHdu};
+    use crate::{
+        sky::Position,
+        store::{ImageHdu, NewImage},
+    };
 
     fn image(path: &str, band: Option<&str>, cap: Option<(f64, f64, f64)>) -> Image {
         let cap = cap.map(|(ra, dec, radius)| Cap {
@@ -382,14 +375,7 @@ mod tests {
             path: path.into(),
             url: format!("file:///{path}"),
             size: 2_880,
-            etag: None,
-            modified: None,
             band: band.map(str::to_owned),
-            obs: None,
-            product_type: None,
-            field: None,
-            date_beg: None,
-            date_end: None,
             hdus: vec![ImageHdu {
                 number: 0,
                 name: None,
@@ -400,6 +386,7 @@ mod tests {
                 wcs_problem: None,
             }],
             cap,
+            ..Image::default()
         }
     }
 
@@ -415,7 +402,8 @@ mod tests {
             .unwrap();
         store.migrate().await.unwrap();
         let maps = store.ensure_collection("maps", "x").await.unwrap();
-        store.put_images(maps, images).await.unwrap();
+        let images: Vec<NewImage> = images.iter().cloned().map(NewImage::from).collect();
+        store.put_images(maps, &images).await.unwrap();
         (folder, store)
     }
 

@@ -23,6 +23,20 @@ pub struct Model {
     pub ra: Option<f64>,
     pub dec: Option<f64>,
     pub radius: Option<f64>,
+    pub em_min: Option<f64>,
+    pub em_max: Option<f64>,
+    pub t_min: Option<f64>,
+    pub t_max: Option<f64>,
+    pub exposure: Option<f64>,
+    pub pol_states: Option<String>,
+    pub s_region: Option<String>,
+    pub target: Option<String>,
+    pub facility: Option<String>,
+    pub instrument: Option<String>,
+    pub calib_level: Option<i16>,
+    pub pixel_scale: Option<f64>,
+    pub scale_octave: Option<i16>,
+    pub described: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

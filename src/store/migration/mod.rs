@@ -8,6 +8,7 @@ mod m0005_workers;
 mod m0006_token_role;
 mod m0007_pending;
 mod m0008_logout;
+mod m0009_image_cells;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_token_role::Migration),
             Box::new(m0007_pending::Migration),
             Box::new(m0008_logout::Migration),
+            Box::new(m0009_image_cells::Migration),
         ]
     }
 }
