@@ -83,7 +83,7 @@ async fn one(file: Arc<File>, position: Position, folder: Arc<Path>, row: usize)
         .context("no image")?;
     let wcs = hdu.wcs()?.context("no coordinates")?;
     let area = wcs.pixel_box(position, SIZE)?;
-    let cut = cut(&file, hdu, area, Edge::Trim, LIMIT).await?;
+    let cut = cut(&file, hdu, &area.into(), Edge::Trim, LIMIT).await?;
     tokio::task::spawn_blocking(move || {
         let bytes = write(&file, vec![(cut, Vec::new())], "2026-01-01T00:00:00");
         let name = format!("{row}.fits");

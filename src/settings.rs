@@ -235,6 +235,11 @@ pub struct CutoutSettings {
     pub memory: u64,
     /// Most rows of a list of positions.
     pub max_positions: usize,
+    /// Images whose headers and tables of tiles are kept from job to job.
+    pub open_files: usize,
+    /// Bytes that these may take.
+    #[serde(deserialize_with = "bytes")]
+    pub open_files_memory: u64,
 }
 
 impl Default for CutoutSettings {
@@ -242,6 +247,8 @@ impl Default for CutoutSettings {
         CutoutSettings {
             memory: 512 << 20,
             max_positions: 100_000,
+            open_files: 1_000,
+            open_files_memory: 64 << 20,
         }
     }
 }

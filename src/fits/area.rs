@@ -17,6 +17,25 @@ pub struct PixelBox {
     pub y_max: i64,
 }
 
+/// A part of an image: a box on its two celestial axes (the first two if it has none), and how much of every other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// The box.
+    pub area: PixelBox,
+    /// For each other axis, in ascending order, its pixels: 0-based, half open, on the image. Empty means all of
+    /// every other axis.
+    pub planes: Vec<Range<u64>>,
+}
+
+impl From<PixelBox> for Region {
+    fn from(area: PixelBox) -> Self {
+        Self {
+            area,
+            planes: Vec::new(),
+        }
+    }
+}
+
 /// What becomes of a box that hangs over the edges of its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Edge {

@@ -1,6 +1,6 @@
 //! Cutting a box out of an image: what to read, and the header of what comes of it.
 
-use super::area::{Edge, PixelBox};
+use super::area::{Edge, PixelBox, Region};
 use super::bitpix::Bitpix;
 use super::cards::Cards;
 use super::error::FitsError;
@@ -55,41 +55,14 @@ impl Cut {
     }
 }
 
-/// Cuts `area` out of an image HDU of `file`: the pixels of its two celestial axes (the first two if it has
-/// none), all of any other axis.
+/// Cuts `region` out of an image HDU of `file`.
 ///
 /// Reads no more than the rows or tiles that the box touches; tiles are decoded by the threads of rayon.
 /// `limit` bounds the memory (bytes) that the cut holds at any time, its result included; more is
 /// [`FitsError::TooLarge`], before anything is read.
-pub async fn cut(file: &File, hdu: &Hdu, area: PixelBox, edge: Edge, limit: u64) -> Result<Cut, FitsError> {
-    let number = hdu.number();
-    let axes = hdu.wcs().ok().flatten().map_or([0, 1], super::wcs::Wcs::axes);
-    let (true, [Some(&width), Some(&height)]) = (hdu.is_image(), axes.map(|axis| hdu.shape().get(axis)))
-    else {
-        return Err(FitsError::NotAnImage { hdu: number });
-    };
-    let outside = |how| FitsError::Outside {
-        hdu: number,
-        what: format!("box {area}"),
-        how,
-    };
-    let on = area
-        .trimmed(width, height)
-        .ok_or_else(|| outside("lies beside"))?;
-    if edge == Edge::Strict && on != area {
-        return Err(outside("lies only partly on"));
-    }
-    let out = if edge == Edge::Pad { area } else { on };
-    let ranges = on.ranges().ok_or_else(|| outside("lies beside"))?;
-
-    let shape = |area: PixelBox| with_axes(hdu.shape(), axes, [area.width(), area.height()]);
-    let (on_shape, out_shape) = (shape(on), shape(out));
-    let (region, result) = (bytes(&on_shape, hdu.bitpix()), bytes(&out_shape, hdu.bitpix()));
-    let needed = if out == on {
-        region
-    } else {
-        region.saturating_add(result)
-    };
+pub async fn cut(file: &File, hdu: &Hdu, region: &Region, edge: Edge, limit: u64) -> Result<Cut, FitsError> {
+    let layout = Layout::new(hdu, region, edge)?;
+    let needed = layout.needed();
     let affordable = usize::try_from(needed).ok().filter(|_| needed <= limit);
     if affordable.is_none() {
         return Err(FitsError::TooLarge {
@@ -98,57 +71,154 @@ pub async fn cut(file: &File, hdu: &Hdu, area: PixelBox, edge: Edge, limit: u64)
             limit,
         });
     }
-
-    let start = with_axes(&vec![0; on_shape.len()], axes, [ranges[0].start, ranges[1].start]);
-    let block = Block {
-        size: on_shape.clone(),
-        from: (hdu.shape().to_vec(), start),
-        to: (on_shape.clone(), vec![0; on_shape.len()]),
+    let block = layout.block(hdu);
+    let bytes = layout.read_bytes as usize;
+    let data = match hdu.kind() {
+        Kind::Compressed => tiled::read(file, hdu, &block, bytes, limit - needed).await?,
+        _ => plain::read(file, hdu, &block, bytes).await?,
     };
-    let mut data = match hdu.kind() {
-        Kind::Compressed => tiled::read(file, hdu, &block, region as usize, limit - needed).await?,
-        _ => plain::read(file, hdu, &block, region as usize).await?,
-    };
-    let mut cards = kept_cards(hdu, axes, [out.x_min - 1, out.y_min - 1]);
-    if out != on {
-        let start = with_axes(
-            &vec![0; on_shape.len()],
-            axes,
-            [on.x_min.abs_diff(out.x_min), on.y_min.abs_diff(out.y_min)],
-        );
-        let block = Block {
-            size: on_shape.clone(),
-            from: (on_shape, vec![0; out_shape.len()]),
-            to: (out_shape.clone(), start),
-        };
-        let padding = pad::padding(number, hdu.bitpix(), blank(hdu), &data)?;
-        let pixels = (result / hdu.bitpix().bytes()) as usize;
-        data = pad::padded(&data, &block, pixels, &padding);
-        if let Some(value) = padding.declare {
-            cards.set(
-                "BLANK",
-                &Value::Integer(value),
-                "value of pixels outside of the source image",
-            );
-        }
-    }
-    Ok(Cut {
-        hdu: number,
-        cards,
-        bitpix: hdu.bitpix(),
-        shape: out_shape,
-        data,
-        area: out,
-        coverage: area.coverage(width, height),
-    })
+    layout.finish(hdu, data)
 }
 
-fn with_axes(of: &[u64], axes: [usize; 2], values: [u64; 2]) -> Vec<u64> {
-    let mut of = of.to_vec();
-    for (axis, value) in axes.into_iter().zip(values) {
-        of[axis] = value;
+/// Bytes of the pixels that a cut of `region` has: the memory that its result takes. An error if there is nothing
+/// to cut there.
+pub fn bytes_of(hdu: &Hdu, region: &Region, edge: Edge) -> Result<u64, FitsError> {
+    Ok(Layout::new(hdu, region, edge)?.cut_bytes)
+}
+
+/// A region that was checked, and how its pixels lie in the image and in the cut.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    axes: [usize; 2],
+    /// The part of the box on the image, and the box that the cut has.
+    on: PixelBox,
+    out: PixelBox,
+    coverage: f64,
+    /// The first pixel that is read, 0-based, and how many along each axis.
+    start: Vec<u64>,
+    on_shape: Vec<u64>,
+    out_shape: Vec<u64>,
+    /// Bytes that are read, and bytes of the cut.
+    pub(super) read_bytes: u64,
+    pub(super) cut_bytes: u64,
+}
+
+impl Layout {
+    pub(super) fn new(hdu: &Hdu, region: &Region, edge: Edge) -> Result<Self, FitsError> {
+        let (number, area) = (hdu.number(), region.area);
+        let axes = hdu.wcs().ok().flatten().map_or([0, 1], super::wcs::Wcs::axes);
+        let (true, [Some(&width), Some(&height)]) = (hdu.is_image(), axes.map(|axis| hdu.shape().get(axis)))
+        else {
+            return Err(FitsError::NotAnImage { hdu: number });
+        };
+        let outside = |what: String, how| FitsError::Outside {
+            hdu: number,
+            what,
+            how,
+        };
+        let beside = || outside(format!("box {area}"), "lies beside");
+        let on = area.trimmed(width, height).ok_or_else(beside)?;
+        if edge == Edge::Strict && on != area {
+            return Err(outside(format!("box {area}"), "lies only partly on"));
+        }
+        let out = if edge == Edge::Pad { area } else { on };
+        let [columns, rows] = on.ranges().ok_or_else(beside)?;
+        let mut start = vec![0; hdu.shape().len()];
+        let mut on_shape = hdu.shape().to_vec();
+        let others = (0..start.len()).filter(|axis| !axes.contains(axis));
+        if !region.planes.is_empty() {
+            if region.planes.len() != start.len() - 2 {
+                return Err(outside(
+                    format!("{} ranges of planes", region.planes.len()),
+                    "do not fit",
+                ));
+            }
+            for (axis, planes) in others.zip(&region.planes) {
+                if planes.is_empty() || planes.end > hdu.shape()[axis] {
+                    let what = format!("range {}:{} of axis {}", planes.start + 1, planes.end, axis + 1);
+                    return Err(outside(what, "lies beside"));
+                }
+                (start[axis], on_shape[axis]) = (planes.start, planes.end - planes.start);
+            }
+        }
+        let mut out_shape = on_shape.clone();
+        let sides = [(columns, out.width()), (rows, out.height())];
+        for (axis, (pixels, length)) in axes.into_iter().zip(sides) {
+            (start[axis], on_shape[axis], out_shape[axis]) =
+                (pixels.start, pixels.end - pixels.start, length);
+        }
+        Ok(Self {
+            axes,
+            on,
+            out,
+            coverage: area.coverage(width, height),
+            read_bytes: bytes(&on_shape, hdu.bitpix()),
+            cut_bytes: bytes(&out_shape, hdu.bitpix()),
+            start,
+            on_shape,
+            out_shape,
+        })
     }
-    of
+
+    /// Bytes that it takes in memory at most.
+    pub(super) fn needed(&self) -> u64 {
+        if self.is_padded() {
+            self.read_bytes.saturating_add(self.cut_bytes)
+        } else {
+            self.cut_bytes
+        }
+    }
+
+    fn is_padded(&self) -> bool {
+        self.out != self.on
+    }
+
+    /// From the image to what is read of it.
+    pub(super) fn block(&self, hdu: &Hdu) -> Block {
+        Block {
+            size: self.on_shape.clone(),
+            from: (hdu.shape().to_vec(), self.start.clone()),
+            to: (self.on_shape.clone(), vec![0; self.start.len()]),
+        }
+    }
+
+    /// The cut, once its pixels were read.
+    pub(super) fn finish(self, hdu: &Hdu, mut data: Vec<u8>) -> Result<Cut, FitsError> {
+        let mut shift: Vec<i64> = self.start.iter().map(|start| *start as i64).collect();
+        for (axis, first) in self.axes.into_iter().zip([self.out.x_min, self.out.y_min]) {
+            shift[axis] = first - 1;
+        }
+        let mut cards = kept_cards(hdu, &shift);
+        if self.is_padded() {
+            let mut start = vec![0; shift.len()];
+            start[self.axes[0]] = self.on.x_min.abs_diff(self.out.x_min);
+            start[self.axes[1]] = self.on.y_min.abs_diff(self.out.y_min);
+            let block = Block {
+                size: self.on_shape.clone(),
+                from: (self.on_shape.clone(), vec![0; start.len()]),
+                to: (self.out_shape.clone(), start),
+            };
+            let padding = pad::padding(hdu.number(), hdu.bitpix(), blank(hdu), &data)?;
+            let pixels = (self.cut_bytes / hdu.bitpix().bytes()) as usize;
+            data = pad::padded(&data, &block, pixels, &padding);
+            if let Some(value) = padding.declare {
+                cards.set(
+                    "BLANK",
+                    &Value::Integer(value),
+                    "value of pixels outside of the source image",
+                );
+            }
+        }
+        Ok(Cut {
+            hdu: hdu.number(),
+            cards,
+            bitpix: hdu.bitpix(),
+            shape: self.out_shape,
+            data,
+            area: self.out,
+            coverage: self.coverage,
+        })
+    }
 }
 
 /// Bytes of an array, the largest number if they cannot be counted.
@@ -170,8 +240,8 @@ fn blank(hdu: &Hdu) -> Option<i64> {
 }
 
 /// The cards of the source that stay, those that tell where the pixels lie moved by `shift` (pixels that the
-/// cut takes away before the first).
-fn kept_cards(hdu: &Hdu, axes: [usize; 2], shift: [i64; 2]) -> Cards {
+/// cut takes away before the first of each axis).
+fn kept_cards(hdu: &Hdu, shift: &[i64]) -> Cards {
     let header = hdu.header();
     let compressed = hdu.kind() == Kind::Compressed;
     let mut cards = Cards::of(header, |name| {
@@ -189,8 +259,8 @@ fn kept_cards(hdu: &Hdu, axes: [usize; 2], shift: [i64; 2]) -> Cards {
     {
         cards.set("BLANK", &Value::Integer(value), "value of undefined pixels");
     }
-    for (axis, shift) in axes.into_iter().zip(shift) {
-        move_axis(&mut cards, header, axis + 1, shift);
+    for (axis, shift) in shift.iter().enumerate() {
+        move_axis(&mut cards, header, axis + 1, *shift);
     }
     cards
 }

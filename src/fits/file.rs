@@ -111,6 +111,26 @@ impl File {
         self.source.etag()
     }
 
+    /// An error if the file is no longer the one that was opened.
+    pub async fn check(&self) -> Result<(), FitsError> {
+        Ok(self.source.check().await?)
+    }
+
+    /// Whether asking its source costs next to nothing.
+    pub fn is_local(&self) -> bool {
+        self.source.is_local()
+    }
+
+    /// Bytes of memory that it takes: headers, and what was read of tables of tiles by now.
+    pub fn memory(&self) -> u64 {
+        // Coordinates and what is worked out of cards take about as much as the cards.
+        let hdus = self
+            .hdus
+            .iter()
+            .map(|hdu| 4096 + 4 * hdu.header().cards().len() as u64 * CARD as u64);
+        hdus.sum::<u64>() + self.hdus.iter().map(Hdu::table_memory).sum::<u64>()
+    }
+
     pub(super) fn source(&self) -> &dyn Source {
         &*self.source
     }

@@ -155,6 +155,12 @@ impl Hdu {
         }
     }
 
+    /// Bytes of the table of its tiles that are held.
+    pub(super) fn table_memory(&self) -> u64 {
+        let tiles = self.tiles.get().and_then(|tiles| tiles.as_ref().ok());
+        tiles.map_or(0, |tiles| tiles.memory())
+    }
+
     /// The table of its tiles, if it is a compressed image.
     pub(super) fn tiles(&self) -> Result<&Arc<Tiles>, FitsError> {
         self.tiles

@@ -26,10 +26,10 @@ mod wcs;
 mod wcs_header;
 mod write;
 
-pub use area::{Edge, PixelBox};
+pub use area::{Edge, PixelBox, Region};
 pub use bitpix::Bitpix;
 pub use cards::NewCard;
-pub use cut::{Cut, cut};
+pub use cut::{Cut, bytes_of, cut};
 pub use error::{FitsError, Reason};
 pub use file::File;
 pub use hdu::{Hdu, Kind};

@@ -17,6 +17,12 @@ pub trait Source: Send + Sync + 'static {
     /// The bytes of each range, in order, each as long as its range. Ranges are never empty, lie within
     /// [`Source::size`], and begin in ascending order; they may overlap.
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, SourceError>>;
+    /// [`SourceError::Changed`] or [`SourceError::NotFound`] if the file is no longer the one that was opened.
+    fn check(&self) -> BoxFuture<'_, Result<(), SourceError>>;
+    /// Whether reading many small ranges costs no more than reading what lies between them too.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// Why bytes could not be had.

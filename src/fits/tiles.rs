@@ -175,6 +175,12 @@ impl Tiles {
         Ok(rows.map(Option::unwrap_or_default).collect())
     }
 
+    /// Bytes of the rows that are kept.
+    pub(super) fn memory(&self) -> u64 {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.values().map(|block| block.len() as u64).sum()
+    }
+
     /// Where the cells of a row lie in the file, one for each heap column; empty ones are at the heap's start.
     pub(super) fn cells(&self, hdu: usize, tile: u64, row: &[u8]) -> Result<Vec<Range<u64>>, FitsError> {
         let problem = |problem: String| FitsError::Tile {

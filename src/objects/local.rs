@@ -59,6 +59,23 @@ impl Source for LocalSource {
         }
         .boxed()
     }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
+        // Asking the kernel for what it has at hand takes less than having another thread ask.
+        let now = std::fs::metadata(&self.path).map_err(source_error);
+        let same = now.and_then(|now| {
+            if etag(&now) == self.etag {
+                Ok(())
+            } else {
+                Err(SourceError::Changed)
+            }
+        });
+        std::future::ready(same).boxed()
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 /// Adjacent ranges are one read; they lie side by side in the buffer as they do in the file.

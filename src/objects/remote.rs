@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 
 use super::ObjectsError;
 use crate::fits::{Source, SourceError};
@@ -52,14 +52,18 @@ impl RemoteSource {
             .get_opts(&self.path, options)
             .await
             .map_err(source_error)?;
-        let same = match &self.etag {
-            Some(etag) => found.meta.e_tag.as_ref() == Some(etag),
-            None => found.meta.last_modified == self.modified,
-        };
-        if !same || found.meta.size != self.size || found.range != range {
+        if !self.is_same(&found.meta) || found.range != range {
             return Err(SourceError::Changed);
         }
         found.bytes().await.map_err(source_error)
+    }
+
+    fn is_same(&self, now: &ObjectMeta) -> bool {
+        let tagged = match &self.etag {
+            Some(etag) => now.e_tag.as_ref() == Some(etag),
+            None => now.last_modified == self.modified,
+        };
+        tagged && now.size == self.size
     }
 }
 
@@ -84,6 +88,18 @@ impl Source for RemoteSource {
                 .try_collect()
                 .await?;
             Ok(parts.into_iter().flatten().collect())
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
+        async move {
+            let meta = self.store.head(&self.path).await.map_err(source_error)?;
+            if self.is_same(&meta) {
+                Ok(())
+            } else {
+                Err(SourceError::Changed)
+            }
         }
         .boxed()
     }

@@ -56,6 +56,16 @@ impl Source for Memory {
             .map(|range| self.bytes.slice(range.start as usize..range.end as usize));
         futures::future::ok(parts.collect()).boxed()
     }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
+        let changed = self.replaced.load(Ordering::Relaxed);
+        futures::future::ready(if changed {
+            Err(SourceError::Changed)
+        } else {
+            Ok(())
+        })
+        .boxed()
+    }
 }
 
 pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {

@@ -20,7 +20,7 @@ fn area(x_min: i64, x_max: i64, y_min: i64, y_max: i64) -> PixelBox {
 }
 
 fn cut_of(file: &File, number: usize, area: PixelBox, edge: Edge) -> Result<Cut, FitsError> {
-    wait(cut(file, &file.hdus()[number], area, edge, LIMIT))
+    wait(cut(file, &file.hdus()[number], &area.into(), edge, LIMIT))
 }
 
 fn numbers(cut: &Cut) -> Vec<i16> {
@@ -66,8 +66,14 @@ fn a_plain_image_is_trimmed_padded_or_refused() {
         cut_of(&file, 0, area(41, 50, 1, 9), Edge::Pad),
         Err(FitsError::Outside { .. })
     ));
-    let large =
-        wait(cut(&file, &file.hdus()[0], area(1, 40, 1, 30), Edge::Trim, 2399)).expect_err("too large");
+    let large = wait(cut(
+        &file,
+        &file.hdus()[0],
+        &area(1, 40, 1, 30).into(),
+        Edge::Trim,
+        2399,
+    ))
+    .expect_err("too large");
     assert!(matches!(
         large,
         FitsError::TooLarge {

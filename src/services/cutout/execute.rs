@@ -13,7 +13,7 @@ use tokio::task::coop::consume_budget;
 
 use super::{
     Cutout,
-    image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen, open},
+    image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
     limits::MAX_PAIRS,
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
     memory::{Held, Memory},
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     engine::{Context, Failure},
-    fits::{Cut, Edge, File, FitsError, Hdu, Kind, NewCard, PixelBox, Reason, Value, cut, write},
+    fits::{Cut, Edge, File, FitsError, Hdu, Kind, NewCard, Reason, Region, Value, bytes_of, cut, write},
     sky::{Length, Size},
     uws::Timestamp,
 };
@@ -134,7 +134,7 @@ struct Job<'a> {
 /// An image with its headers.
 struct Opened {
     planned: PlannedImage,
-    file: Result<File, Fault>,
+    file: Result<Arc<File>, Fault>,
     source: SourceColumns,
     columns: ImageColumns,
 }
@@ -181,13 +181,17 @@ impl<'a> Job<'a> {
 
     /// Opens images in their order, a few ahead of the one that is cut.
     fn open_ahead(&self, images: Vec<PlannedImage>) -> impl Stream<Item = Result<Opened, Failure>> + use<> {
-        let sources = Arc::clone(&self.service.sources);
+        let cutter = Arc::clone(&self.service.cutter);
         stream::iter(images)
             .map(move |planned| {
-                let sources = Arc::clone(&sources);
+                let cutter = Arc::clone(&cutter);
                 // On a task of its own it goes on while cutouts are made.
                 tokio::spawn(async move {
-                    let file = open(&sources, &planned.image.url).await;
+                    let file = cutter
+                        .files()
+                        .open(&planned.image.url)
+                        .await
+                        .map(|open| open.file);
                     Opened::new(planned, file)
                 })
             })
@@ -276,7 +280,7 @@ impl<'a> Job<'a> {
         tasks.sort_by_key(|task| {
             task.boxes
                 .first()
-                .map(|first| (first.hdu, first.area.y_min, first.area.x_min))
+                .map(|first| (first.hdu, first.region.area.y_min, first.region.area.x_min))
         });
         Ok(tasks)
     }
@@ -321,7 +325,7 @@ impl<'a> Job<'a> {
     /// Memory for a cutout. While the job has others on their way it waits for those; if it has none, it is other jobs
     /// that it waits for, and it is SUSPENDED.
     async fn memory_for(&mut self, task: &Task, running: &mut Running<'a>) -> Result<Held, Failure> {
-        let memory = &self.service.memory;
+        let memory = self.service.cutter.memory();
         let bytes = needs(task, self.request.edge, memory);
         loop {
             if let Some(held) = memory.try_hold(bytes) {
@@ -432,7 +436,7 @@ fn failed(row: Row, fault: Fault) -> Row {
 }
 
 impl Opened {
-    fn new(planned: PlannedImage, file: Result<File, Fault>) -> Opened {
+    fn new(planned: PlannedImage, file: Result<Arc<File>, Fault>) -> Opened {
         let image = &planned.image;
         let shared = |text: &Option<String>| text.as_deref().map(Arc::from);
         let columns = ImageColumns {
@@ -445,7 +449,7 @@ impl Opened {
         let etag = file
             .as_ref()
             .ok()
-            .and_then(File::etag)
+            .and_then(|file| file.etag())
             .map(|etag| etag.trim_matches('"').into());
         let source = SourceColumns {
             source: Some(manifest::source(&planned.collection, image)),
@@ -489,38 +493,19 @@ fn needs(task: &Task, edge: Edge, memory: &Memory) -> u64 {
 
 /// Bytes of the pixels of every HDU of a cutout.
 fn pixels(task: &Task, edge: Edge) -> u64 {
-    task.hdus()
-        .fold(0, |all, (hdu, area)| all.saturating_add(bytes(hdu, area, edge)))
+    task.hdus().fold(0, |all, (hdu, region)| {
+        all.saturating_add(bytes_of(hdu, region, edge).unwrap_or(0))
+    })
 }
 
 impl Task {
     /// The HDUs to cut and their boxes.
-    fn hdus(&self) -> impl Iterator<Item = (&Hdu, PixelBox)> {
+    fn hdus(&self) -> impl Iterator<Item = (&Hdu, &Region)> {
         let file = self.opened.file.as_ref().ok();
         self.boxes
             .iter()
-            .filter_map(move |found| Some((file?.hdus().get(found.hdu)?, found.area)))
+            .filter_map(move |found| Some((file?.hdus().get(found.hdu)?, &found.region)))
     }
-}
-
-/// Bytes of the pixels of a cut.
-fn bytes(hdu: &Hdu, area: PixelBox, edge: Edge) -> u64 {
-    let axes = hdu.wcs().ok().flatten().map_or([0, 1], crate::fits::Wcs::axes);
-    let length = |axis: usize| hdu.shape().get(axes[axis]).copied().unwrap_or(1);
-    let trimmed = area.trimmed(length(0), length(1)).unwrap_or(area);
-    let kept = if edge == Edge::Pad { area } else { trimmed };
-    let others = hdu
-        .shape()
-        .iter()
-        .enumerate()
-        .filter(|(axis, _)| !axes.contains(axis));
-    others.fold(
-        hdu.bitpix()
-            .bytes()
-            .saturating_mul(kept.width())
-            .saturating_mul(kept.height()),
-        |all, (_, length)| all.saturating_mul(*length),
-    )
 }
 
 fn working(hdu: &Hdu, memory: &Memory) -> u64 {
@@ -543,7 +528,7 @@ async fn make(
         Err(Stop::Failure(failure)) => Err(failure),
         Err(Stop::Fault(fault)) => {
             // A box that is refused for where it lies is shown all the same.
-            let area = task.boxes.first().map(|first| first.area);
+            let area = task.boxes.first().map(|first| first.region.area);
             Ok(failed(Row { area, ..task.row }, fault))
         }
         Ok((made, bytes, _held)) => {
@@ -576,7 +561,7 @@ impl From<FitsError> for Stop {
 /// What a file holds.
 struct Made {
     hdus: String,
-    area: PixelBox,
+    area: crate::fits::PixelBox,
     coverage: f64,
 }
 
@@ -594,7 +579,7 @@ async fn cut_all(
         .file
         .as_ref()
         .map_err(|fault| Stop::Fault(fault.clone()))?;
-    let most = service.memory.total();
+    let most = service.cutter.memory().total();
     let least = pixels(task, request.edge).saturating_mul(2);
     if least > most {
         return Err(FitsError::TooLarge {
@@ -611,8 +596,9 @@ async fn cut_all(
             Err(FitsError::TooLarge { bytes, .. }) if (allowed + 1..=most).contains(&bytes) => {
                 drop(held);
                 held = service
-                    .memory
-                    .hold(needs(task, request.edge, &service.memory).saturating_add(bytes))
+                    .cutter
+                    .memory()
+                    .hold(needs(task, request.edge, service.cutter.memory()).saturating_add(bytes))
                     .await;
                 allowed = bytes;
             }
@@ -660,13 +646,13 @@ async fn cut_hdus(
     allowed: u64,
 ) -> Result<Vec<Cut>, FitsError> {
     let mut cuts = Vec::with_capacity(task.boxes.len());
-    for (hdu, area) in task.hdus() {
-        let pixels = bytes(hdu, area, request.edge);
+    for (hdu, region) in task.hdus() {
+        let pixels = bytes_of(hdu, region, request.edge)?;
         let limit = pixels
             .saturating_mul(2)
-            .saturating_add(working(hdu, &service.memory))
-            .min(service.memory.total());
-        cuts.push(cut(file, hdu, area, request.edge, limit.max(allowed)).await?);
+            .saturating_add(working(hdu, service.cutter.memory()))
+            .min(service.cutter.memory().total());
+        cuts.push(cut(file, hdu, region, request.edge, limit.max(allowed)).await?);
     }
     Ok(cuts)
 }

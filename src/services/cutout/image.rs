@@ -1,7 +1,7 @@
 //! An image that is open: its headers, and the boxes of positions on it.
 
 use crate::{
-    fits::{File, FitsError, Hdu, PixelBox, Reason, SourceError},
+    fits::{File, FitsError, Hdu, Reason, Region, SourceError},
     objects::{ObjectsError, Sources},
     sky::{Length, Position, Size},
 };
@@ -48,12 +48,12 @@ impl From<FitsError> for Fault {
 }
 
 /// A box on an HDU.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HduBox {
     /// The HDU.
     pub hdu: usize,
-    /// Its box, which may hang over the edges.
-    pub area: PixelBox,
+    /// Its box, which may hang over the edges, and its planes.
+    pub region: Region,
     /// Width and height (arcmin).
     pub extent: [f64; 2],
 }
@@ -150,7 +150,7 @@ fn hdu_box(file: &File, hdu: &Hdu, position: Position, size: Size) -> Result<Opt
     ];
     Ok(Some(HduBox {
         hdu: hdu.number(),
-        area,
+        region: area.into(),
         extent,
     }))
 }

@@ -1,10 +1,13 @@
 //! The job type `cutout`: pieces of sky images around a list of positions.
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
-//! `execute` cut, in the bounds of `memory`; `names` and `manifest` are what the user gets to see; `ingest` fills the
+//! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
+//! keeps open; `names` and `manifest` are what the user gets to see; `ingest` fills the
 //! catalogue.
 
+pub mod cutter;
 mod execute;
+mod files;
 mod image;
 pub mod ingest;
 mod limits;
@@ -22,7 +25,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 use self::{
-    memory::Memory,
+    cutter::Cutter,
     parameters::{Request, positions},
     plan::Selection,
 };
@@ -38,8 +41,7 @@ use crate::{
 /// The service.
 pub struct Cutout {
     store: Store,
-    sources: Arc<Sources>,
-    memory: Memory,
+    cutter: Arc<Cutter>,
     max_positions: usize,
     description: Description,
 }
@@ -49,8 +51,7 @@ impl Cutout {
     pub fn new(store: Store, sources: Arc<Sources>, settings: &CutoutSettings) -> Cutout {
         Cutout {
             store,
-            sources,
-            memory: Memory::new(settings.memory),
+            cutter: Arc::new(Cutter::new(sources, settings)),
             max_positions: settings.max_positions,
             description: Description {
                 name: "cutout",

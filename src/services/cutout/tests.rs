@@ -642,7 +642,7 @@ async fn a_job_that_waits_for_memory_is_suspended() {
     let bench = Bench::new(1 << 20).await;
     bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
     bench.ingest().await;
-    let held = bench.cutout.memory.try_hold(1 << 20).unwrap();
+    let held = bench.cutout.cutter.memory().try_hold(1 << 20).unwrap();
     let job = bench
         .create(&[("POSITIONS", "RA,DEC\n10,0"), ("SIZE", "2")])
         .await

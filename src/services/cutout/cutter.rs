@@ -1,0 +1,161 @@
+//! What every kind of cutting shares: the images that are open and the memory; and a cutout that is made at once,
+//! without a job.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    files::{Files, OpenFile},
+    image::{Fault, HduBox},
+    memory::Memory,
+};
+use crate::{
+    fits::{Cut, Edge, File, FitsError, Kind, NewCard, Reason, bytes_of, cut, write},
+    objects::Sources,
+    settings::CutoutSettings,
+    store::Image,
+    uws::Timestamp,
+};
+
+/// What decoding may hold beside the pixels that it is for.
+const WORKING: u64 = 32 << 20;
+
+/// Cuts; one for the process.
+pub struct Cutter {
+    files: Files,
+    memory: Memory,
+}
+
+/// How a cutout is made.
+pub struct Options<'a> {
+    /// What becomes of boxes that hang over an edge.
+    pub edge: Edge,
+    /// The cards of provenance of each HDU.
+    pub cards: &'a (dyn Fn(&Cut) -> Vec<NewCard> + Sync),
+}
+
+impl Cutter {
+    /// Over images that `sources` opens, in the bounds of `settings`.
+    pub fn new(sources: Arc<Sources>, settings: &CutoutSettings) -> Cutter {
+        Cutter {
+            files: Files::new(sources, settings.open_files, settings.open_files_memory),
+            memory: Memory::new(settings.memory),
+        }
+    }
+
+    /// The memory that all cutting shares.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The images that are open.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// A cutout as a FITS file: the boxes that `boxes` gives of the image's headers, each as an HDU. `boxes` is asked
+    /// once more if the image turns out to be another by now.
+    pub async fn cut_now(
+        &self,
+        image: &Image,
+        boxes: impl Fn(&File) -> Result<Vec<HduBox>, Fault>,
+        options: &Options<'_>,
+    ) -> Result<Bytes, Fault> {
+        let url = &image.url;
+        loop {
+            let OpenFile { file, warm } = self.files.open(url).await?;
+            let boxes = boxes(&file)?;
+            match self.cut_boxes(&file, &boxes, options).await {
+                Ok(bytes) => {
+                    self.files.confirm(url, &file);
+                    return Ok(bytes);
+                }
+                Err(error) => {
+                    if matches!(error.reason(), Reason::SourceChanged | Reason::SourceUnreadable) {
+                        self.files.forget(url, &file);
+                        if warm && error.reason() == Reason::SourceChanged {
+                            continue;
+                        }
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    async fn cut_boxes(
+        &self,
+        file: &Arc<File>,
+        boxes: &[HduBox],
+        options: &Options<'_>,
+    ) -> Result<Bytes, FitsError> {
+        let hdus = boxes
+            .iter()
+            .filter_map(|found| Some((file.hdus().get(found.hdu)?, &found.region)));
+        let mut needed = 0_u64;
+        for (hdu, region) in hdus.clone() {
+            // The pixels, once more where they are padded, and in the file.
+            needed = needed.saturating_add(bytes_of(hdu, region, options.edge)?.saturating_mul(3));
+        }
+        let limit = self.memory.total();
+        if needed > limit {
+            return Err(FitsError::TooLarge {
+                what: "the cutout",
+                bytes: needed,
+                limit,
+            });
+        }
+        let mut working = WORKING.min(limit / 4);
+        let cuts = loop {
+            let held = self.memory.hold(needed.saturating_add(working)).await;
+            let mut cuts = Vec::with_capacity(boxes.len());
+            let mut problem = None;
+            for (hdu, region) in hdus.clone() {
+                let own = if hdu.kind() == Kind::Compressed {
+                    working
+                } else {
+                    0
+                };
+                let own = bytes_of(hdu, region, options.edge)?
+                    .saturating_mul(2)
+                    .saturating_add(own);
+                match cut(file, hdu, region, options.edge, own.min(limit)).await {
+                    Ok(cut) => cuts.push(cut),
+                    Err(error) => {
+                        problem = Some(error);
+                        break;
+                    }
+                }
+            }
+            match problem {
+                None => break (cuts, held),
+                // Decoding takes more than was thought.
+                Some(FitsError::TooLarge { bytes, .. }) if bytes > working && bytes <= limit => {
+                    working = bytes;
+                }
+                Some(error) => return Err(error),
+            }
+        };
+        let (cuts, _held) = cuts;
+        let date = Timestamp::of_this_host().to_string();
+        let date = date.trim_end_matches('Z').to_owned();
+        let cuts: Vec<_> = cuts
+            .into_iter()
+            .map(|cut| {
+                let cards = (options.cards)(&cut);
+                (cut, cards)
+            })
+            .collect();
+        if needed <= SMALL {
+            return Ok(write(file, cuts, &date));
+        }
+        let file = Arc::clone(file);
+        // Sums over all pixels are worked out there.
+        let written = tokio::task::spawn_blocking(move || write(&file, cuts, &date)).await;
+        written.map_err(|error| crate::fits::SourceError::Other(error.into()).into())
+    }
+}
+
+/// Up to this a file is written on the thread that asks for it: a fraction of a millisecond.
+const SMALL: u64 = 2 << 20;
