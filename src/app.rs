@@ -21,7 +21,7 @@ use crate::{
     jobs::Jobs,
     notify::Notifier,
     objects::{ObjectsError, Results, Sources},
-    services::{cutout::Cutout, echo::Echo},
+    services::{self, cutout::Cutout, echo::Echo},
     settings::{AuthMode, Settings, SettingsError},
     store::{Dialect, Store, StoreError},
 };
@@ -104,8 +104,10 @@ impl App {
             let connected = notifier.connect(store.url(), stop_rest.clone()).await;
             rest.push(connected.map_err(|error| AppError::Notify(error.into()))?);
         }
+        let cutout = cutout(&settings, &store);
+        let api = services::api(cutout.clone());
         let engine = Engine {
-            services: services(&settings, &store).into(),
+            services: services(&settings, cutout.as_ref()).into(),
             store,
             results,
             notifier,
@@ -119,7 +121,7 @@ impl App {
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {
-            http::routes(&jobs, auth.clone(), &settings, Vec::new(), &stop_engine)?
+            http::routes(&jobs, auth.clone(), &settings, api, &stop_engine)?
         } else {
             http::internal_routes(&jobs, &auth, false, &stop_engine)
         };
@@ -166,16 +168,18 @@ impl App {
     }
 }
 
-/// The job types of the settings, in their order. A new one is a folder under `services/` and a line here.
-fn services(settings: &Settings, store: &Store) -> Vec<Arc<dyn Service>> {
+/// The job type `cutout`, if it is served; its routes need it too.
+fn cutout(settings: &Settings, store: &Store) -> Option<Arc<Cutout>> {
+    let served = settings.services.iter().any(|name| name == "cutout");
     let sources = Arc::new(Sources::default());
+    served.then(|| Arc::new(Cutout::new(store.clone(), sources, &settings.cutout)))
+}
+
+/// The job types of the settings, in their order. A new one is a folder under `services/` and a line here.
+fn services(settings: &Settings, cutout: Option<&Arc<Cutout>>) -> Vec<Arc<dyn Service>> {
     let service = |name: &String| -> Option<Arc<dyn Service>> {
         match name.as_str() {
-            "cutout" => Some(Arc::new(Cutout::new(
-                store.clone(),
-                Arc::clone(&sources),
-                &settings.cutout,
-            ))),
+            "cutout" => Some(Arc::<Cutout>::clone(cutout?)),
             "echo" => Some(Arc::new(Echo::default())),
             // The settings have been checked.
             _ => None,

@@ -77,6 +77,8 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/jobs/{id}/shares", Who::Owner),
     ("POST", "/api/v1/jobs/{id}/shares", Who::OwnerAlone),
     ("DELETE", "/api/v1/jobs/{id}/shares/{share}", Who::Owner),
+    ("GET", "/api/v1/cutout/collections", Who::User),
+    ("GET", "/api/v1/cutout/collections/{name}", Who::User),
     ("GET", "/api/v1/events", Who::User),
     ("GET", "/api/v1/me", Who::User),
     ("GET", "/api/v1/admin/queue", Who::Operator),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::say;
-use crate::http;
+use crate::{http, services};
 
 /// Write the OpenAPI document
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ pub struct OpenApi {
 
 impl OpenApi {
     pub fn run(self) -> Result<()> {
-        let document = http::openapi();
+        let document = http::openapi::<services::Api>();
         let name = self.path.display();
         if self.check {
             let written = fs::read(&self.path).with_context(|| format!("{name} cannot be read"))?;

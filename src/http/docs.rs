@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page for people that lists its operations. The page needs nothing from elsewhere.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{fmt::Write as _, marker::PhantomData, sync::OnceLock};
 
 use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
@@ -8,20 +8,16 @@ use serde_json::Value;
 
 use super::{Apis, page};
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
-static PAGE: LazyLock<String> =
-    LazyLock::new(|| rendered(&serde_json::from_str(&DOCUMENT).unwrap_or_default()));
-
 /// Stands for the APIs, whose handlers need a site; the document needs none.
-struct Described;
+struct Described<S>(PhantomData<fn() -> S>);
 
-impl OpenApi for Described {
+impl<S: OpenApi> OpenApi for Described<S> {
     fn meta() -> Vec<poem_openapi::registry::MetaApi> {
-        <Apis as OpenApi>::meta()
+        <Apis<S> as OpenApi>::meta()
     }
 
     fn register(registry: &mut poem_openapi::registry::Registry) {
-        <Apis as OpenApi>::register(registry);
+        <Apis<S> as OpenApi>::register(registry);
     }
 
     fn add_routes(
@@ -35,8 +31,8 @@ impl OpenApi for Described {
 }
 
 /// The document: JSON, with a newline at its end.
-pub fn openapi() -> String {
-    let service: OpenApiService<Described, ()> = super::service(Described);
+pub fn openapi<S: OpenApi + 'static>() -> String {
+    let service: OpenApiService<Described<S>, ()> = super::service(Described(PhantomData));
     let mut spec = service.spec();
     if !spec.ends_with('\n') {
         spec.push('\n');
@@ -44,21 +40,44 @@ pub fn openapi() -> String {
     spec
 }
 
-/// The document as an answer.
-pub fn document() -> Response {
-    Response::builder()
-        .content_type("application/json")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .body(DOCUMENT.as_str())
+/// The document and the page, each made when it is first asked for.
+pub struct Docs {
+    make: fn() -> String,
+    document: OnceLock<String>,
+    page: OnceLock<String>,
 }
 
-/// The page as an answer.
-pub fn page() -> Response {
-    Response::builder()
-        .content_type("text/html; charset=utf-8")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(header::CONTENT_SECURITY_POLICY, page::policy(STYLE))
-        .body(PAGE.as_str())
+impl Docs {
+    /// With the API of the services.
+    pub fn of<S: OpenApi + 'static>() -> Self {
+        Docs {
+            make: openapi::<S>,
+            document: OnceLock::new(),
+            page: OnceLock::new(),
+        }
+    }
+
+    fn text(&self) -> &str {
+        self.document.get_or_init(self.make)
+    }
+
+    /// The document as an answer.
+    pub fn document(&self) -> Response {
+        Response::builder()
+            .content_type("application/json")
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .body(self.text().to_owned())
+    }
+
+    /// The page as an answer.
+    pub fn page(&self) -> Response {
+        let made = || rendered(&serde_json::from_str(self.text()).unwrap_or_default());
+        Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .header(header::CONTENT_SECURITY_POLICY, page::policy(STYLE))
+            .body(self.page.get_or_init(made).clone())
+    }
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;\
@@ -152,8 +171,8 @@ mod tests {
 
     #[test]
     fn the_document_is_stable_and_ends_with_a_newline() {
-        let document = openapi();
-        assert_eq!(document, openapi());
+        let document = openapi::<()>();
+        assert_eq!(document, openapi::<()>());
         assert!(document.ends_with("}\n"));
         let document: Value = serde_json::from_str(&document).unwrap();
         for path in [
@@ -167,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_named_once_and_is_on_the_page() {
-        let document: Value = serde_json::from_str(&openapi()).unwrap();
+        let document: Value = serde_json::from_str(&openapi::<()>()).unwrap();
         let page = rendered(&document);
         let mut names = std::collections::HashSet::new();
         for (path, operations) in entries(&document["paths"]) {

@@ -88,6 +88,18 @@ impl Form {
         }
     }
 
+    /// The values of a parameter that may be repeated.
+    pub fn texts(&self, name: &str) -> Result<Vec<&str>, Problem> {
+        self.0
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| match &field.value {
+                FieldValue::Text(text) => Ok(text.as_str()),
+                FieldValue::File { .. } => Err(Problem::usage(name, "expected a value, found a file")),
+            })
+            .collect()
+    }
+
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|field| field.name.eq_ignore_ascii_case(name))
     }
@@ -357,6 +369,25 @@ async fn read_part(part: Part) -> std::io::Result<Bytes> {
     }
 }
 
+/// What a client asks for by the query alone.
+pub struct Asked(pub Form);
+
+impl Asked {
+    fn of(request: &Request) -> Result<Self, Problem> {
+        let mut form = Form::default();
+        if let Some(query) = request.uri().query() {
+            form.push_encoded(query.as_bytes())?;
+        }
+        Ok(Asked(form))
+    }
+}
+
+impl<'a> FromRequest<'a> for Asked {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Asked::of(request)?)
+    }
+}
+
 impl<'a> ApiExtractor<'a> for Form {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -390,10 +421,7 @@ impl<'a> ApiExtractor<'a> for Form {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let mut form = Form::default();
-        if let Some(query) = request.uri().query() {
-            form.push_encoded(query.as_bytes())?;
-        }
+        let Asked(mut form) = Asked::of(request)?;
         let media_type = request.headers().get(CONTENT_TYPE).map(|value| {
             value
                 .to_str()

@@ -45,11 +45,15 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use caller::{Door, Identified};
+pub use form::{Asked, Form};
+pub use parameter::{Many, Once};
 pub use problem::Problem;
+pub use reply::{Content, JsonOf, Kind, Reply, Xml};
 
 use self::{
     body::Bounds,
     crowd::Crowd,
+    docs::Docs,
     edge::{Edge, Methods},
     guard::Guard,
     health::Health,
@@ -70,16 +74,8 @@ const STREAMS: u32 = 200;
 /// Longest body of those who are not known yet, in bytes: a token of the provider's.
 const MAX_ANONYMOUS_BODY: u64 = 32 << 10;
 
-/// Routes that a service brings: all of them lie below `prefix`, a path below the public URL such as `/api/v1/cutout`.
-pub struct ServiceRoutes {
-    /// Where.
-    pub prefix: String,
-    /// What.
-    pub route: Route,
-}
-
-/// The APIs of the OpenAPI document.
-type Apis = (uws::Uws, v1::V1, admin::Admin, share::Shared, account::Account);
+/// The APIs of the OpenAPI document; the last is that of the services.
+type Apis<S> = (uws::Uws, v1::V1, admin::Admin, share::Shared, account::Account, S);
 
 /// What handlers share.
 struct Site {
@@ -131,30 +127,30 @@ impl Site {
 }
 
 /// Everything that the public listener answers to: all paths below the public URL's, and the probes at the root too.
-/// From `draining` on the server is not ready.
-pub fn routes(
+/// `services` is what they bring beside UWS. From `draining` on the server is not ready.
+pub fn routes<S: OpenApi + 'static>(
     jobs: &Jobs,
     auth: Auth,
     settings: &Settings,
-    services: Vec<ServiceRoutes>,
+    services: S,
     draining: &CancellationToken,
 ) -> Result<BoxEndpoint<'static>, url::ParseError> {
     let public = Url::parse(&settings.public_base())?;
     let site = Site::new(jobs, auth, settings, &public, draining);
-    let apis: Apis = (
+    let apis: Apis<S> = (
         uws::Uws(Arc::clone(&site)),
         v1::V1(Arc::clone(&site)),
         admin::Admin(Arc::clone(&site)),
         share::Shared(Arc::clone(&site)),
         account::Account(Arc::clone(&site)),
+        services,
     );
-    let mut tree = Route::new()
+    let docs = Arc::new(Docs::of::<S>());
+    let also = Arc::clone(&docs);
+    let tree = Route::new()
         .nest("/", service(apis))
-        .at("/openapi.json", get(make_sync(|_| docs::document())))
-        .at("/docs", get(make_sync(|_| docs::page())));
-    for ServiceRoutes { prefix, route } in services {
-        tree = tree.nest(prefix, route);
-    }
+        .at("/openapi.json", get(make_sync(move |_| docs.document())))
+        .at("/docs", get(make_sync(move |_| also.page())));
     let base_path = public.path().trim_end_matches('/').to_owned();
     let probes = Arc::clone(&site.health).probes();
     let whole = if base_path.is_empty() {
@@ -168,7 +164,7 @@ pub fn routes(
         guard: Some(Guard::new(&public, settings.auth.mode == AuthMode::Local)),
         bounds: Bounds::new(settings.max_body),
         small_bounds: Bounds::new(MAX_ANONYMOUS_BODY),
-        methods: Methods::of(&<Apis as OpenApi>::meta()),
+        methods: Methods::of(&<Apis<S> as OpenApi>::meta()),
     };
     Ok(edge.around(whole.data(Arc::clone(&site.door))))
 }
@@ -217,9 +213,10 @@ pub fn serve(
     }))
 }
 
-/// The OpenAPI document: JSON, the same at every call, with a newline at its end. Its servers are relative.
-pub fn openapi() -> String {
-    docs::openapi()
+/// The OpenAPI document with the API of the services: JSON, the same at every call, with a newline at its end. Its
+/// servers are relative.
+pub fn openapi<S: OpenApi + 'static>() -> String {
+    docs::openapi::<S>()
 }
 
 fn service<T: OpenApi + 'static>(apis: T) -> OpenApiService<T, ()> {

@@ -95,7 +95,7 @@ impl JobList {
     /// An empty list; `list_url` is its own URL.
     pub fn new(list_url: &str) -> Self {
         let mut xml = Writer::new(Vec::with_capacity(4_096));
-        in_memory(declaration(&mut xml));
+        in_memory(declare(&mut xml));
         let root = root("uws:jobs").with_attributes([("xmlns:xsi", XSI), ("version", "1.1")]);
         in_memory(xml.write_event(Event::Start(root)));
         JobList {
@@ -248,16 +248,17 @@ fn root(name: &str) -> BytesStart<'_> {
 /// Writes a document into memory.
 pub(super) fn document(capacity: usize, write: impl FnOnce(&mut Xml) -> io::Result<()>) -> Vec<u8> {
     let mut xml = Writer::new(Vec::with_capacity(capacity));
-    in_memory(declaration(&mut xml));
+    in_memory(declare(&mut xml));
     in_memory(write(&mut xml));
     xml.into_inner()
 }
 
-fn in_memory(written: io::Result<()>) {
+pub(super) fn in_memory(written: io::Result<()>) {
     written.expect("writing to memory does not fail");
 }
 
-fn declaration(xml: &mut Xml) -> io::Result<()> {
+/// Begins a document.
+pub(super) fn declare(xml: &mut Xml) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))
 }
 

@@ -3,7 +3,7 @@
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `names` and `manifest` are what the user gets to see; `ingest` fills the
-//! catalogue.
+//! catalogue; `routes` is what is served beside the jobs.
 
 pub mod cutter;
 mod execute;
@@ -17,6 +17,7 @@ mod memory;
 mod names;
 mod parameters;
 mod plan;
+pub mod routes;
 #[cfg(test)]
 mod tests;
 
