@@ -1,7 +1,10 @@
 //! Celestial coordinates of an image: sky to pixel and back, boxes, footprint (FITS 4.0, section 8).
 
+mod shape_box;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use fits_well::wcs;
 
@@ -24,6 +27,8 @@ pub struct Wcs {
     turn: Option<f64>,
     corners: [Option<Position>; 4],
     cap: Cap,
+    /// Points of an all-sky map, for `shape_box`.
+    inside: OnceLock<Vec<([f64; 2], Position)>>,
 }
 
 /// No box is wider; what a person means by more is the whole image.
@@ -59,6 +64,7 @@ impl Wcs {
                 centre: Position { ra: 0.0, dec: 0.0 },
                 radius: 180.0,
             },
+            inside: OnceLock::new(),
         };
         let [width, height] = shape.map(|n| n as f64 + 0.5);
         wcs.corners =

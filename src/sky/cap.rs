@@ -12,6 +12,15 @@ pub struct Cap {
 }
 
 impl Cap {
+    /// The least cap around `centre` that holds all of `positions`.
+    pub fn around(centre: Position, positions: &[Position]) -> Self {
+        let radius = positions
+            .iter()
+            .map(|position| centre.separation(*position))
+            .fold(0.0, f64::max);
+        Self { centre, radius }
+    }
+
     /// Whether `position` lies within it, its edge included.
     pub fn contains(&self, position: Position) -> bool {
         self.near(position, 0.0)

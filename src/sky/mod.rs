@@ -1,4 +1,4 @@
-//! The sky: positions, sizes, caps, and the reference frames of images.
+//! The sky: positions, shapes, sizes, caps, and the reference frames of images.
 //!
 //! Pure; knows of no file, job or request. Angles are degrees unless a name says otherwise; positions are
 //! ICRS at their own epoch (no proper motion).
@@ -8,6 +8,7 @@ mod cap;
 mod footprint;
 mod frame;
 mod position;
+mod shape;
 mod size;
 
 pub use angle::{AngleError, parse_dec, parse_ra};
@@ -15,4 +16,5 @@ pub use cap::Cap;
 pub use footprint::{Footprint, MOST_CELLS};
 pub use frame::{Frame, System};
 pub use position::Position;
+pub use shape::{Shape, ShapeError};
 pub use size::{Length, Size, SizeError};

@@ -2,7 +2,7 @@
 
 use super::files::{PLAIN, hdu, open, plain};
 use crate::fits::{File, FitsError, PixelBox, Reason};
-use crate::sky::{Position, Size};
+use crate::sky::{Position, Shape, Size};
 
 fn image(changes: &[(&str, &str)]) -> File {
     let mut cards: Vec<String> = PLAIN.iter().map(|card| (*card).to_owned()).collect();
@@ -157,4 +157,142 @@ fn axes_may_be_swapped_or_lie_behind_others() {
         })
         .expect("on the image");
     assert!((x - 5.0).abs() < 1e-4 && (y - 6.0).abs() < 1e-4, "{x} {y}");
+}
+
+fn shape_box(file: &File, shape: &Shape) -> Result<PixelBox, FitsError> {
+    file.hdus()[0].wcs()?.expect("celestial").shape_box(shape)
+}
+
+#[test]
+fn boxes_of_shapes_hold_every_pixel_of_them_and_little_more() {
+    let patch: &[(&str, &str)] = &[];
+    let pole: &[(&str, &str)] = &[("CRVAL2", "90.0"), ("CRVAL1", "0.0")];
+    let origin: &[(&str, &str)] = &[("CRVAL1", "359.95"), ("CRVAL2", "0.0")];
+    let map = |ctype: [&'static str; 2]| {
+        [
+            ("CTYPE1", ctype[0]),
+            ("CTYPE2", ctype[1]),
+            ("CRVAL1", "0.0"),
+            ("CRVAL2", "0.0"),
+            ("CDELT1", "-9.0"),
+            ("CDELT2", "9.0"),
+        ]
+    };
+    let aitoff = map(["'RA---AIT'", "'DEC--AIT'"]);
+    let cylinder = map(["'RA---CAR'", "'DEC--CAR'"]);
+    let equal_area = map(["'RA---ZEA'", "'DEC--ZEA'"]);
+    // How many pixels a box may be larger than its shape: one for the pixels that it only touches.
+    for (changes, slack, shapes) in [
+        (
+            patch,
+            1,
+            &[
+                "CIRCLE 10 20 0.0195",
+                "CIRCLE 10.1 20.05 0.004",
+                "CIRCLE 10.2 20.1 0.08",
+                "CIRCLE 10 20 3",
+                "CIRCLE 10 20 120",
+                "RANGE 9.9 9.95 19.9 20.05",
+                "RANGE 0 360 -Inf 20.05",
+                "POLYGON 9.9 19.9 10.1 19.92 10.02 20.1",
+                "POLYGON 9.9 19.9 10.02 20.1 10.1 19.92",
+                "POLYGON 0 20 20 20.01 20 20.05 0 20.04",
+            ][..],
+        ),
+        (
+            pole,
+            1,
+            &[
+                "CIRCLE 30 89.95 0.04",
+                "CIRCLE 30 89.95 0.1",
+                "RANGE 0 360 89.93 +Inf",
+                "POLYGON 0 89.9 120 89.9 240 89.9",
+            ],
+        ),
+        (
+            origin,
+            1,
+            &[
+                "CIRCLE 0.02 0 0.05",
+                "RANGE 359.9 0.05 -0.05 0.05",
+                "POLYGON 359.9 0 0.1 0.05 0.05 -0.1",
+            ],
+        ),
+        (
+            &aitoff,
+            2,
+            &[
+                "CIRCLE 0 80 20",
+                "CIRCLE 180 0 20",
+                "CIRCLE 40 20 30",
+                "RANGE 150 210 -30 30",
+                "CIRCLE 0 0 170",
+            ],
+        ),
+        (
+            &cylinder,
+            2,
+            &[
+                "CIRCLE 0 80 20",
+                "CIRCLE 180 0 20",
+                "CIRCLE 40 20 30",
+                "RANGE 0 360 -30 30",
+            ],
+        ),
+        (
+            &equal_area,
+            2,
+            &["CIRCLE 0 80 20", "CIRCLE 180 0 20", "CIRCLE 40 20 30"],
+        ),
+    ] {
+        let file = image(changes);
+        let wcs = file.hdus()[0].wcs().expect("good").expect("celestial");
+        for text in shapes {
+            let shape = Shape::pos(text).expect(text);
+            let area = shape_box(&file, &shape).expect(text);
+            let on = area.trimmed(40, 30).expect(text);
+            let mut held = [i64::MAX, i64::MIN, i64::MAX, i64::MIN];
+            for (x, y) in (1..=40).flat_map(|x| (1..=30).map(move |y| (x, y))) {
+                let inside = wcs
+                    .to_sky([x as f64, y as f64])
+                    .is_some_and(|position| shape.contains(position));
+                if inside {
+                    held = [held[0].min(x), held[1].max(x), held[2].min(y), held[3].max(y)];
+                }
+            }
+            let got = [on.x_min, on.x_max, on.y_min, on.y_max];
+            let holds = got[0] <= held[0] && got[1] >= held[1] && got[2] <= held[2] && got[3] >= held[3];
+            assert!(holds, "{changes:?} {text}: {got:?} does not hold {held:?}");
+            let near = got
+                .iter()
+                .zip(held)
+                .all(|(got, held)| (got - held).abs() <= slack);
+            assert!(
+                near || held[0] > held[1],
+                "{changes:?} {text}: {got:?} is more than {held:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn boxes_of_shapes_hang_over_as_the_shapes_do() {
+    let file = open(plain()).expect("a good file");
+    let area = shape_box(&file, &Shape::circle("10 20 0.0195").expect("a circle")).expect("on the image");
+    assert_eq!([area.x_min, area.x_max, area.y_min, area.y_max], [19, 22, 14, 17]);
+    let area = shape_box(&file, &Shape::circle("10 20 0.3").expect("a circle")).expect("on the image");
+    assert_eq!([area.width(), area.height()], [60, 60]);
+    // The projection shows no more than a hemisphere.
+    let area = shape_box(&file, &Shape::circle("10 20 100").expect("a circle")).expect("on the image");
+    assert_eq!([area.x_min, area.x_max, area.y_min, area.y_max], [0, 41, 0, 31]);
+    for beside in [
+        "CIRCLE 10 20.5 0.1",
+        "CIRCLE 190 -20 1",
+        "RANGE 11 12 19 21",
+        "POLYGON 0 0 1 0 0 1",
+    ] {
+        let error = shape_box(&file, &Shape::pos(beside).expect(beside)).expect_err(beside);
+        assert_eq!(error.reason(), Reason::OutsideFootprint);
+        assert!(error.to_string().contains(beside), "{error}");
+    }
 }

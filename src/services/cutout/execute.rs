@@ -24,7 +24,7 @@ use super::{
 use crate::{
     engine::{Context, Failure},
     fits::{Cut, Edge, File, FitsError, Hdu, Kind, NewCard, Reason, Region, Value, bytes_of, cut, write},
-    sky::{Length, Size},
+    sky::{Length, Shape, Size},
     uws::Timestamp,
 };
 
@@ -300,14 +300,15 @@ impl<'a> Job<'a> {
     fn bare_row(&self, at: usize) -> Row {
         let asked = &self.request.list.rows[at];
         let size = asked.size.unwrap_or(self.request.size);
-        let id = asked.id.clone().unwrap_or_else(|| asked.position.name());
+        let centre = asked.shape.centre();
+        let is_point = matches!(asked.shape, Shape::Point(_));
         Row {
             row: at + 1,
-            id: id.into(),
-            ra: asked.position.ra,
-            dec: asked.position.dec,
-            xsize: arcmin(size.width),
-            ysize: arcmin(size.height),
+            id: asked.name().into(),
+            ra: centre.map(|centre| centre.ra),
+            dec: centre.map(|centre| centre.dec),
+            xsize: arcmin(size.width).filter(|_| is_point),
+            ysize: arcmin(size.height).filter(|_| is_point),
             image: ImageColumns::default(),
             hdu: None,
             status: Status::Ok,
@@ -475,7 +476,7 @@ async fn look(opened: &Opened, request: &Request) -> Vec<(usize, Result<Vec<HduB
         let row = &request.list.rows[at];
         let size = row.size.unwrap_or(request.size);
         let boxes = match &hdus {
-            Ok((file, hdus)) => boxes(file, hdus, !request.hdus.is_empty(), row.position, size),
+            Ok((file, hdus)) => boxes(file, hdus, !request.hdus.is_empty(), &row.shape, size),
             Err(fault) => Err(fault.clone()),
         };
         found.push((at, boxes));
@@ -689,16 +690,31 @@ fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date
     if let Some(etag) = &row.source.etag {
         cards.push(NewCard::new("CUTETAG", text(etag), "version of the image"));
     }
+    cards.extend([NewCard::new(
+        "CUTHDU",
+        Value::Integer(cut.hdu() as i64),
+        "HDU of the image, 0 = primary",
+    )]);
+    if let (Some(ra), Some(dec)) = (row.ra, row.dec) {
+        cards.extend([
+            NewCard::new("CUTRA", Value::Real(ra), "[deg] ICRS position asked for"),
+            NewCard::new("CUTDEC", Value::Real(dec), "[deg] ICRS position asked for"),
+        ]);
+    }
+    match &request.list.rows[task.at].shape {
+        Shape::Point(_) => cards.extend([
+            NewCard::new("CUTXSIZE", side(width), "width asked for"),
+            NewCard::new("CUTYSIZE", side(height), "height asked for"),
+        ]),
+        // Pixels of the box that lie outside of the shape are kept.
+        Shape::Sky => {}
+        shape => cards.push(NewCard::new(
+            "CUTPOS",
+            text(&shape.to_string()),
+            "ICRS region asked for, within the box",
+        )),
+    }
     cards.extend([
-        NewCard::new(
-            "CUTHDU",
-            Value::Integer(cut.hdu() as i64),
-            "HDU of the image, 0 = primary",
-        ),
-        NewCard::new("CUTRA", Value::Real(row.ra), "[deg] ICRS position asked for"),
-        NewCard::new("CUTDEC", Value::Real(row.dec), "[deg] ICRS position asked for"),
-        NewCard::new("CUTXSIZE", side(width), "width asked for"),
-        NewCard::new("CUTYSIZE", side(height), "height asked for"),
         NewCard::new(
             "CUTBOX",
             text(&cut.area().to_string()),

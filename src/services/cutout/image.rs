@@ -1,9 +1,9 @@
 //! An image that is open: its headers, and the boxes of positions on it.
 
 use crate::{
-    fits::{File, FitsError, Hdu, Reason, Region, SourceError},
+    fits::{File, FitsError, Hdu, PixelBox, Reason, Region, SourceError},
     objects::{ObjectsError, Sources},
-    sky::{Length, Position, Size},
+    sky::{Length, Shape, Size},
 };
 
 /// Why there is no cutout.
@@ -94,7 +94,7 @@ pub fn chosen<'a>(file: &'a File, asked: &[String]) -> Result<Vec<&'a Hdu>, Faul
     Ok(hdus)
 }
 
-/// The boxes of `size` around `position` on those of `hdus` that it touches.
+/// The boxes of `shape` (around a point, of `size`) on those of `hdus` that it touches.
 ///
 /// An HDU without coordinates of its own has those of one of the same shape, as weights and masks often do. Of HDUs
 /// that nobody named, one without any coordinates is left out.
@@ -102,14 +102,14 @@ pub fn boxes(
     file: &File,
     hdus: &[&Hdu],
     named: bool,
-    position: Position,
+    shape: &Shape,
     size: Size,
 ) -> Result<Vec<HduBox>, Fault> {
     let mut boxes = Vec::new();
     let mut outside = None;
     let mut unusable = None;
     for hdu in hdus {
-        match hdu_box(file, hdu, position, size) {
+        match hdu_box(file, hdu, shape, size) {
             Ok(Some(found)) => boxes.push(found),
             Ok(None) if named => {
                 unusable = unusable.or_else(|| Some(FitsError::NoWcs { hdu: hdu.number() }));
@@ -130,7 +130,18 @@ pub fn boxes(
     }
 }
 
-fn hdu_box(file: &File, hdu: &Hdu, position: Position, size: Size) -> Result<Option<HduBox>, FitsError> {
+fn hdu_box(file: &File, hdu: &Hdu, shape: &Shape, size: Size) -> Result<Option<HduBox>, FitsError> {
+    let found = |area: PixelBox, extent| {
+        Some(HduBox {
+            hdu: hdu.number(),
+            region: area.into(),
+            extent,
+        })
+    };
+    if *shape == Shape::Sky {
+        // The whole of an image needs no coordinates.
+        return Ok(whole(hdu).and_then(|area| found(area, UNKNOWN)));
+    }
     let wcs = match hdu.wcs()? {
         Some(wcs) => wcs,
         None => match like(file, hdu) {
@@ -138,8 +149,11 @@ fn hdu_box(file: &File, hdu: &Hdu, position: Position, size: Size) -> Result<Opt
             None => return Ok(None),
         },
     };
-    let area = wcs.pixel_box(position, size)?;
-    let scale = || wcs.to_pixel(position).and_then(|pixel| wcs.scale(pixel));
+    let Shape::Point(position) = shape else {
+        return Ok(found(wcs.shape_box(shape)?, UNKNOWN));
+    };
+    let area = wcs.pixel_box(*position, size)?;
+    let scale = || wcs.to_pixel(*position).and_then(|pixel| wcs.scale(pixel));
     let arcmin = |length, pixels: u64, axis: usize| match length {
         Length::Degrees(degrees) => degrees * 60.0,
         Length::Pixels(_) => scale().map_or(f64::NAN, |scale| pixels as f64 * scale[axis] * 60.0),
@@ -148,11 +162,22 @@ fn hdu_box(file: &File, hdu: &Hdu, position: Position, size: Size) -> Result<Opt
         arcmin(size.width, area.width(), 0),
         arcmin(size.height, area.height(), 1),
     ];
-    Ok(Some(HduBox {
-        hdu: hdu.number(),
-        region: area.into(),
-        extent,
-    }))
+    Ok(found(area, extent))
+}
+
+/// Extent of boxes that were not asked for by their size.
+const UNKNOWN: [f64; 2] = [f64::NAN; 2];
+
+/// All pixels of an image; of more axes, those that `cut` takes for x and y. None if it has less than two.
+fn whole(hdu: &Hdu) -> Option<PixelBox> {
+    let axes = hdu.wcs().ok().flatten().map_or([0, 1], crate::fits::Wcs::axes);
+    let length = |axis: usize| i64::try_from(*hdu.shape().get(axes[axis])?).ok();
+    Some(PixelBox {
+        x_min: 1,
+        x_max: length(0)?,
+        y_min: 1,
+        y_max: length(1)?,
+    })
 }
 
 /// The coordinates of another image of the same shape, whose axes lie as those of an image without coordinates do.

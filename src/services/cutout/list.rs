@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::limits::{MAX_OBJID, check_size};
-use crate::sky::{Position, Size};
+use crate::sky::{Position, Shape, Size};
 
 /// Faulty rows that are named; the rest is counted.
 const NAMED: usize = 100;
@@ -19,17 +19,43 @@ pub struct List {
     pub unused: Vec<String>,
 }
 
-/// A position and what is asked for at it.
+/// A region and what is asked for at it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Where.
-    pub position: Position,
+    pub shape: Shape,
     /// The user's name for it.
     pub id: Option<String>,
-    /// How large; the job's SIZE if it says nothing.
+    /// How large the box around a point is; the job's SIZE if it says nothing.
     pub size: Option<Size>,
     /// In which bands; the job's BANDS if empty.
     pub bands: Vec<String>,
+    /// Least and greatest wavelength, m, either may be infinite: images by their columns, and planes of cubes.
+    pub band_range: Option<[f64; 2]>,
+    /// First and last time, MJD UTC, either may be infinite: images by their columns, and planes of cubes.
+    pub time_range: Option<[f64; 2]>,
+}
+
+impl Row {
+    /// A region, of which nothing else is said.
+    pub fn at(shape: Shape) -> Row {
+        Row {
+            shape,
+            id: None,
+            size: None,
+            bands: Vec::new(),
+            band_range: None,
+            time_range: None,
+        }
+    }
+
+    /// The user's name for it, or one made of its middle.
+    pub fn name(&self) -> String {
+        self.id.clone().unwrap_or_else(|| {
+            let centre = self.shape.centre();
+            centre.map_or_else(|| "whole".into(), Position::name)
+        })
+    }
 }
 
 /// Where the columns are.
@@ -203,10 +229,10 @@ impl Columns {
             .filter(|band| !band.is_empty());
         match (position, size) {
             (Some(position), Some(size)) if faults.is_empty() => Ok(Row {
-                position,
                 id: id.map(str::to_owned),
                 size,
                 bands: bands.map(str::to_owned).collect(),
+                ..Row::at(Shape::Point(position))
             }),
             _ => Err(faults),
         }
@@ -261,8 +287,8 @@ mod tests {
         assert_eq!(list.rows[0].id.as_deref(), Some("M13"));
         assert_eq!(list.rows[0].size, Size::arcmin(2.0, 3.0).ok());
         assert_eq!(list.rows[0].bands, ["90GHz", "150GHz"]);
-        assert!((list.rows[1].position.ra - 250.4226).abs() < 1e-9);
-        assert!((list.rows[1].position.dec + 0.5).abs() < 1e-12);
+        assert!((list.rows[1].shape.centre().unwrap().ra - 250.4226).abs() < 1e-9);
+        assert!((list.rows[1].shape.centre().unwrap().dec + 0.5).abs() < 1e-12);
         assert_eq!(list.rows[1].id.as_deref(), Some("a, b"));
         assert_eq!((list.rows[1].size, list.rows[1].bands.len()), (None, 0));
         assert_eq!(

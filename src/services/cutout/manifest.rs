@@ -25,10 +25,10 @@ pub struct Row {
     pub row: usize,
     /// The user's name for the position, or one made of it.
     pub id: Arc<str>,
-    /// ICRS, deg.
-    pub ra: f64,
-    /// ICRS, deg.
-    pub dec: f64,
+    /// Middle of what was asked for, ICRS, deg.
+    pub ra: Option<f64>,
+    /// Middle of what was asked for, ICRS, deg.
+    pub dec: Option<f64>,
     /// Width asked for, arcmin.
     pub xsize: Option<f64>,
     /// Height asked for, arcmin.
@@ -243,8 +243,8 @@ impl Row {
         [
             self.row.to_string(),
             self.id.to_string(),
-            self.ra.to_string(),
-            self.dec.to_string(),
+            number(self.ra),
+            number(self.dec),
             number(self.xsize),
             number(self.ysize),
             text(&self.image.collection),
@@ -278,8 +278,8 @@ mod tests {
         let ok = Row {
             row: 1,
             id: "a, \"b\"".into(),
-            ra: 250.4226,
-            dec: -0.5,
+            ra: Some(250.4226),
+            dec: Some(-0.5),
             xsize: Some(2.0),
             ysize: Some(2.5),
             image: ImageColumns {

@@ -17,13 +17,14 @@ use crate::{
 const DEFAULT_SIZE: &str = "10";
 
 /// What a job asks for, but for which images the catalogue has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Names of collections; empty means all.
     pub collections: Vec<String>,
     /// Images by collection and path; empty means those that the positions lie on.
     pub ids: Vec<(String, String)>,
-    /// The positions; empty while the job is a draft without them.
+    /// Where to cut: the rows of POSITIONS, or of SODA's shapes; each with each of BAND and TIME. Empty while the job is a
+    /// draft without them.
     pub list: List,
     /// Size of boxes whose row does not say.
     pub size: Size,
@@ -39,8 +40,42 @@ pub struct Request {
     pub from: Option<Timestamp>,
     /// Begun by.
     pub to: Option<Timestamp>,
+    /// Polarization states (POL), as ObsCore writes them; empty means all. Images by their columns, and planes of cubes.
+    pub pols: Vec<String>,
     /// What becomes of boxes that hang over an edge.
     pub edge: Edge,
+    /// What the cutouts are written as.
+    pub format: Format,
+    /// Whether there is a picture of each cutout besides.
+    pub preview: bool,
+    /// Whether there are light curves besides.
+    pub lightcurve: bool,
+}
+
+/// What a cutout is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// FITS.
+    #[default]
+    Fits,
+    /// FITS whose images are compressed by tiles.
+    FitsFz,
+    /// A picture.
+    Png,
+}
+
+impl Format {
+    /// Those that are made.
+    const MADE: &[Format] = &[Format::Fits];
+
+    /// The value of FORMAT.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Fits => "fits",
+            Format::FitsFz => "fits.fz",
+            Format::Png => "png",
+        }
+    }
 }
 
 impl Request {
@@ -73,7 +108,9 @@ impl Request {
         );
         let (from, to) = take(&mut faults, text(parameters, "DATES").and_then(dates)).unwrap_or_default();
         let edge = take(&mut faults, text(parameters, "EDGE").and_then(edge));
-        take(&mut faults, text(parameters, "FORMAT").and_then(format));
+        let format = take(&mut faults, text(parameters, "FORMAT").and_then(format));
+        let preview = take(&mut faults, switch(parameters, "PREVIEW"));
+        let lightcurve = take(&mut faults, switch(parameters, "LIGHTCURVE"));
         let list = positions
             .map(|bytes| List::read(bytes, max_positions))
             .transpose()
@@ -99,7 +136,11 @@ impl Request {
                     tags,
                     from,
                     to,
+                    pols: Vec::new(),
                     edge,
+                    format: format.unwrap_or_default(),
+                    preview: preview.unwrap_or_default(),
+                    lightcurve: lightcurve.unwrap_or_default(),
                 })
             }
             _ => Err(faults),
@@ -233,13 +274,36 @@ fn edge(text: Option<&str>) -> Result<Edge, UsageError> {
     }
 }
 
-fn format(text: Option<&str>) -> Result<(), UsageError> {
-    match text {
-        None => Ok(()),
-        Some(text) if text.eq_ignore_ascii_case("fits") => Ok(()),
-        Some(text) => Err(UsageError::new(
-            "FORMAT",
-            format!("{:?} is not made by this version (expected fits)", excerpt(text)),
+fn format(text: Option<&str>) -> Result<Format, UsageError> {
+    let Some(text) = text else {
+        return Ok(Format::default());
+    };
+    [Format::Fits, Format::FitsFz, Format::Png]
+        .into_iter()
+        .find(|format| format.name().eq_ignore_ascii_case(text) && Format::MADE.contains(format))
+        .ok_or_else(|| {
+            let made: Vec<_> = Format::MADE.iter().map(|format| format.name()).collect();
+            let message = format!(
+                "{:?} is not made by this version (expected {})",
+                excerpt(text),
+                made.join(", ")
+            );
+            UsageError::new("FORMAT", message)
+        })
+}
+
+/// Yes or no, by default no.
+fn switch(parameters: &Parameters, name: &str) -> Result<bool, UsageError> {
+    match text(parameters, name)?
+        .unwrap_or("no")
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "yes" | "true" | "1" => Ok(true),
+        "no" | "false" | "0" => Ok(false),
+        other => Err(UsageError::new(
+            name,
+            format!("{:?} is neither yes nor no", excerpt(other)),
         )),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::UsageError,
-    sky::{Cap, Length, Size},
+    sky::{Cap, Length, Shape, Size},
     store::{Catalogued, CollectionId, Image, ImageFilter, Store, StoreError},
 };
 
@@ -288,7 +288,8 @@ struct Positions<'a> {
     rows: &'a [Row],
     /// Declination and place in `rows`.
     sorted: Vec<(f64, usize)>,
-    sizes: Vec<Size>,
+    /// Middle, and how far around it a row reaches, in degrees and pixels.
+    regions: Vec<(Cap, (f64, f64))>,
     /// The largest box on the sky and in pixels.
     reach: (f64, f64),
 }
@@ -299,20 +300,30 @@ impl<'a> Positions<'a> {
             .rows
             .iter()
             .enumerate()
-            .map(|(at, row)| (row.position.dec, at))
+            .map(|(at, row)| (row.shape.cap().centre.dec, at))
             .collect();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let sizes: Vec<Size> = list.rows.iter().map(|row| row.size.unwrap_or(size)).collect();
-        let reach = sizes
+        let regions: Vec<(Cap, (f64, f64))> = list
+            .rows
             .iter()
-            .map(|size| reach(*size))
+            .map(|row| {
+                let cap = row.shape.cap();
+                match row.shape {
+                    Shape::Point(_) => (cap, reach(row.size.unwrap_or(size))),
+                    _ => (cap, (cap.radius, 0.0)),
+                }
+            })
+            .collect();
+        let reach = regions
+            .iter()
+            .map(|(_, reach)| *reach)
             .fold((0.0_f64, 0.0_f64), |most, one| {
                 (most.0.max(one.0), most.1.max(one.1))
             });
         Positions {
             rows: &list.rows,
             sorted,
-            sizes,
+            regions,
             reach,
         }
     }
@@ -341,7 +352,10 @@ impl<'a> Positions<'a> {
             .iter()
             .take_while(|(dec, _)| whole || *dec <= north)
             .map(|(_, at)| *at)
-            .filter(|at| cap.near(self.rows[*at].position, margin(reach(self.sizes[*at]))))
+            .filter(|at| {
+                let (region, reach) = self.regions[*at];
+                cap.near(region.centre, margin(reach))
+            })
             .collect();
         near.sort_unstable();
         near

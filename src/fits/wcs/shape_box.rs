@@ -1,0 +1,196 @@
+//! The box of pixels that a region of the sky covers on an image.
+
+use super::{FitsError, PixelBox, Wcs};
+use crate::sky::{Position, Shape};
+
+/// Points along each side of an image, and across it, at which it is asked whether they lie in the region.
+const SAMPLES: u32 = 64;
+
+/// The extent of pixels found so far: least and greatest x, least and greatest y.
+#[derive(Debug, Clone, Copy)]
+struct Bounds([f64; 4]);
+
+impl Bounds {
+    const NONE: Self = Self([f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY]);
+
+    fn add(&mut self, [x, y]: [f64; 2]) {
+        let Self([x_min, x_max, y_min, y_max]) = *self;
+        *self = Self([x_min.min(x), x_max.max(x), y_min.min(y), y_max.max(y)]);
+    }
+
+    fn contains(&self, [x, y]: [f64; 2]) -> bool {
+        let Self([x_min, x_max, y_min, y_max]) = *self;
+        (x_min..=x_max).contains(&x) && (y_min..=y_max).contains(&y)
+    }
+}
+
+impl Wcs {
+    /// The least box that holds every pixel that `shape` touches, but of a point, whose box [`Wcs::pixel_box`] tells.
+    ///
+    /// It may hang over the edges as the shape does; where the shape goes beyond what the projection can show, it ends
+    /// one pixel outside of the image. Of a shape that the edge of an all-sky map tears apart, it holds all parts; of one
+    /// that holds a pole of the map, it may be larger than needed by a 64th of the map. An error if the shape lies beside
+    /// the image.
+    pub fn shape_box(&self, shape: &Shape) -> Result<PixelBox, FitsError> {
+        let outside = || FitsError::Outside {
+            hdu: self.hdu,
+            what: brief(shape),
+            how: "lies beside",
+        };
+        let around = shape.cap();
+        if self.cap.radius < 180.0 && !self.cap.near(around.centre, around.radius) {
+            return Err(outside());
+        }
+        let mut bounds = Bounds::NONE;
+        let Outline { touches, torn } = self.add_outline(shape, &mut bounds);
+        let edge = self.add_edge(shape, torn, &mut bounds);
+        let inside = self.cap.radius >= 180.0 && self.add_inside(shape, &mut bounds);
+        if !(touches || edge || inside) {
+            return Err(outside());
+        }
+        let area = bounds.pixels();
+        match area.trimmed(self.shape[0], self.shape[1]) {
+            Some(_) => Ok(area),
+            None => Err(outside()),
+        }
+    }
+
+    /// Adds the region's outline as far as it has pixels.
+    fn add_outline(&self, shape: &Shape, bounds: &mut Bounds) -> Outline {
+        let mut found = Outline {
+            touches: false,
+            torn: false,
+        };
+        let mut last = None;
+        for position in shape.outline() {
+            let Some(pixel) = self.true_pixel(position) else {
+                found.torn = true;
+                last = None;
+                continue;
+            };
+            bounds.add(pixel);
+            // On an all-sky map neighbours may lie at its opposite edges.
+            let from = last.filter(|_| self.cap.radius < 180.0).unwrap_or(pixel);
+            found.touches |= self.crosses(from, pixel);
+            last = Some(pixel);
+        }
+        found
+    }
+
+    /// Adds the points of the image's edge that lie in the region; with `beyond` the pixels outside of them.
+    fn add_edge(&self, shape: &Shape, beyond: bool, bounds: &mut Bounds) -> bool {
+        let [width, height] = self.shape.map(|n| n as f64);
+        let out = if beyond { 1.0 } else { 0.0 };
+        let mut any = false;
+        for step in 0..=SAMPLES {
+            let along = f64::from(step) / f64::from(SAMPLES);
+            let (x, y) = (1.0 + along * (width - 1.0), 1.0 + along * (height - 1.0));
+            for ([x, y], [right, up]) in [
+                ([x, 1.0], [0.0, -out]),
+                ([x, height], [0.0, out]),
+                ([1.0, y], [-out, 0.0]),
+                ([width, y], [out, 0.0]),
+            ] {
+                if self
+                    .to_sky([x, y])
+                    .is_some_and(|position| shape.contains(position))
+                {
+                    bounds.add([x + right, y + up]);
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
+    /// Adds the points within an all-sky map that lie in the region and beyond its outline, and what lies between them
+    /// and the next.
+    fn add_inside(&self, shape: &Shape, bounds: &mut Bounds) -> bool {
+        let [width, height] = self.shape.map(|n| n as f64);
+        let (across, up) = (width / f64::from(SAMPLES), height / f64::from(SAMPLES));
+        let outline = *bounds;
+        let mut any = false;
+        for ([x, y], position) in self.inside(across, up) {
+            if !outline.contains([*x, *y]) && shape.contains(*position) {
+                bounds.add([(x - across).max(1.0), (y - up).max(1.0)]);
+                bounds.add([(x + across).min(width), (y + up).min(height)]);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Points of the image that are so far from each other, and where they lie.
+    fn inside(&self, across: f64, up: f64) -> &[([f64; 2], Position)] {
+        self.inside.get_or_init(|| {
+            let at = |count: u32, step: f64| 0.5 + (f64::from(count) + 0.5) * step;
+            (0..SAMPLES * SAMPLES)
+                .filter_map(|place| {
+                    let pixel = [at(place % SAMPLES, across), at(place / SAMPLES, up)];
+                    Some((pixel, self.to_sky(pixel)?))
+                })
+                .collect()
+        })
+    }
+
+    /// The pixel of a position, if the position is that of the pixel too: a polynomial folds far positions back.
+    fn true_pixel(&self, position: Position) -> Option<[f64; 2]> {
+        let pixel = self.to_pixel(position)?;
+        let back = self.to_sky(pixel)?;
+        let near = pixel.iter().all(|value| value.abs() < super::WIDEST);
+        (near && back.separation(position) <= self.coarse_scale().max(1e-6)).then_some(pixel)
+    }
+
+    /// Whether the line between two points has any in common with the image.
+    fn crosses(&self, from: [f64; 2], to: [f64; 2]) -> bool {
+        let mut span = (0.0_f64, 1.0_f64);
+        for axis in 0..2 {
+            let (least, most) = (0.5, self.shape[axis] as f64 + 0.5);
+            let (start, way) = (from[axis], to[axis] - from[axis]);
+            if way == 0.0 {
+                if !(least..=most).contains(&start) {
+                    return false;
+                }
+                continue;
+            }
+            let (a, b) = ((least - start) / way, (most - start) / way);
+            span = (span.0.max(a.min(b)), span.1.min(a.max(b)));
+        }
+        span.0 <= span.1
+    }
+}
+
+/// What is known of a region's outline on an image.
+struct Outline {
+    /// Whether any of it lies on the image.
+    touches: bool,
+    /// Whether parts of it have no pixel.
+    torn: bool,
+}
+
+impl Bounds {
+    /// The pixels that hold the points: a pixel reaches half a pixel around its middle.
+    fn pixels(self) -> PixelBox {
+        let Self([x_min, x_max, y_min, y_max]) = self;
+        // What touches a pixel's edge only is not in it.
+        let first = |least: f64| (least + 0.5 + 1e-9).floor() as i64;
+        let last = |most: f64, first: i64| ((most + 0.5 - 1e-9).floor() as i64).max(first);
+        let (left, low) = (first(x_min), first(y_min));
+        PixelBox {
+            x_min: left,
+            x_max: last(x_max, left),
+            y_min: low,
+            y_max: last(y_max, low),
+        }
+    }
+}
+
+/// The shape, of a polygon with many vertices the first ones.
+fn brief(shape: &Shape) -> String {
+    const LONGEST: usize = 120;
+    let text = shape.to_string();
+    match text.get(..LONGEST) {
+        Some(start) if text.len() > LONGEST => format!("{start}…"),
+        _ => text,
+    }
+}
