@@ -12,6 +12,7 @@ mod cutout;
 mod engine;
 mod harness;
 mod layers;
+mod preview;
 mod readme;
 #[expect(dead_code, reason = "the unit tests of `objects` use the rest")]
 mod s3;

@@ -17,6 +17,7 @@ mod memory;
 mod names;
 mod parameters;
 mod plan;
+pub mod render;
 pub mod routes;
 #[cfg(test)]
 mod tests;
