@@ -16,6 +16,9 @@ pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_hours(366 * 24);
 /// An API token rests when the provider has not vouched for its owner for this long, and works again after a login.
 const UNVOUCHED: Duration = Duration::from_hours(30 * 24);
 
+/// Most API tokens of a person that have not ended.
+pub const MAX_TOKENS: u64 = 50;
+
 /// What an API token was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -63,27 +66,31 @@ pub struct NewApiToken {
 }
 
 impl Auth {
-    /// Makes a token for this person, who has this role now and does not give more of it away; gives its only copy.
+    /// Makes a token for this person, who has this role now and does not give more of it away; gives its only copy, or
+    /// nothing if the person has [`MAX_TOKENS`].
     pub async fn create_token(
         &self,
         subject: &str,
         role: Role,
         new: &NewApiToken,
-    ) -> Result<(ApiToken, String), StoreError> {
+    ) -> Result<Option<(ApiToken, String)>, StoreError> {
         let token = format!("{API_TOKEN_PREFIX}{}", Secret::new().expose());
         let stored = self
             .0
             .store
-            .create_token(&NewToken {
-                subject: subject.to_owned(),
-                name: new.name.clone(),
-                scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
-                role: role.as_str().to_owned(),
-                hash: hash(&token),
-                expires: new.expires,
-            })
+            .create_token(
+                &NewToken {
+                    subject: subject.to_owned(),
+                    name: new.name.clone(),
+                    scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+                    role: role.as_str().to_owned(),
+                    hash: hash(&token),
+                    expires: new.expires,
+                },
+                MAX_TOKENS,
+            )
             .await?;
-        Ok((stored, token))
+        Ok(stored.map(|stored| (stored, token)))
     }
 
     /// The person's tokens, without what they are known by.

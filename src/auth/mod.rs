@@ -27,7 +27,7 @@ mod transport;
 use std::{sync::Arc, time::Duration};
 
 pub use access_token::{Identity, TokenError};
-pub use api_token::{MAX_TOKEN_LIFETIME, NewApiToken, Scope};
+pub use api_token::{MAX_TOKEN_LIFETIME, MAX_TOKENS, NewApiToken, Scope};
 pub use caller::{Caller, Limits, Role, UnknownRole};
 pub use login::{Answer, LoginError, Started};
 pub use logout::LogoutError;

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     auth::{
-        Answer, By, Known, LoginError, LogoutError, MAX_TOKEN_LIFETIME, NewApiToken, Next, Scope, Secret,
-        TooFast,
+        Answer, By, Known, LoginError, LogoutError, MAX_TOKEN_LIFETIME, MAX_TOKENS, NewApiToken, Next, Scope,
+        Secret, TooFast,
     },
     store::{ApiToken, NewAudit},
     uws::Timestamp,
@@ -266,7 +266,8 @@ impl Account {
             .auth
             .create_token(subject, known.caller.role, &new)
             .await
-            .map_err(Problem::unavailable)?;
+            .map_err(Problem::unavailable)?
+            .ok_or_else(too_many_tokens)?;
         self.record(&known, request, "token created", stored.id.to_string())
             .await;
         let url = self.0.url(&format!("/account/token/{}", stored.id));
@@ -415,6 +416,11 @@ fn personal(known: &Known) -> Result<&str, Problem> {
         )),
         By::Session(_) | By::Provider => Ok(&known.subject),
     }
+}
+
+fn too_many_tokens() -> Problem {
+    let message = format!("you have {MAX_TOKENS} API tokens, as many as there may be; revoke one");
+    Problem::new(StatusCode::CONFLICT, message)
 }
 
 #[derive(Serialize)]

@@ -87,15 +87,22 @@ impl Door {
     /// The caller of a request, if the policy lets it in.
     async fn admit(&self, request: &Request) -> Result<Known, Problem> {
         let who = self.row(request)?;
-        let known = match self.auth.identify(self.credential(request.headers())?).await {
+        let credential = self.credential(request.headers())?;
+        let address = self.address(request);
+        self.rates.before(address, credential).map_err(too_fast)?;
+        let known = match self.auth.identify(credential).await {
             Ok(known) => known,
             Err(error) => {
-                self.rates.address(self.address(request)).map_err(too_fast)?;
+                self.rates.unknown(address, credential).map_err(too_fast)?;
                 return Err(refusal(error));
             }
         };
         self.rates
-            .caller(&known.caller.name, known.caller.limits.requests_per_second)
+            .known(
+                credential,
+                &known.caller.name,
+                known.caller.limits.requests_per_second,
+            )
             .map_err(too_fast)?;
         if let By::Session(_) = known.by {
             self.check_page(request)?;

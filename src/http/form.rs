@@ -133,8 +133,10 @@ impl Form {
         Ok(self.control(RUN_ID)?.map(str::to_owned))
     }
 
-    /// A new job: PHASE may only be RUN.
+    /// A new job: PHASE may only be RUN. What speaks to a job that is there, or to a list, is refused, since it would
+    /// have no effect.
     pub fn into_submission(self) -> Result<Submission, Problem> {
+        self.refuse("a new job", &["ACTION", "WAIT", "AFTER", "LAST"])?;
         let run = match self.control("PHASE")? {
             None => false,
             Some(phase) if phase.trim().eq_ignore_ascii_case("RUN") => true,
@@ -159,22 +161,31 @@ impl Form {
     /// A new description of a job: its parameters, files and label. What else UWS is told elsewhere is refused, since it
     /// would have no effect.
     pub fn into_parameters(self) -> Result<Submission, Problem> {
-        let misplaced: Vec<Fault> = CONTROLS
-            .iter()
-            .filter(|(name, _)| *name != RUN_ID && self.has(name))
-            .map(|(name, place)| Fault {
-                parameter: (*name).to_owned(),
-                message: format!("belongs to {place}, not to its parameters"),
-            })
-            .collect();
-        if !misplaced.is_empty() {
-            return Err(Problem::usages(misplaced, false));
-        }
+        let names = CONTROLS.map(|(name, _)| name);
+        let names = names.into_iter().filter(|name| *name != RUN_ID);
+        self.refuse("its parameters", &names.collect::<Vec<_>>())?;
         let submission = Submission {
             run_id: self.run_id()?,
             ..Submission::default()
         };
         self.fill(submission)
+    }
+
+    /// Fails if one of these is given, which do not belong `here`.
+    fn refuse(&self, here: &str, names: &[&str]) -> Result<(), Problem> {
+        let misplaced: Vec<Fault> = CONTROLS
+            .iter()
+            .filter(|(name, _)| names.contains(name) && self.has(name))
+            .map(|(name, place)| Fault {
+                parameter: (*name).to_owned(),
+                message: format!("belongs to {place}, not to {here}"),
+            })
+            .collect();
+        if misplaced.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::usages(misplaced, false))
+        }
     }
 
     fn fill(mut self, mut submission: Submission) -> Result<Submission, Problem> {
@@ -489,7 +500,7 @@ mod tests {
         let form = read(
             ENCODED,
             "?phase=Run&x=1",
-            "Size=1+%2B2&size=3&RunId=My%20run&LAST=3&bare",
+            "Size=1+%2B2&size=3&RunId=My%20run&bare",
         )
         .await;
         let submission = form.unwrap().into_submission().unwrap();
@@ -542,6 +553,20 @@ mod tests {
         for (name, _) in CONTROLS.iter().filter(|(name, _)| *name != RUN_ID) {
             let body = format!("A=1&{}=1", name.to_ascii_lowercase());
             let refused = read(ENCODED, "", body).await.unwrap().into_parameters();
+            let refused = refused.unwrap_err();
+            assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+            assert!(
+                refused.to_string().starts_with(&format!("{name}: belongs to ")),
+                "{refused}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_job_is_not_waited_for_or_listed() {
+        for name in ["ACTION", "WAIT", "AFTER", "LAST"] {
+            let query = format!("?{}=1", name.to_ascii_lowercase());
+            let refused = read(ENCODED, &query, "A=1").await.unwrap().into_submission();
             let refused = refused.unwrap_err();
             assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
             assert!(

@@ -93,7 +93,8 @@ impl Store {
         Ok(self.number(alone, WAITING, values).await? >= natural(most))
     }
 
-    async fn number(
+    /// The `number` that a statement gives.
+    pub(super) async fn number(
         &self,
         alone: &DatabaseTransaction,
         sql: Sql,

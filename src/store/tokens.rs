@@ -1,12 +1,12 @@
 //! API tokens: what scripts show in place of a person's login. Only their hashes are kept.
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
     Person, Sql, Store, StoreError,
     people::{person, person_columns},
-    rows::{bytes, text, time, to_json},
+    rows::{bytes, natural, text, time, to_json},
 };
 use crate::uws::Timestamp;
 
@@ -53,6 +53,15 @@ const CREATE: Sql = Sql::both(
      VALUES ($1, $2, $3, $4, $5, {now}, $6, $7) RETURNING *",
 );
 
+const LIVING_OF_SUBJECT: Sql =
+    Sql::both("SELECT count(*) AS number FROM api_token WHERE subject = $1 AND expires_at > {now}");
+
+/// But for the last `$2` of those that have ended.
+const FORGET_ENDED: Sql = Sql::both(
+    "DELETE FROM api_token WHERE subject = $1 AND expires_at <= {now} AND id NOT IN \
+         (SELECT id FROM api_token WHERE subject = $1 AND expires_at <= {now} ORDER BY expires_at DESC LIMIT $2)",
+);
+
 const OF_SUBJECT: Sql =
     Sql::both("SELECT * FROM api_token WHERE subject = $1 ORDER BY created_at DESC, id DESC");
 
@@ -75,8 +84,8 @@ const REVOKE: Sql = Sql::both("DELETE FROM api_token WHERE subject = $1 AND id =
 const REVOKE_ALL: Sql = Sql::both("DELETE FROM api_token WHERE subject = $1");
 
 impl Store {
-    /// Keeps a new token's hash.
-    pub async fn create_token(&self, new: &NewToken) -> Result<ApiToken, StoreError> {
+    /// Keeps a new token's hash; `None` if the subject has `most` living ones. Of those that have ended no more are kept.
+    pub async fn create_token(&self, new: &NewToken, most: u64) -> Result<Option<ApiToken>, StoreError> {
         let values: [Value; 7] = [
             Uuid::now_v7().into(),
             text(&new.subject),
@@ -86,11 +95,18 @@ impl Store {
             new.expires.millis().into(),
             text(&new.role),
         ];
-        let rows = self.rows(CREATE, values).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| StoreError::Corrupt("a token that is not there".into()))?;
-        token(row)
+        let alone = self.begin_alone(&new.subject).await?;
+        let living = self.number(&alone, LIVING_OF_SUBJECT, [text(&new.subject)]);
+        if living.await? >= natural(most) {
+            alone.rollback().await?;
+            return Ok(None);
+        }
+        let forget = self.statement(FORGET_ENDED, [text(&new.subject), natural(most).into()]);
+        alone.execute_raw(forget).await?;
+        let row = alone.query_one_raw(self.statement(CREATE, values)).await?;
+        alone.commit().await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt("a token that is not there".into()))?;
+        token(&row).map(Some)
     }
 
     /// Every token of a subject, newest first; those that have ended too, until they are forgotten.

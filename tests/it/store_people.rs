@@ -32,6 +32,7 @@ on_both_back_ends!(
     a_logout_token_is_new_once,
     a_token_is_found_by_its_hash_until_it_ends,
     tokens_are_revoked_by_their_owner_alone,
+    tokens_made_at_once_are_no_more_than_there_may_be,
     a_job_is_shared_until_the_link_ends,
     links_go_with_their_job,
     the_audit_record_is_read_backwards,
@@ -304,7 +305,7 @@ async fn a_disabled_person_has_no_session_and_no_token(backend: Backend) {
     seen(store, "ann").await;
     store.create_session(new_session(1, "ann", None)).await.unwrap();
     store
-        .create_token(&new_token(2, "ann", from_now(DAY)))
+        .create_token(&new_token(2, "ann", from_now(DAY)), 50)
         .await
         .unwrap();
     store.disable_person("ann").await.unwrap();
@@ -410,7 +411,7 @@ async fn a_token_is_found_by_its_hash_until_it_ends(backend: Backend) {
     let ann = seen(store, "ann").await;
     let expires = from_now(DAY);
     let new = new_token(1, "ann", expires);
-    let made = store.create_token(&new).await.unwrap();
+    let made = store.create_token(&new, 50).await.unwrap().unwrap();
     assert_eq!((&made.name, &made.scopes), (&new.name, &new.scopes));
     assert_eq!(
         (&made.subject[..], made.expires_at, made.last_used),
@@ -418,10 +419,10 @@ async fn a_token_is_found_by_its_hash_until_it_ends(backend: Backend) {
     );
     assert_eq!(store.token(hash(1)).await.unwrap(), Some((made.clone(), ann)));
     assert_eq!(store.token(hash(2)).await.unwrap(), None);
-    assert!(store.create_token(&new).await.is_err(), "the hash is taken");
+    assert!(store.create_token(&new, 50).await.is_err(), "the hash is taken");
     assert!(
         store
-            .create_token(&new_token(2, "nobody", expires))
+            .create_token(&new_token(2, "nobody", expires), 50)
             .await
             .is_err()
     );
@@ -452,8 +453,9 @@ async fn tokens_are_revoked_by_their_owner_alone(backend: Backend) {
         seen(store, subject).await;
         made.push(
             store
-                .create_token(&new_token(n, subject, from_now(DAY)))
+                .create_token(&new_token(n, subject, from_now(DAY)), 50)
                 .await
+                .unwrap()
                 .unwrap(),
         );
     }
@@ -574,7 +576,7 @@ async fn what_has_expired_is_forgotten(backend: Backend) {
         store.create_session(new_session(n, "ann", None)).await.unwrap();
     }
     store
-        .create_token(&new_token(1, "ann", from_now(0)))
+        .create_token(&new_token(1, "ann", from_now(0)), 50)
         .await
         .unwrap();
     store
@@ -919,4 +921,30 @@ async fn bytes_of_files_count_from_before_they_were_counted(backend: Backend) {
     let later = Store::open(home.url()).await.unwrap();
     later.migrate().await.unwrap();
     assert_eq!(later.usage("ann").await.unwrap().stored_bytes, 7);
+}
+
+async fn tokens_made_at_once_are_no_more_than_there_may_be(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let replica = Store::open(home.url()).await.unwrap();
+    seen(store, "ann").await;
+    seen(store, "bob").await;
+    let create = async |n: u8, expires: i64| {
+        let store = if n.is_multiple_of(2) { store } else { &replica };
+        let new = new_token(n, "ann", from_now(expires));
+        store.create_token(&new, 3).await.unwrap().is_some()
+    };
+    // Those that have ended take no room, and are not kept without end.
+    for n in 0..8 {
+        assert!(create(n, 0).await);
+    }
+    let made = join_all((8..20).map(|n| create(n, DAY))).await;
+    assert_eq!(made.iter().filter(|made| **made).count(), 3);
+    let kept = store.tokens_of("ann").await.unwrap();
+    assert_eq!(kept.len(), 6);
+    let of_bob = new_token(20, "bob", from_now(DAY));
+    assert!(store.create_token(&of_bob, 3).await.unwrap().is_some());
+    let living = kept.iter().find(|token| token.expires_at > from_now(0)).unwrap();
+    assert!(store.revoke_token("ann", living.id).await.unwrap());
+    assert!(create(21, DAY).await);
 }

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::attacks::{Scene, with_role};
+use super::attacks::{Scene, days_ahead, with_role};
 use crate::harness::{Backend, Reply, on_both_back_ends};
 use crate::uws::LIST;
 
@@ -351,4 +351,67 @@ async fn an_address_is_believed_only_behind_a_trusted_proxy() {
             (&json!("refused"), &json!("alice"), &json!(address))
         );
     }
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_api_tokens() {
+    let scene = Scene::start().await;
+    let alice = scene.token("alice");
+    let make = async || {
+        let new = json!({ "name": "script", "scopes": ["read"], "expires": days_ahead(1) });
+        scene.post_json("/account/token/create", &alice, &new).await
+    };
+    let made = join_all((0..50).map(|_| make())).await;
+    let made: Vec<Value> = made.into_iter().map(|made| made.expect(201).json()).collect();
+    let problem: Value = make().await.expect(409).json();
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("50 API tokens")),
+        "{problem}"
+    );
+    let path = format!("/account/token/{}", made[0]["id"].as_str().expect("an id"));
+    let revoke = scene.by_token(Method::DELETE, &path, &alice);
+    scene.site.send(revoke).await.expect(204);
+    make().await.expect(201);
+}
+
+/// More requests than an address may send at once when nobody knows who they are from.
+const FLOOD: usize = 700;
+
+#[tokio::test]
+async fn a_flood_of_bad_tokens_holds_back_its_address_but_not_who_is_known() {
+    let scene = Scene::start().await;
+    let alice = scene.token("alice");
+    scene.get("/api/v1/me", &alice).await.expect(200);
+    let answers =
+        join_all((0..FLOOD).map(|n| scene.get("/api/v1/me", if n % 70 == 69 { &alice } else { "sdr_x" })));
+    let (mut good, mut held) = (0, 0);
+    for answer in answers.await {
+        match answer.status {
+            200 => good += 1,
+            429 => {
+                refused(answer);
+                held += 1;
+            }
+            _ => drop(answer.expect(401)),
+        }
+    }
+    assert_eq!(good, FLOOD / 70);
+    assert!(held > 0);
+}
+
+#[tokio::test]
+async fn a_share_link_is_not_for_everyone_at_once() {
+    let scene = Scene::start().await;
+    let alice = scene.token("alice");
+    let job = scene.job(&alice, &[]).await;
+    let id = job.rsplit('/').next().expect("an id");
+    let new = json!({ "expires": days_ahead(1) });
+    let path = format!("/api/v1/jobs/{id}/shares");
+    let made: Value = scene.post_json(&path, &alice, &new).await.expect(201).json();
+    let url = made["url"].as_str().expect("a link");
+    let answers = (0..FLOOD).map(|_| scene.site.get(url));
+    let taken = how_many(answers, 200).await;
+    assert!(taken > 0 && taken < FLOOD, "{taken}");
 }
