@@ -33,7 +33,12 @@ const CREATE: Sql = Sql {
 const OF_JOB: Sql =
     Sql::both("SELECT * FROM share WHERE job = $1 AND expires_at > {now} ORDER BY created_at DESC, id DESC");
 
-const SHARED: Sql = Sql::both("SELECT job FROM share WHERE hash = $1 AND expires_at > {now}");
+/// None while the job's owner is turned away; the one user of mode `local` is no person of the table.
+const SHARED: Sql = Sql::both(
+    "SELECT s.job FROM share s JOIN job j ON j.id = s.job \
+     WHERE s.hash = $1 AND s.expires_at > {now} \
+     AND NOT EXISTS (SELECT 1 FROM person p WHERE p.name = j.owner AND p.disabled)",
+);
 
 const REVOKE: Sql = Sql::both("DELETE FROM share WHERE job = $1 AND id = $2");
 
@@ -61,7 +66,7 @@ impl Store {
         rows.iter().map(share).collect()
     }
 
-    /// The job that the link of this hash shows, if it has not ended.
+    /// The job that the link of this hash shows, if it has not ended and the job's owner is not disabled.
     pub async fn shared(&self, hash: [u8; 32]) -> Result<Option<JobId>, StoreError> {
         let rows = self.select(SHARED, [bytes(hash)]).await?;
         rows.first()

@@ -15,6 +15,7 @@ on_both_back_ends!(
     another_users_events,
     a_revoked_or_expired_api_token,
     a_revoked_or_expired_share_link,
+    a_share_link_of_one_who_was_turned_away,
 );
 
 /// What must be seen by nobody but Alice.
@@ -545,6 +546,52 @@ async fn a_revoked_or_expired_share_link(backend: Backend) {
     let destroy = scene.by_token(Method::DELETE, &job, &alice);
     scene.site.send(destroy).await.expect(303);
     scene.site.get(&last).await.expect(404);
+}
+
+async fn a_share_link_of_one_who_was_turned_away(backend: Backend) {
+    let scene = Scene::start_on(backend, &[]).await;
+    let (job, browser) = (scene.hers().await, Browser::default());
+    let (_, link) = scene.share(&job).await;
+    // Bob's, who has nothing to do with it.
+    let bobs = scene.job(&scene.token("bob"), &[("X", "1")]).await;
+    let path = format!("/api/v1/jobs/{}/shares", id(&bobs));
+    let body = json!({ "expires": days_ahead(1) });
+    let made: Value = scene
+        .post_json(&path, &scene.token("bob"), &body)
+        .await
+        .expect(201)
+        .json();
+    let bobs = made["url"].as_str().expect("a URL");
+    for (description, status) in [("Session not active", 200), ("User disabled", 404)] {
+        scene.sign_in(&browser, "alice").await;
+        scene
+            .rewrite("UPDATE session SET fresh_until = created_at - 1, held_until = 0")
+            .await;
+        let refused = json!({ "error": "invalid_grant", "error_description": description });
+        scene.issuer.answer(400, refused);
+        assert!(!scene.lives(&scene.session(&browser).expect("a session")).await);
+        for url in below(&link, &job) {
+            let reply = scene.site.get(&url).await.expect(status);
+            if status == 404 {
+                let unknown = scene.site.get(&scene.url("/share/unknown")).await;
+                let what = |reply: &Reply| {
+                    let kind = reply.header("content-type").map(str::to_owned);
+                    (
+                        reply.status,
+                        kind,
+                        reply.text().split("requestId").next().map(str::to_owned),
+                    )
+                };
+                assert_eq!(what(&reply), what(&unknown), "{url}");
+            }
+        }
+        scene.site.get(bobs).await.expect(200);
+    }
+    // Enabled again, as a login shows.
+    scene.sign_in(&browser, "alice").await;
+    for url in below(&link, &job) {
+        scene.site.get(&url).await.expect(200);
+    }
 }
 
 #[tokio::test]
