@@ -133,6 +133,6 @@ impl Auth {
         } else {
             Role::User
         };
-        Ok(self.known(&person, role, By::ApiToken(scopes)))
+        Ok(self.known(&person, role, By::ApiToken(scopes), Some(stored.expires_at)))
     }
 }

@@ -100,6 +100,8 @@ pub struct Known {
     pub subject: String,
     /// By what.
     pub by: By,
+    /// When that ends, a session at the latest; never in mode `local`.
+    pub until: Option<Timestamp>,
 }
 
 impl Known {
@@ -198,6 +200,7 @@ impl Auth {
                 caller: Caller::local(),
                 subject: "local".into(),
                 by: By::Local,
+                until: None,
             });
         };
         match credential {
@@ -226,14 +229,15 @@ impl Auth {
                             .await?
                     }
                 };
-                Ok(self.known(&person, role, By::Provider))
+                let until = Timestamp::from_millis(identity.expires.saturating_mul(1_000));
+                Ok(self.known(&person, role, By::Provider, until))
             }
             Credential::Session(secret) => self.by_session(secret).await,
         }
     }
 
     /// A person as a caller with at most this role.
-    fn known(&self, person: &Person, role: Role, by: By) -> Known {
+    fn known(&self, person: &Person, role: Role, by: By, until: Option<Timestamp>) -> Known {
         Known {
             caller: Caller {
                 name: person.name.clone(),
@@ -242,6 +246,7 @@ impl Auth {
             },
             subject: person.subject.clone(),
             by,
+            until,
         }
     }
 

@@ -63,7 +63,7 @@ impl Auth {
                 .map_err(|error| AuthError::Unavailable(error.into()))??
         };
         store.touch_session(id).await?;
-        Ok(self.known(&person, role, By::Session(id)))
+        Ok(self.known(&person, role, By::Session(id), Some(session.expires_at)))
     }
 
     /// The role after the access token has run out.

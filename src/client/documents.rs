@@ -171,6 +171,8 @@ pub struct Me {
     pub roles: Vec<String>,
     /// By what the caller is known: `local`, `session`, `provider` (its access token) or `token` (an API token).
     pub by: Option<String>,
+    /// When that ends.
+    pub until: Option<Timestamp>,
     /// The document as it came.
     #[serde(skip)]
     pub document: serde_json::Value,

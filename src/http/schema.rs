@@ -400,6 +400,9 @@ pub struct Me {
     pub roles: Vec<String>,
     /// By what the caller is known: `local`, `session`, `provider` (its access token) or `token` (an API token).
     pub by: String,
+    /// When that ends: the token, or the session at the latest, which ends sooner when it is not used. Null in mode
+    /// `local`.
+    pub until: Option<String>,
     /// What the caller may have at once.
     pub limits: Limits,
     /// What the caller has now.

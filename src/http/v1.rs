@@ -399,6 +399,7 @@ impl V1 {
             name: String,
             roles: Vec<Role>,
             by: &'static str,
+            until: Option<Timestamp>,
             limits: Limits,
             usage: Usage,
             max_body: u64,
@@ -414,6 +415,7 @@ impl V1 {
                 By::Provider => "provider",
                 By::ApiToken(_) => "token",
             },
+            until: known.until,
             limits: caller.limits,
             usage: Usage {
                 running: usage.running,

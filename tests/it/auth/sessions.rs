@@ -2,9 +2,11 @@
 
 use futures::future::join_all;
 use reqwest::Method;
+use serde_json::{Value, json};
+use sidereal::uws::Timestamp;
 
-use super::attacks::{Scene, person};
-use crate::harness::{Browser, Reply};
+use super::attacks::{Scene, days_ahead, person};
+use crate::harness::{Backend, Browser, Reply, Site, now};
 
 /// Alice's session, whose access token has run out by so many milliseconds.
 async fn run_out(scene: &Scene, by_ms: u64) -> String {
@@ -68,4 +70,46 @@ async fn a_renewal_is_not_broken_off_with_its_request() {
     scene.issuer.set_held(false);
     scene.site.until_log(|log| log.contains("session ended")).await;
     assert!(!scene.lives(&session).await);
+}
+
+#[tokio::test]
+async fn everyone_is_told_until_when_they_are_known() {
+    let scene = Scene::start().await;
+    let until =
+        async |request| -> Value { Reply::to(request).await.expect(200).json::<Value>()["until"].clone() };
+    let time = |millis: i64| json!(Timestamp::from_millis(millis).expect("a time"));
+
+    let end = now() + 77;
+    let mut claims = person("alice");
+    claims["exp"] = json!(end);
+    let me = scene.by_token(Method::GET, "/api/v1/me", &scene.issuer.token(&claims));
+    assert_eq!(until(me).await, time(end * 1_000));
+
+    let expires = days_ahead(3);
+    let new = json!({ "name": "script", "scopes": ["read"], "expires": expires });
+    let made = scene
+        .post_json("/account/token/create", &scene.token("alice"), &new)
+        .await;
+    let made: Value = made.expect(201).json();
+    let me = scene.by_token(
+        Method::GET,
+        "/api/v1/me",
+        made["token"].as_str().expect("a token"),
+    );
+    assert_eq!(until(me).await, json!(expires));
+
+    let browser = Browser::default();
+    scene.sign_in(&browser, "alice").await;
+    let sessions = scene.site.store().await.sessions_of("subject-of-alice").await;
+    let sessions = sessions.expect("sessions");
+    let session = scene.session(&browser).expect("a session");
+    let me = scene.by_session(Method::GET, "/api/v1/me", &session);
+    assert_eq!(until(me).await, json!(sessions[0].expires_at));
+    assert_eq!(
+        sessions[0].expires_at.millis() - sessions[0].created_at.millis(),
+        7 * 86_400_000
+    );
+
+    let local = Site::start(Backend::Embedded).await;
+    assert_eq!(until(local.request(Method::GET, "/api/v1/me")).await, Value::Null);
 }
