@@ -4,20 +4,41 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use poem::{
     Body, Request, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 
 use super::{
     edge::HeadOnly,
     problem::Problem,
     range::{Selection, select},
-    reply::foreign,
+    reply::{Document, Reply, foreign},
+    schema,
 };
 use crate::{
     jobs::{Content, Jobs},
     objects::ObjectsError,
     store::StoredResult,
+    uws::{ResultRef, json, xml},
 };
+
+/// The list of a job's results, all of them; `url` is the job's.
+pub fn results(
+    headers: &HeaderMap,
+    stored: Vec<StoredResult>,
+    url: &str,
+) -> Result<Reply<Document<schema::ResultList>>, Problem> {
+    let results = stored.into_iter().map(|result| ResultRef {
+        id: result.name,
+        size: result.size,
+        mime_type: result.media_type,
+    });
+    let results: Vec<ResultRef> = results.collect();
+    Reply::document(
+        headers,
+        || xml::results(&results, url),
+        || json::results(&results, url),
+    )
+}
 
 /// A result, or the part of it that the request asks for.
 pub async fn result(jobs: &Jobs, request: &Request, result: &StoredResult) -> Result<Response, Problem> {

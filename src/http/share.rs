@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     auth::TooFast,
-    uws::{Job, ResultRef, json, xml},
+    uws::{Job, json, xml},
 };
 
 /// The API of share links.
@@ -66,21 +66,8 @@ impl Shared {
         let job = self.open(&secret, request).await?;
         same(&job, &id)?;
         let stored = self.0.jobs.shared_results(&secret).await?;
-        let results: Vec<ResultRef> = stored
-            .into_iter()
-            .map(|result| ResultRef {
-                id: result.name,
-                size: result.size,
-                mime_type: result.media_type,
-            })
-            .collect();
         let url = format!("{}/{}", self.0.share_url(&secret), job.id);
-        let reply = Reply::document(
-            headers,
-            || xml::results(&results, &url),
-            || json::results(&results, &url),
-        )?;
-        Ok(discreet(reply))
+        Ok(discreet(content::results(headers, stored, &url)?))
     }
 
     /// A result of a shared job, or a part of it by `Range`

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     auth::Caller,
     jobs::{ListFilter, Place, Wait},
-    uws::{Job, JobRef, Label, Phase, ResultRef, Timestamp, json, label, vosi, votable, xml},
+    uws::{Job, JobRef, Label, Phase, Timestamp, json, label, vosi, votable, xml},
 };
 
 /// How many jobs the list has that a client is sent to when it has destroyed one: all of them may be too many.
@@ -439,20 +439,8 @@ impl Uws {
     ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
         let place = place(&service, &id)?;
         let stored = self.0.jobs.results(&caller, place).await.map_err(Problem::uws)?;
-        let results: Vec<ResultRef> = stored
-            .into_iter()
-            .map(|result| ResultRef {
-                id: result.name,
-                size: result.size,
-                mime_type: result.media_type,
-            })
-            .collect();
         let url = self.0.job_url(&service, place.id);
-        Reply::document(
-            headers,
-            || xml::results(&results, &url),
-            || json::results(&results, &url),
-        )
+        content::results(headers, stored, &url)
     }
 
     /// A result, or a part of it by `Range`
