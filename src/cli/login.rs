@@ -2,10 +2,14 @@
 //!
 //! Calls `auth`'s device client, the tokens that are kept, and `client`.
 
+use std::{
+    fmt,
+    io::{self, BufRead, IsTerminal, Write},
+};
+
 use anyhow::Result;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -20,7 +24,6 @@ use crate::{
     auth::{ProviderError, device::PublicClient},
     client::{Client, ClientError, Credential, Me},
     net,
-    uws::Timestamp,
 };
 
 /// Sign in at a server, with a browser on any machine
@@ -31,6 +34,9 @@ use crate::{
 pub struct Login {
     #[command(flatten)]
     server: ServerFlag,
+    /// Ask nothing: sign in also by an identity provider that another server's login is of
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// End the login at a server
@@ -86,6 +92,14 @@ impl Login {
                     .into(),
             )
         })?;
+        let others = tokens.others(&name, &issuer)?;
+        if !others.is_empty() && !self.yes {
+            warn_of_others(&name, &issuer, &others);
+            agreed(
+                io::stdin().is_terminal() && io::stderr().is_terminal(),
+                io::stdin().lock(),
+            )?;
+        }
         let client = PublicClient::discover(&issuer, &id).await?;
         let verification = client.begin().await?;
         say(format!(
@@ -148,21 +162,15 @@ impl Whoami {
             return Ok(say(token.expose_secret())?);
         }
         let me = server.client()?.me().await?;
-        let shown = match me.by.as_deref() {
-            Some("local") => None,
-            _ => credential.token().await?,
-        };
-        let until = shown.as_ref().and_then(end_of);
         match self.output {
             Output::Json => {
                 let mut document = me.document;
                 if let Value::Object(fields) = &mut document {
                     fields.insert("server".into(), json!(name));
-                    fields.insert("until".into(), json!(until));
                 }
                 say_json(&document)
             }
-            Output::Table => Ok(say(table(&name, &me, until))?),
+            Output::Table => Ok(say(table(&name, &me))?),
         }
     }
 }
@@ -177,6 +185,38 @@ async fn provider(server: &Url) -> Result<Option<(Url, String)>, ClientError> {
             url: server.to_string(),
             reason: "it does not say where to sign in".into(),
         }),
+    }
+}
+
+/// Servers of one identity provider take the same tokens: one that is not what it seems could use them at the others.
+fn warn_of_others(server: &str, issuer: &Url, others: &[String]) {
+    let (server, issuer) = (printable(server), printable(issuer.as_str()));
+    let others = printable(&others.join(", "));
+    ask(format_args!(
+        "{server} wants you to sign in at {issuer}, where you have signed in for {others}.\n\
+         Your login could then be used there by {server} too. Go on only if you trust {server} as much.\n"
+    ));
+}
+
+/// On standard error, for the output may be kept; if that is closed nobody is there to answer either.
+fn ask(text: fmt::Arguments<'_>) {
+    let _ = io::stderr().write_fmt(text);
+}
+
+/// A yes on the terminal.
+fn agreed(terminal: bool, mut answers: impl BufRead) -> Result<(), Usage> {
+    if !terminal {
+        return Err(Usage(
+            "nobody is there to agree; with --yes nobody is asked".into(),
+        ));
+    }
+    ask(format_args!("Sign in? [y/N] "));
+    let mut answer = String::new();
+    let read = answers.read_line(&mut answer);
+    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(Usage("not signed in".into()))
     }
 }
 
@@ -202,16 +242,7 @@ fn warn_of_token() {
     }
 }
 
-/// End of an access token, which only its server needs to verify; none of an API token.
-fn end_of(token: &SecretString) -> Option<Timestamp> {
-    let claims = URL_SAFE_NO_PAD
-        .decode(token.expose_secret().split('.').nth(1)?)
-        .ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    Timestamp::from_millis(claims["exp"].as_i64()?.checked_mul(1_000)?)
-}
-
-fn table(server: &str, me: &Me, until: Option<Timestamp>) -> String {
+fn table(server: &str, me: &Me) -> String {
     let known_by = match me.by.as_deref() {
         Some("local") => "nothing: everyone is this user",
         Some("token") => "an API token in SIDEREAL_TOKEN",
@@ -219,7 +250,7 @@ fn table(server: &str, me: &Me, until: Option<Timestamp>) -> String {
         _ => "`sidereal login`",
     };
     // A login goes on; its tokens are short.
-    let until = until.map(|time| match token() {
+    let until = me.until.map(|time| match token() {
         None => format!("{time}, then renewed"),
         Some(_) => time.to_string(),
     });
@@ -242,16 +273,6 @@ mod tests {
     use crate::cli::exit_code;
 
     #[test]
-    fn the_end_of_a_token_is_its_claim() {
-        let token = format!("x.{}.x", URL_SAFE_NO_PAD.encode(br#"{"exp":1792486800}"#));
-        assert_eq!(
-            end_of(&token.into()).unwrap().to_string(),
-            "2026-10-20T09:00:00.000Z"
-        );
-        assert!(end_of(&"sdr_x".into()).is_none());
-    }
-
-    #[test]
     fn who_did_not_sign_in_is_told_why() {
         for (code, word) in [("access_denied", "refused"), ("expired_token", "in time")] {
             let error = unfinished(ProviderError::Refused {
@@ -265,11 +286,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_a_yes_on_a_terminal_is_one() {
+        for answer in ["y\n", "Yes\n", " YES \nno"] {
+            assert!(agreed(true, answer.as_bytes()).is_ok(), "{answer:?}");
+            assert!(agreed(false, answer.as_bytes()).is_err(), "{answer:?}");
+        }
+        for answer in ["", "\n", "n\n", "\nyes\n", "yes please\n"] {
+            assert!(agreed(true, answer.as_bytes()).is_err(), "{answer:?}");
+        }
+        assert!(agreed(true, &b"\xffyes\n"[..]).is_err());
+    }
+
     #[tokio::test]
     async fn nobody_signs_in_over_plain_http() {
         let server = Some("http://sky.example.org".into());
         let login = Login {
             server: ServerFlag { server },
+            yes: true,
         };
         assert_eq!(exit_code(&login.run().await.unwrap_err()), 2);
     }

@@ -140,6 +140,17 @@ impl Tokens {
         Ok(self.read()?.servers.remove(server))
     }
 
+    /// The other servers with a login by this issuer; none if this server has one, which has been agreed to.
+    pub fn others(&self, server: &str, issuer: &Url) -> Result<Vec<String>, FileFault> {
+        let same = |url: &Url| url.as_str().trim_end_matches('/') == issuer.as_str().trim_end_matches('/');
+        let mut logins = self.read()?.servers;
+        logins.retain(|_, login| same(&login.issuer));
+        if logins.contains_key(server) {
+            return Ok(Vec::new());
+        }
+        Ok(logins.into_keys().collect())
+    }
+
     /// Keeps a login instead of the one before.
     pub async fn put(&self, server: &str, login: Stored) -> Result<(), FileFault> {
         let _lock = self.lock().await?;
@@ -392,6 +403,32 @@ mod tests {
         let error = tokens.access(SERVER).await.unwrap_err();
         assert!(matches!(error, NoToken::Over(_)), "{error}");
         assert!(tokens.access(SERVER).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn others_of_an_issuer_are_told_until_a_server_is_one_of_them() {
+        let (_home, tokens) = tokens();
+        let others = |server: &str, issuer: &str| tokens.others(server, &issuer.parse().unwrap()).unwrap();
+        let issuer = "https://login.example.org";
+        assert_eq!(others(SERVER, issuer), [""; 0]);
+        tokens
+            .put("https://a.example.org", stored("a", 300))
+            .await
+            .unwrap();
+        tokens
+            .put("https://b.example.org", stored("b", 300))
+            .await
+            .unwrap();
+        for issuer in [
+            issuer,
+            "https://login.example.org/",
+            "https://LOGIN.example.org:443//",
+        ] {
+            let both = ["https://a.example.org", "https://b.example.org"];
+            assert_eq!(others(SERVER, issuer), both);
+        }
+        assert_eq!(others(SERVER, "https://login.example.org/realms/a"), [""; 0]);
+        assert_eq!(others("https://a.example.org", issuer), [""; 0]);
     }
 
     #[test]

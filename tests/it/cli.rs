@@ -1,13 +1,12 @@
 //! The command line against a running server: outputs, exit codes, closed pipes.
 
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::Command;
 use url::Url;
 
-use crate::harness::{Backend, Database, Site, on_both_back_ends};
+use crate::harness::{Backend, Database, SIDEREAL, Site, fault, on_both_back_ends, program, said};
 
 on_both_back_ends!(
     a_job_from_submission_to_deletion,
@@ -17,21 +16,6 @@ on_both_back_ends!(
     several_jobs_at_once,
     the_doctor_finds_nothing_wrong_beside_a_server,
 );
-
-/// Standard output of a command that ended well.
-#[track_caller]
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-/// The exit code, and standard error.
-fn fault(output: &Output) -> (Option<i32>, String) {
-    (
-        output.status.code(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
 
 /// A job of the diagnostic service; gives its URL.
 async fn submit(site: &Site, arguments: &[&str]) -> String {
@@ -281,14 +265,14 @@ async fn a_reader_that_goes_away_is_no_fault() {
     for arguments in [&["job", "list"][..], &["job", "list", "-o", "json"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = Command::new(env!("CARGO_BIN_EXE_sidereal"))
-            .args(arguments)
-            .env("SIDEREAL_SERVER", &site.address)
-            .stdout(writer)
-            .stderr(Stdio::piped())
-            .output()
+        let mut command = site.command(arguments);
+        // Not by `output`, which would read its standard output itself.
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+        let output = child
+            .expect("the program")
+            .wait_with_output()
             .await
-            .expect("the program");
+            .expect("its end");
         assert_eq!(fault(&output), (Some(0), String::new()));
     }
 }
@@ -355,13 +339,11 @@ async fn the_demo_saves_cutouts() {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("sky.fits"), image()).expect("a file");
     let demo = async |ra: &str| {
-        Command::new(env!("CARGO_BIN_EXE_sidereal"))
+        program(SIDEREAL, folder.path())
             .args([
                 "demo", "--once", "--image", "sky.fits", "--ra", ra, "--dec", "36.4602",
             ])
             .args(["--listen", "127.0.0.1:0"])
-            .env_clear()
-            .current_dir(folder.path())
             .output()
             .await
             .expect("the program")

@@ -1,13 +1,8 @@
 //! The README's commands, run as they stand.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
-
-use crate::harness::{Backend, Site};
+use crate::harness::{Backend, Site, named};
 
 const README: &str = include_str!("../../README.md");
 const SERVER: &str = "http://127.0.0.1:8080";
@@ -57,8 +52,6 @@ async fn every_block_does_what_it_says() {
         String::from_utf8_lossy(&ingested.stderr)
     );
     let folder = tempfile::tempdir().unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_sidereal")).parent().unwrap();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.display());
     let mut shown = Vec::new();
     for (language, interpreter, flag) in [
         ("sh", PathBuf::from("/bin/bash"), "-euc"),
@@ -66,13 +59,9 @@ async fn every_block_does_what_it_says() {
     ] {
         for block in blocks("In five minutes", language) {
             let block = block.replace(SERVER, &site.address);
-            let output = Command::new(&interpreter)
+            let output = named(&interpreter, folder.path())
                 .args([flag, &block])
-                .current_dir(folder.path())
-                .env("PATH", &path)
                 .env("SIDEREAL_SERVER", &site.address)
-                .stdin(Stdio::null())
-                .kill_on_drop(true)
                 .output()
                 .await
                 .unwrap();

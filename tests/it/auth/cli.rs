@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use super::oidc;
-use crate::harness::{Backend, Browser, Issuer, Realm, Reply, Site};
+use crate::harness::{Backend, Browser, Issuer, Realm, Reply, SIDEREAL, Site, fault, named, said};
 use crate::readme;
 
 /// A server behind the realm.
@@ -24,10 +24,7 @@ async fn served(realm: &Realm) -> Site {
 
 /// Runs a command that signs in, as this person at some browser; all that it says.
 async fn sign_in(mut command: Command, realm: &Realm, user: &str) -> Output {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program");
     let mut said = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("its output"));
@@ -50,21 +47,6 @@ async fn signed_in(site: &Site, realm: &Realm, user: &str) {
     let output = sign_in(site.command(&["login"]), realm, user).await;
     let text = said(&output);
     assert!(text.contains(&format!("Signed in as {user} (")), "{text}");
-}
-
-/// Standard output of a command that ended well.
-#[track_caller]
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-/// The exit code, and standard error.
-fn fault(output: &Output) -> (Option<i32>, String) {
-    (
-        output.status.code(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
 }
 
 fn tokens_file(site: &Site) -> PathBuf {
@@ -203,6 +185,89 @@ async fn a_login_that_nobody_ends_or_that_grants_nothing_is_said() {
     realm.change(&json!({ "oauth2DeviceCodeLifespan": 600 })).await;
     let output = sign_in(site.command(&["login"]), &realm, "norole").await;
     assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+/// What two servers of one provider are given is good at both.
+#[tokio::test]
+async fn a_server_of_a_provider_that_another_login_is_of_is_asked_about() {
+    let issuer = Issuer::start();
+    let settings = oidc(issuer.issuer(), "a secret that is long enough");
+    let site = Site::start_with(Backend::Embedded, &settings).await;
+    let keep = |server: &str, issuer: &str| {
+        let login = json!({
+            "issuer": issuer, "client": "sidereal-cli", "access": "a-kept-token", "refresh": null,
+            "expires": 32_000_000_000_u64,
+        });
+        std::fs::create_dir_all(tokens_file(&site).parent().unwrap()).unwrap();
+        let servers = json!({ "servers": { server: login } });
+        std::fs::write(tokens_file(&site), servers.to_string()).unwrap();
+    };
+    // The fake has no device flow: who comes so far has been let in.
+    let let_in = async |mut command: Command| {
+        let (code, text) = fault(&command.output().await.unwrap());
+        let asked = text.contains("https://sky.example.org");
+        assert_eq!(
+            (code == Some(2), asked),
+            (asked, code == Some(2)),
+            "{code:?} {text}"
+        );
+        if asked {
+            for part in [&site.address, issuer.issuer(), "--yes"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+        !asked
+    };
+    assert!(let_in(site.command(&["login"])).await);
+    keep("https://sky.example.org", "https://login.example.org/realms/fake");
+    assert!(let_in(site.command(&["login"])).await);
+    keep("https://sky.example.org", issuer.issuer());
+    assert!(!let_in(site.command(&["login"])).await);
+    assert!(let_in(site.command(&["login", "--yes"])).await);
+    keep(&site.address, issuer.issuer());
+    assert!(let_in(site.command(&["login"])).await);
+
+    // On a terminal a person decides.
+    keep("https://sky.example.org", issuer.issuer());
+    for (answer, agreed) in [("y\n", true), ("n\n", false), ("\n", false)] {
+        let terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let mut command = named("python3", site.home());
+        command
+            .args(["-c", terminal, SIDEREAL, "login", "--server", &site.address])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("Python");
+        let mut input = child.stdin.take().expect("its input");
+        input.write_all(answer.as_bytes()).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("Sign in? [y/N]"), "{text}");
+        assert_eq!(output.status.code() != Some(2), agreed, "{answer:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_agrees_has_logins_at_two_servers_of_one_keycloak() {
+    let Some(realm) = Realm::new().await else { return };
+    let (site, other) = (served(&realm).await, served(&realm).await);
+    signed_in(&site, &realm, "alice").await;
+    let login = |flags: &[&str]| {
+        let mut command = site.command(&["login", "--server", &other.address]);
+        command.args(flags);
+        command
+    };
+    let (code, text) = fault(&login(&[]).output().await.unwrap());
+    assert!(code == Some(2) && text.contains(&site.address), "{text}");
+    let before = kept(&site)["servers"].as_object().unwrap().len();
+    let text = said(&sign_in(login(&["--yes"]), &realm, "alice").await);
+    assert!(text.contains("Signed in as alice ("), "{text}");
+    assert_eq!(
+        (before, kept(&site)["servers"].as_object().unwrap().len()),
+        (1, 2)
+    );
+    // Having agreed once is enough.
+    let again = sign_in(login(&[]), &realm, "alice").await;
+    assert!(said(&again).contains("Signed in as alice ("));
 }
 
 #[tokio::test]
@@ -381,21 +446,15 @@ async fn the_doctor_tells_a_clock_that_is_wrong() {
 async fn the_readme_shows_how_a_person_a_script_and_a_service_sign_in() {
     let Some(realm) = Realm::new().await else { return };
     let site = served(&realm).await;
-    let program = Path::new(env!("CARGO_BIN_EXE_sidereal")).parent().unwrap();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.display());
     let block = |block: &str| {
         let block = block
             .replace("https://sky.example.org", &site.address)
             .replace("https://login.example.org/realms/sidereal", &realm.issuer());
-        let mut command = Command::new("/bin/bash");
+        let mut command = named("bash", site.home());
         command
             .args(["-euc", &block])
-            .env_clear()
-            .env("PATH", &path)
-            .env("HOME", site.home())
             .env("SIDEREAL_SERVER", &site.address)
-            .env("WORKER_SECRET", Realm::worker_secret())
-            .kill_on_drop(true);
+            .env("WORKER_SECRET", Realm::worker_secret());
         command
     };
     let blocks = readme::blocks("Signing in", "sh");

@@ -16,6 +16,7 @@ pub use issuer::{Issuer, Key, now, parts};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
+pub use process::{SIDEREAL, fault, named, program, said};
 pub use site::{Backend, Reply, Site, execute, rewrite};
 
 /// Makes a test on each back end of every `async fn name(backend: Backend)` named.

@@ -1,17 +1,54 @@
-//! A server as a child process: its address, its log, and the ways in which it can go.
+//! Programs as child processes: what one says that ends; and a server's address, its log, and the ways in which it can go.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 
+/// Our program.
+pub const SIDEREAL: &str = env!("CARGO_BIN_EXE_sidereal");
 /// The line, `listening on http://127.0.0.1:PORT`, by which a server says that it can be asked.
 const READY: &str = "listening on ";
 /// Only to end a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A program with nothing of this process's environment or input, in this folder, which is its person's home.
+pub fn program(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// A program of the machine, or ours, by name.
+pub fn named(name: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let ours = Path::new(SIDEREAL).parent().expect("the folder of the program");
+    let mut command = program(name, folder);
+    command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", ours.display()));
+    command
+}
+
+/// Standard output of a program that ended well.
+#[track_caller]
+pub fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// The exit code, and standard error.
+pub fn fault(output: &Output) -> (Option<i32>, String) {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), text)
+}
 
 pub struct Process {
     child: Child,

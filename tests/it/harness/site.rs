@@ -23,7 +23,7 @@ use url::Url;
 
 use super::documents::Documents;
 use super::postgres::Database;
-use super::process::Process;
+use super::process::{Process, SIDEREAL, program};
 use crate::s3::{BUCKET, S3Server};
 
 /// What a server keeps its jobs and results in.
@@ -95,10 +95,7 @@ impl Site {
     /// The same, to be started by the test.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command();
-        command
-            .args(arguments)
-            .env("SIDEREAL_SERVER", &self.address)
-            .kill_on_drop(true);
+        command.args(arguments).env("SIDEREAL_SERVER", &self.address);
         command
     }
 
@@ -299,11 +296,7 @@ impl Place {
 
     /// The program, with nothing of this process's environment, in a folder without a settings file.
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sidereal"));
-        command
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .current_dir(self.folder.path());
+        let mut command = program(SIDEREAL, self.folder.path());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
