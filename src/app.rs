@@ -125,10 +125,18 @@ impl App {
         } else {
             http::internal_routes(&jobs, &auth, false, &stop_engine)
         };
-        rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
+        rest.push(
+            http::serve(
+                listener,
+                routes,
+                settings.connections_per_address(),
+                stop_rest.clone(),
+            )
+            .map_err(failed)?,
+        );
         if let Some(listener) = internal {
             let routes = http::internal_routes(&jobs, &auth, true, &stop_engine);
-            rest.push(http::serve(listener, routes, stop_rest.clone()).map_err(failed)?);
+            rest.push(http::serve(listener, routes, None, stop_rest.clone()).map_err(failed)?);
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];
         if settings.role.works() {

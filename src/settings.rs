@@ -55,6 +55,9 @@ pub struct Settings {
     /// How many proxies stand before the public listener: so many entries of `X-Forwarded-For`, from its end, are
     /// believed.
     pub trusted_proxies: usize,
+    /// Connections of one address to the public listener, 0 for any number; read it by
+    /// [`Settings::connections_per_address`].
+    pub connections_per_address: usize,
     /// Who may do what.
     pub auth: AuthSettings,
     /// What one person may have at once in mode `oidc`, unless an administrator has said otherwise.
@@ -81,6 +84,7 @@ impl Default for Settings {
             services: SERVICES.map(String::from).into(),
             max_body: 64 << 20,
             trusted_proxies: 0,
+            connections_per_address: 1_000,
             auth: AuthSettings::default(),
             quota: QuotaSettings::default(),
             cutout: CutoutSettings::default(),
@@ -401,6 +405,13 @@ impl Settings {
             builder = builder.set_override(key, value.as_str())?;
         }
         Ok(builder.build()?.try_deserialize()?)
+    }
+
+    /// How many connections one address may have, if that is bounded: behind a proxy all have its address, and in mode
+    /// `local` there is one user.
+    pub fn connections_per_address(&self) -> Option<usize> {
+        let bounded = self.trusted_proxies == 0 && self.auth.mode == AuthMode::Oidc;
+        Some(self.connections_per_address).filter(|most| bounded && *most > 0)
     }
 
     /// All that makes no sense, at once.
@@ -953,6 +964,21 @@ mod tests {
         settings.public_url = None;
         settings.auth.issuer = Some("http://keys.example.org/realms/sky".parse().unwrap());
         assert_eq!(faults(&settings), ["auth.issuer", "public_url"]);
+    }
+
+    #[test]
+    fn connections_of_an_address_are_bounded_where_it_is_one_clients() {
+        let with = |pairs: &[(&str, &str)]| load(pairs).unwrap().connections_per_address();
+        let oidc = ("SIDEREAL_AUTH__MODE", "oidc");
+        assert_eq!(with(&[]), None);
+        assert_eq!(with(&[oidc]), Some(1_000));
+        assert_eq!(with(&[oidc, ("SIDEREAL_TRUSTED_PROXIES", "1")]), None);
+        for (most, expected) in [("7", Some(7)), ("0", None)] {
+            assert_eq!(
+                with(&[oidc, ("SIDEREAL_CONNECTIONS_PER_ADDRESS", most)]),
+                expected
+            );
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use logout_token::LogoutToken;
 pub use next::Next;
 pub use people::Ended;
 pub use provider::{Provider, ProviderError};
-pub use rate::{Rates, TooFast};
+pub use rate::{Rates, TooFast, network};
 pub use seal::{Seal, Secret, hash};
 
 use crate::{

@@ -124,7 +124,7 @@ fn check<K: Clone + std::hash::Hash + Eq>(
 }
 
 /// Whom an address stands for: of IPv6 a whole /64 is one customer's.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

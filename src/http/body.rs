@@ -1,10 +1,12 @@
-//! Bounds of a request's body: its length, the time that it may take, and what all requests together may hold.
+//! Bounds of a request's body: its length, the time that it may take, and what the requests of a caller, and all
+//! requests together, may hold.
 //!
 //! Counted while it is read, whoever reads it; a `Content-Length` is believed only when it is too large.
 
 use std::{
+    collections::HashMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -28,6 +30,10 @@ const WHOLE: Duration = Duration::from_mins(15);
 /// For how long the rest of a body that is refused is read and thrown away: most clients look for the answer only when
 /// they have sent all of it.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Bodies of the largest size that may be held at once.
+pub const UPLOADS: u64 = 8;
+/// Callers after whose number those that hold nothing are forgotten.
+const MANY: usize = 1_000;
 /// Bytes in one unit of the budget.
 const UNIT: u64 = 1_024;
 
@@ -38,18 +44,46 @@ type Source = BoxStream<'static, io::Result<Bytes>>;
 pub struct Bounds {
     largest: u64,
     budget: Arc<Semaphore>,
+    callers: Arc<Callers>,
     /// Longest pause of a client that sends a body.
     pause: Duration,
 }
 
 /// What befell a body, kept for as long as its bytes are.
-#[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<Watched>>);
+#[derive(Clone)]
+pub struct Watch {
+    watched: Arc<Mutex<Watched>>,
+    callers: Arc<Callers>,
+}
 
 #[derive(Default)]
 struct Watched {
     fault: Option<Fault>,
     held: Option<OwnedSemaphorePermit>,
+    /// The budget of the caller, once that is known, and what is taken of it.
+    own: Option<Arc<Semaphore>>,
+    held_of_own: Option<OwnedSemaphorePermit>,
+}
+
+/// What each caller may hold.
+struct Callers {
+    units: usize,
+    budgets: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+impl Callers {
+    fn budget(&self, name: &str) -> Arc<Semaphore> {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = budgets.get(name).and_then(Weak::upgrade) {
+            return budget;
+        }
+        if budgets.len() >= MANY {
+            budgets.retain(|_, budget| budget.strong_count() > 0);
+        }
+        let budget = Arc::new(Semaphore::new(self.units));
+        budgets.insert(name.to_owned(), Arc::downgrade(&budget));
+        budget
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,25 +91,34 @@ enum Fault {
     TooLarge(u64),
     TooSlow,
     NoRoom,
+    TooMany,
 }
 
 impl Bounds {
-    /// At most `largest` bytes in a body, and eight such bodies at once.
-    pub fn new(largest: u64) -> Self {
-        let units = (largest / UNIT + 1).saturating_mul(8);
-        let units = usize::try_from(units)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS);
+    /// At most `largest` bytes in a body, and [`UPLOADS`] such bodies at once, so many of them a caller's.
+    pub fn new(largest: u64, of_caller: u64) -> Self {
+        let units = |bodies| {
+            usize::try_from((largest / UNIT + 1).saturating_mul(bodies))
+                .unwrap_or(usize::MAX)
+                .min(Semaphore::MAX_PERMITS)
+        };
         Bounds {
             largest,
-            budget: Arc::new(Semaphore::new(units)),
+            budget: Arc::new(Semaphore::new(units(UPLOADS))),
+            callers: Arc::new(Callers {
+                units: units(of_caller),
+                budgets: Mutex::default(),
+            }),
             pause: PAUSE,
         }
     }
 
     /// Puts the bounds around the body of `request`. The watch must live as long as what is made of the body.
     pub fn put(&self, request: &mut Request) -> Watch {
-        let watch = Watch::default();
+        let watch = Watch {
+            watched: Arc::default(),
+            callers: Arc::clone(&self.callers),
+        };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return watch;
         }
@@ -91,6 +134,7 @@ impl Bounds {
             drain(request.take_body().into_bytes_stream().boxed());
             return watch;
         }
+        request.set_data(watch.clone());
         let body = request.take_body().into_bytes_stream().boxed();
         request.set_body(Body::from_bytes_stream(self.bounded(body, watch.clone())));
         watch
@@ -116,14 +160,10 @@ impl Bounds {
                     return Err(watch.fail(Fault::TooLarge(bounds.largest)));
                 }
                 let units = read.div_ceil(UNIT) - before.div_ceil(UNIT);
-                let room = u32::try_from(units)
-                    .ok()
-                    .and_then(|units| bounds.budget.clone().try_acquire_many_owned(units).ok());
-                let Some(room) = room else {
+                if let Err(fault) = watch.hold(&bounds.budget, units) {
                     drain(body);
-                    return Err(watch.fail(Fault::NoRoom));
-                };
-                watch.hold(room);
+                    return Err(watch.fail(fault));
+                }
                 Ok(Some((chunk, (body, read))))
             }
         })
@@ -137,9 +177,19 @@ fn drain(mut body: Source) {
 }
 
 impl Watch {
+    /// Whose body it is: it counts for this caller from here on.
+    pub fn belongs_to(&self, caller: &str) {
+        let budget = self.callers.budget(caller);
+        self.watched().own = Some(budget);
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Why the body could not be read, if it could not; it then matters more than what followed from it.
     pub fn problem(&self) -> Option<Problem> {
-        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).fault?;
+        let fault = self.watched().fault?;
         Some(match fault {
             Fault::TooLarge(largest) => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,20 +200,39 @@ impl Watch {
                 "the request's body took too long to arrive",
             ),
             Fault::NoRoom => Problem::busy("too many uploads at once; try again", Duration::from_secs(5)),
+            Fault::TooMany => {
+                let message = "you have too many uploads under way at once; try again when one has ended";
+                Problem::too_many(message, Duration::from_secs(5))
+            }
         })
     }
 
     fn fail(&self, fault: Fault) -> io::Error {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fault = Some(fault);
+        self.watched().fault = Some(fault);
         io::Error::other("the body is out of bounds")
     }
 
-    fn hold(&self, room: OwnedSemaphorePermit) {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut watched.held {
-            Some(held) => held.merge(room),
-            None => watched.held = Some(room),
+    /// Takes so many units of the budget, and of the caller's if it is known.
+    fn hold(&self, budget: &Arc<Semaphore>, units: u64) -> Result<(), Fault> {
+        let take = |budget: &Arc<Semaphore>| {
+            let units = u32::try_from(units).ok()?;
+            Arc::clone(budget).try_acquire_many_owned(units).ok()
+        };
+        let mut watched = self.watched();
+        if let Some(own) = &watched.own {
+            let taken = take(own).ok_or(Fault::TooMany)?;
+            add(&mut watched.held_of_own, taken);
         }
+        let taken = take(budget).ok_or(Fault::NoRoom)?;
+        add(&mut watched.held, taken);
+        Ok(())
+    }
+}
+
+fn add(held: &mut Option<OwnedSemaphorePermit>, taken: OwnedSemaphorePermit) {
+    match held {
+        Some(held) => held.merge(taken),
+        None => *held = Some(taken),
     }
 }
 
@@ -177,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_counted_while_it_is_read() {
-        let bounds = Bounds::new(10);
+        let bounds = Bounds::new(10, UPLOADS);
         for (body, fits) in [("0123456789", true), ("0123456789a", false)] {
             let mut request = Request::builder().method(Method::POST).body(body);
             let watch = bounds.put(&mut request);
@@ -193,7 +262,7 @@ mod tests {
             .header(CONTENT_LENGTH, "11")
             .body("");
         assert_eq!(
-            status(&Bounds::new(10).put(&mut request)),
+            status(&Bounds::new(10, UPLOADS).put(&mut request)),
             Some(StatusCode::PAYLOAD_TOO_LARGE)
         );
     }
@@ -201,9 +270,8 @@ mod tests {
     #[tokio::test]
     async fn the_budget_is_given_back_with_the_watch() {
         let bounds = Bounds {
-            largest: 4 * UNIT,
             budget: Arc::new(Semaphore::new(4)),
-            pause: PAUSE,
+            ..Bounds::new(4 * UNIT, UPLOADS)
         };
         let post = || {
             let mut request = Request::builder()
@@ -224,13 +292,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_caller_holds_no_more_than_a_share() {
+        let bounds = Bounds::new(4 * UNIT, 1);
+        let post = |caller: &str| {
+            let body = vec![0; 3 * UNIT as usize];
+            let mut request = Request::builder().method(Method::POST).body(body);
+            let watch = bounds.put(&mut request);
+            request.data::<Watch>().unwrap().belongs_to(caller);
+            (watch, request.take_body().into_vec())
+        };
+        let (first, body) = post("a");
+        body.await.unwrap();
+        let (second, body) = post("a");
+        assert!(body.await.is_err());
+        assert_eq!(status(&second), Some(StatusCode::TOO_MANY_REQUESTS));
+        let (_other, body) = post("b");
+        body.await.unwrap();
+        drop((first, second));
+        let (_third, body) = post("a");
+        body.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_client_that_stops_sending_is_given_up() {
         let mut request = Request::builder()
             .method(Method::POST)
             .body(Body::from_bytes_stream(stream::pending::<io::Result<Bytes>>()));
         let bounds = Bounds {
             pause: Duration::from_millis(1),
-            ..Bounds::new(10)
+            ..Bounds::new(10, UPLOADS)
         };
         let watch = bounds.put(&mut request);
         assert!(request.take_body().into_vec().await.is_err());
@@ -248,7 +338,7 @@ mod tests {
                 request = request.header(CONTENT_LENGTH, length);
             }
             let mut request = request.body(Body::from_bytes_stream(body));
-            let watch = Bounds::new(10).put(&mut request);
+            let watch = Bounds::new(10, UPLOADS).put(&mut request);
             let reader = tokio::spawn(request.take_body().into_vec());
             for _ in 0..3 {
                 client.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();

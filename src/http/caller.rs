@@ -11,7 +11,7 @@ use poem::{
 };
 use url::Url;
 
-use super::problem::Problem;
+use super::{body::Watch, problem::Problem};
 use crate::{
     auth::{Auth, AuthError, By, Caller, Credential, Known, Rates, Scope, TooFast, policy},
     store::NewAudit,
@@ -104,6 +104,9 @@ impl Door {
                 known.caller.limits.requests_per_second,
             )
             .map_err(too_fast)?;
+        if let Some(body) = request.data::<Watch>() {
+            body.belongs_to(&known.caller.name);
+        }
         if let By::Session(_) = known.by {
             self.check_page(request)?;
         }

@@ -294,10 +294,10 @@ mod tests {
                 .at("/fall", get(fall)),
         );
         Edge {
-            small_bounds: Bounds::new(1 << 10),
+            small_bounds: Bounds::new(1 << 10, 8),
             base_path: "/base".into(),
             guard: Some(Guard::new(&"http://127.0.0.1:8080/base".parse().unwrap(), true)),
-            bounds: Bounds::new(10),
+            bounds: Bounds::new(10, 8),
             methods: Methods::of(&<Api as OpenApi>::meta()),
         }
         .around(routes)

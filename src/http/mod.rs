@@ -51,7 +51,7 @@ pub use problem::Problem;
 pub use reply::{Content, JsonOf, Kind, Reply, Xml};
 
 use self::{
-    body::Bounds,
+    body::{Bounds, UPLOADS},
     crowd::Crowd,
     docs::Docs,
     edge::{Edge, Methods},
@@ -101,7 +101,7 @@ impl Site {
             jobs: jobs.clone(),
             base: settings.public_base().trim_end_matches('/').to_owned(),
             max_body: settings.max_body,
-            waits: Crowd::new("waits", 10_000, 20_000),
+            waits: Crowd::new("waits", if auth.is_local() { 10_000 } else { 1_000 }, 20_000),
             listeners: Crowd::new("event streams", 200, 5_000),
             health: Health::new(jobs, &auth, draining),
             door: Door::new(auth, public, settings.trusted_proxies),
@@ -159,11 +159,14 @@ pub fn routes<S: OpenApi + 'static>(
         let below = Arc::clone(&site.health).probes().nest("/", tree);
         probes.nest(&base_path, below)
     };
+    let local = settings.auth.mode == AuthMode::Local;
+    // The one user of mode `local` may have them all.
+    let uploads = if local { UPLOADS } else { UPLOADS / 4 };
     let edge = Edge {
         base_path,
-        guard: Some(Guard::new(&public, settings.auth.mode == AuthMode::Local)),
-        bounds: Bounds::new(settings.max_body),
-        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY),
+        guard: Some(Guard::new(&public, local)),
+        bounds: Bounds::new(settings.max_body, uploads),
+        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),
         methods: Methods::of(&<Apis<S> as OpenApi>::meta()),
     };
     Ok(edge.around(whole.data(Arc::clone(&site.door))))
@@ -186,21 +189,22 @@ pub fn internal_routes(
     Edge {
         base_path: String::new(),
         guard: None,
-        bounds: Bounds::new(1 << 20),
-        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY),
+        bounds: Bounds::new(1 << 20, UPLOADS),
+        small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),
         methods: Methods::default(),
     }
     .around(whole)
 }
 
-/// Serves the routes to the connections of a listener until `stop`: then no more are accepted, requests that are open
+/// Serves the routes to the connections of a listener, at most so many `of_address`, until `stop`: then no more are accepted, requests that are open
 /// get some time to end, and the task ends.
 pub fn serve(
     listener: TcpListener,
     routes: BoxEndpoint<'static>,
+    of_address: Option<usize>,
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
-    let gate = Gate::new(listener)?;
+    let gate = Gate::new(listener, of_address)?;
     Ok(tokio::spawn(async move {
         let server = Server::new_with_acceptor(gate).http2_max_concurrent_streams(STREAMS);
         let stopped = stop.cancelled_owned();

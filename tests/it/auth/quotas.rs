@@ -3,6 +3,8 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::attacks::{Scene, days_ahead, with_role};
 use crate::harness::{Backend, Reply, on_both_back_ends};
@@ -414,4 +416,50 @@ async fn a_share_link_is_not_for_everyone_at_once() {
     let answers = (0..FLOOD).map(|_| scene.site.get(url));
     let taken = how_many(answers, 200).await;
     assert!(taken > 0 && taken < FLOOD, "{taken}");
+}
+
+#[tokio::test]
+async fn a_caller_listens_to_so_many_streams_at_once() {
+    let scene = Scene::start().await;
+    let (alice, bob) = (scene.token("alice"), scene.token("bob"));
+    let job = scene.job(&alice, &[]).await;
+    let id = job.rsplit('/').next().expect("an id");
+    let log = format!("/api/v1/jobs/{id}/log?follow=true");
+    let open = async |path: &str, token: &str| {
+        let answer = scene.by_token(Method::GET, path, token).send().await;
+        answer.expect("an answer")
+    };
+    // They are held, and each begins when it is one of them.
+    let mut held = Vec::new();
+    for _ in 0..200 {
+        let stream = open("/api/v1/events", &alice).await;
+        assert_eq!(stream.status(), 200);
+        held.push(stream);
+    }
+    for path in ["/api/v1/events", &log] {
+        refused(scene.get(path, &alice).await);
+    }
+    assert_eq!(open("/api/v1/events", &bob).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_but_behind_a_proxy() {
+    let bound = ("SIDEREAL_CONNECTIONS_PER_ADDRESS", "3");
+    for (proxies, bounded) in [("0", true), ("1", false)] {
+        let settings = [bound, ("SIDEREAL_TRUSTED_PROXIES", proxies)];
+        let scene = Scene::start_on(Backend::Embedded, &settings).await;
+        let address = scene.site.address.strip_prefix("http://").expect("an address");
+        let mut held = Vec::new();
+        let mut closed = 0;
+        for _ in 0..5 {
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            // A connection that is turned away may be closed before it is written to.
+            let answered = stream.write_all(request.as_bytes()).await.is_ok()
+                && stream.read_u8().await.is_ok_and(|byte| byte == b'H');
+            closed += usize::from(!answered);
+            held.push(stream);
+        }
+        assert_eq!(closed, if bounded { 2 } else { 0 }, "{proxies} proxies");
+    }
 }
