@@ -3,6 +3,7 @@
 //! Calls nothing of this crate. The only place that reads the environment.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -244,6 +245,91 @@ pub struct CutoutSettings {
     /// Bytes that these may take.
     #[serde(deserialize_with = "bytes")]
     pub open_files_memory: u64,
+    /// What the headers of a collection's images are read by, if not by the defaults: `[cutout.keywords.NAME]`. An
+    /// ingest after a change reads all headers again.
+    pub keywords: BTreeMap<String, KeywordSettings>,
+}
+
+impl CutoutSettings {
+    /// How the images of a collection are described. Letters of its name match in any case.
+    pub fn keywords_of(&self, collection: &str) -> KeywordSettings {
+        self.keywords
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(collection))
+            .map(|(_, keywords)| keywords.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// Section `cutout.keywords.NAME`: keywords of headers by what they tell, of which the first that has a value counts;
+/// in the primary header first, then in that of the first image. The defaults are SPT-3G's, and the standard's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeywordSettings {
+    /// Band or filter.
+    #[serde(deserialize_with = "list")]
+    pub band: Vec<String>,
+    /// Observation, or tag of a coadd.
+    #[serde(deserialize_with = "list")]
+    pub obs: Vec<String>,
+    /// Type of product.
+    #[serde(rename = "type", deserialize_with = "list")]
+    pub product_type: Vec<String>,
+    /// Field.
+    #[serde(deserialize_with = "list")]
+    pub field: Vec<String>,
+    /// Object that was looked at.
+    #[serde(deserialize_with = "list")]
+    pub target: Vec<String>,
+    /// Telescope.
+    #[serde(deserialize_with = "list")]
+    pub facility: Vec<String>,
+    /// Instrument.
+    #[serde(deserialize_with = "list")]
+    pub instrument: Vec<String>,
+    /// When the observation began, ISO 8601 in UTC.
+    #[serde(deserialize_with = "list")]
+    pub date_beg: Vec<String>,
+    /// When it ended.
+    #[serde(deserialize_with = "list")]
+    pub date_end: Vec<String>,
+    /// Exposure, s.
+    #[serde(deserialize_with = "list")]
+    pub exposure: Vec<String>,
+    /// Wavelengths (m) of bands, shortest and longest. Names that are a number with a unit, as 150GHz or 850um, need
+    /// none.
+    pub wavelengths: BTreeMap<String, [f64; 2]>,
+    /// Short names of types, by the words that mean them in headers, and in names of files whose header has none.
+    pub types: BTreeMap<String, String>,
+    /// Words that begin the tags of coadds in names of files, as `yearly` does in `yearly_winter_2020`.
+    #[serde(deserialize_with = "list")]
+    pub coadds: Vec<String>,
+    /// Level of calibration as `ObsCore` counts, 0 to 4; coadds have 3.
+    pub calib_level: u8,
+}
+
+impl Default for KeywordSettings {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        KeywordSettings {
+            band: words(&["BAND", "FILTER"]),
+            obs: words(&["OBS-ID", "OBSID"]),
+            product_type: words(&["FILETYPE"]),
+            field: words(&["FIELD", "OBJECT"]),
+            target: words(&["OBJECT"]),
+            facility: words(&["TELESCOP"]),
+            instrument: words(&["INSTRUME"]),
+            date_beg: words(&["DATE-BEG", "DATE-OBS"]),
+            date_end: words(&["DATE-END"]),
+            exposure: words(&["XPOSURE", "EXPTIME"]),
+            wavelengths: BTreeMap::new(),
+            types: [("passthrough", "psth"), ("filtered", "fltd")]
+                .map(|(long, short)| (long.to_owned(), short.to_owned()))
+                .into(),
+            coadds: words(&["yearly"]),
+            calib_level: 2,
+        }
+    }
 }
 
 impl Default for CutoutSettings {
@@ -253,6 +339,7 @@ impl Default for CutoutSettings {
             max_positions: 100_000,
             open_files: 1_000,
             open_files_memory: 64 << 20,
+            keywords: BTreeMap::new(),
         }
     }
 }
@@ -769,6 +856,21 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keywords_are_set_for_each_collection() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let text = "[cutout.keywords.DES-DR2]\nband = ['FILTER']\ntype = 'PRODTYPE,OBSTYPE'\n\
+            [cutout.keywords.DES-DR2.wavelengths]\nr = [5.5e-7, 7e-7]\n";
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let settings = Settings::load(Some(file.path()), [], &[]).unwrap();
+        let keywords = settings.cutout.keywords_of("des-dr2");
+        assert_eq!(keywords.band, ["FILTER"]);
+        assert_eq!(keywords.product_type, ["PRODTYPE", "OBSTYPE"]);
+        assert_eq!(keywords.wavelengths.get("r"), Some(&[5.5e-7, 7e-7]));
+        assert_eq!(keywords.obs, KeywordSettings::default().obs);
+        assert_eq!(settings.cutout.keywords_of("other"), KeywordSettings::default());
+    }
 
     fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::load(

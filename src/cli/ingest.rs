@@ -4,6 +4,7 @@ use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use indicatif::ProgressBar;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -66,13 +67,26 @@ pub async fn into_collection(settings: &Settings, collection: &str, arguments: &
     app::prepare_data_dir(settings)?;
     let store = Store::open(settings.database_url().expose_secret()).await?;
     store.migrate().await?;
-    let tell = |progress| {
-        if let Progress::Unreadable { url, why } = progress {
+    // Drawn on a terminal only.
+    let bar = ProgressBar::new_spinner();
+    let tell = |progress| match progress {
+        Progress::Unreadable { url, why } => bar.suspend(|| {
             // If standard error is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "{}", printable(&format!("{url}: {why}")));
+        }),
+        Progress::Counts(counts) => {
+            bar.set_message(format!(
+                "{} images, {} unchanged, {} unreadable",
+                counts.images, counts.unchanged, counts.unreadable
+            ));
+            bar.tick();
         }
     };
-    match ingest(&store, &Sources::default().into(), collection, &urls, tell).await {
+    let keywords = settings.cutout.keywords_of(collection);
+    let sources = Sources::default().into();
+    let done = ingest(&store, &sources, collection, keywords, &urls, tell).await;
+    bar.finish_and_clear();
+    match done {
         Err(error @ IngestError::Name(_)) => Err(Usage(error.to_string()).into()),
         done => Ok(done?),
     }

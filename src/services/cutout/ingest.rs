@@ -7,11 +7,15 @@ use std::{
 
 use futures::{StreamExt, stream};
 
-use super::image::{Fault, open};
+use super::{
+    image::{Fault, open},
+    keywords::{describe, fingerprint},
+};
 use crate::{
-    fits::{File, Hdu, Value},
+    fits::{File, Hdu, Wcs},
     objects::{Found, Sources},
-    sky::Cap,
+    settings::KeywordSettings,
+    sky::{Cap, Footprint, Position},
     store::{CollectionId, Image, ImageHdu, ImageId, NewImage, Store, StoreError, Version},
     uws::Timestamp,
 };
@@ -24,14 +28,6 @@ const PAGE: u64 = 10_000;
 const AT_ONCE: usize = 16;
 /// Longest name of a collection.
 const LONGEST_NAME: usize = 64;
-
-/// Keywords that the catalogue is filled from, the first that has a value; SPT-3G's, with `DATE-OBS` of the standard.
-const BAND: &[&str] = &["BAND", "FILTER"];
-const OBS: &[&str] = &["OBS-ID", "OBSID"];
-const PRODUCT_TYPE: &[&str] = &["FILETYPE"];
-const FIELD: &[&str] = &["FIELD", "OBJECT"];
-const DATE_BEG: &[&str] = &["DATE-BEG", "DATE-OBS"];
-const DATE_END: &[&str] = &["DATE-END"];
 
 /// What came of an ingest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,6 +77,7 @@ pub async fn ingest(
     store: &Store,
     sources: &Arc<Sources>,
     collection: &str,
+    keywords: KeywordSettings,
     urls: &[String],
     mut tell: impl FnMut(Progress) + Send,
 ) -> Result<Counts, IngestError> {
@@ -90,6 +87,10 @@ pub async fn ingest(
         store,
         sources,
         name: collection,
+        reading: Arc::new(Reading {
+            described: fingerprint(&keywords),
+            keywords,
+        }),
         known,
         counts: Counts::default(),
         seen: HashMap::new(),
@@ -144,10 +145,17 @@ fn check_name(name: &str) -> Result<(), IngestError> {
     }
 }
 
+/// How headers are read.
+struct Reading {
+    keywords: KeywordSettings,
+    described: i64,
+}
+
 struct Ingest<'a> {
     store: &'a Store,
     sources: &'a Arc<Sources>,
     name: &'a str,
+    reading: Arc<Reading>,
     known: Option<CollectionId>,
     counts: Counts,
     /// URL of each path of this ingest: two files of one path are not the same image.
@@ -180,16 +188,17 @@ impl Ingest<'_> {
             let paths: Vec<String> = fresh.iter().map(|file| file.path.clone()).collect();
             versions = self.store.image_versions(known, &paths).await?;
         }
+        let reading = Arc::clone(&self.reading);
         let reads = fresh.into_iter().map(|file| {
             let sources = Arc::clone(self.sources);
             let version = versions.remove(&file.path);
-            tokio::spawn(read(sources, file, version))
+            tokio::spawn(read(sources, Arc::clone(&reading), file, version))
         });
         let mut reads = stream::iter(reads).buffer_unordered(AT_ONCE);
         let mut images = Vec::new();
         while let Some(read) = reads.next().await {
             match read {
-                Ok(Read::Image(image)) => images.push(NewImage::from(*image)),
+                Ok(Read::Image(image)) => images.push(*image),
                 Ok(Read::Unchanged) => {
                     self.counts.images += 1;
                     self.counts.unchanged += 1;
@@ -238,12 +247,14 @@ impl Ingest<'_> {
 }
 
 enum Read {
-    Image(Box<Image>),
+    Image(Box<NewImage>),
     Unchanged,
     Unreadable { url: String, why: String },
 }
 
-async fn read(sources: Arc<Sources>, file: Found, version: Option<Version>) -> Read {
+async fn read(sources: Arc<Sources>, reading: Arc<Reading>, file: Found, version: Option<Version>) -> Read {
+    // What was read by other keywords is not known.
+    let version = version.filter(|version| version.described == reading.described);
     if same(version.as_ref(), &file, file.etag.as_deref()) {
         return Read::Unchanged;
     }
@@ -256,11 +267,20 @@ async fn read(sources: Arc<Sources>, file: Found, version: Option<Version>) -> R
             };
         }
     };
+    let url = file.url.clone();
     // Not every store lists tags, but each gives one with the file.
     if same(version.as_ref(), &file, opened.etag()) {
         return Read::Unchanged;
     }
-    match describe(&file, &opened) {
+    // Coordinates of many extensions take a while.
+    let described = tokio::task::spawn_blocking(move || (new_image(&reading, &file, &opened), file));
+    let Ok((image, file)) = described.await else {
+        return Read::Unreadable {
+            url,
+            why: "its headers could not be understood".into(),
+        };
+    };
+    match image {
         Some(image) => Read::Image(Box::new(image)),
         None => Read::Unreadable {
             url: file.url,
@@ -279,27 +299,23 @@ fn same(version: Option<&Version>, file: &Found, etag: Option<&str>) -> bool {
     })
 }
 
-/// What the headers of a file say of it; `None` if it holds no image.
-fn describe(found: &Found, file: &File) -> Option<Image> {
+/// What the headers of a file say of it, and where it lies; `None` if it holds no image.
+fn new_image(reading: &Reading, found: &Found, file: &File) -> Option<NewImage> {
     let images: Vec<&Hdu> = file.hdus().iter().filter(|hdu| hdu.is_image()).collect();
     let first = images.first()?;
-    // What the primary says holds for all.
-    let headers = [file.hdus().first(), Some(first)];
-    let word = |keywords: &[&str]| {
-        headers
-            .iter()
-            .flatten()
-            .find_map(|hdu| keywords.iter().find_map(|keyword| text(hdu, keyword)))
-    };
-    let time = |keywords: &[&str]| word(keywords).and_then(|text| text.parse::<Timestamp>().ok());
     let mut cap: Option<Cap> = None;
+    let mut place = Place::default();
     let hdus = images
         .iter()
         .map(|hdu| {
-            let (own, problem) = match hdu.wcs() {
-                Ok(wcs) => (wcs.map(crate::fits::Wcs::cap), None),
+            let (wcs, problem) = match hdu.wcs() {
+                Ok(wcs) => (wcs, None),
                 Err(error) => (None, Some(error.to_string())),
             };
+            if let Some(wcs) = wcs {
+                place.add(wcs);
+            }
+            let own = wcs.map(Wcs::cap);
             cap = match (cap, own) {
                 (Some(all), Some(own)) => Some(around(all, own)),
                 (all, own) => all.or(own),
@@ -315,7 +331,9 @@ fn describe(found: &Found, file: &File) -> Option<Image> {
             }
         })
         .collect();
-    Some(Image {
+    let described = describe(&reading.keywords, &found.path, file, first);
+    let [t_min, t_max] = described.mjd();
+    let image = Image {
         path: found.path.clone(),
         url: found.url.clone(),
         size: file.size(),
@@ -323,29 +341,85 @@ fn describe(found: &Found, file: &File) -> Option<Image> {
         modified: found
             .modified
             .and_then(|modified| Timestamp::from_millis(modified.timestamp_millis())),
-        band: word(BAND),
-        obs: word(OBS),
-        product_type: word(PRODUCT_TYPE),
-        field: word(FIELD),
-        date_beg: time(DATE_BEG),
-        date_end: time(DATE_END),
+        band: described.band,
+        obs: described.obs,
+        product_type: described.product_type,
+        field: described.field,
+        date_beg: described.date_beg,
+        date_end: described.date_end,
         hdus,
         cap,
-        ..Image::default()
+        em_min: described.wavelengths.map(|range| range[0]),
+        em_max: described.wavelengths.map(|range| range[1]),
+        t_min,
+        t_max,
+        exposure: described.exposure,
+        pol_states: described.pol_states,
+        s_region: place.region,
+        target: described.target,
+        facility: described.facility,
+        instrument: described.instrument,
+        calib_level: Some(described.calib_level),
+        pixel_scale: place.scale,
+    };
+    let footprint = match place.footprint {
+        Some(footprint) => footprint,
+        None => image.footprint_by_cap(),
+    };
+    Some(NewImage {
+        image,
+        footprint,
+        described: reading.described,
     })
 }
 
-/// The value of a keyword as text, unless it is blank.
-fn text(hdu: &Hdu, keyword: &str) -> Option<String> {
-    let text = match hdu.header().value(keyword)? {
-        Value::Text(text) => text.trim().to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => number.to_string(),
-        Value::Logical(_) => return None,
-    };
-    // No keyword of these is longer; a database has no zero bytes.
-    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    (!text.is_empty()).then_some(text)
+/// Where the HDUs of a file lie.
+#[derive(Default)]
+struct Place {
+    footprint: Option<Footprint>,
+    /// Of the first.
+    region: Option<String>,
+    /// Of the first, deg.
+    scale: Option<f64>,
+    /// Of the last.
+    last: Option<([u64; 2], [Option<Position>; 4])>,
+}
+
+impl Place {
+    fn add(&mut self, wcs: &Wcs) {
+        let outline = (wcs.shape(), wcs.corners());
+        // Weights and masks lie where their image does.
+        if outline.1.iter().all(Option::is_some) && self.last.replace(outline) == Some(outline) {
+            return;
+        }
+        let own = Footprint::of_image(wcs.shape(), |pixel| wcs.to_sky(pixel));
+        let all = self.footprint.take().map(|all| all.or(&own));
+        if all.is_none() {
+            self.region = Some(region(wcs));
+            let middle = wcs.shape().map(|side| side as f64 / 2.0 + 0.5);
+            self.scale = wcs.scale(middle).map(|[width, height]| width.min(height));
+        }
+        self.footprint = all.or(Some(own));
+    }
+}
+
+/// `s_region` of `ObsCore`: the corners, counter-clockwise as seen from here; a circle if they do not bound it.
+fn region(wcs: &Wcs) -> String {
+    let cap = wcs.cap();
+    let mut corners: Vec<Position> = wcs.corners().into_iter().flatten().collect();
+    if corners.len() < 4 || cap.radius >= 80.0 {
+        return format!("CIRCLE ICRS {} {} {}", cap.centre.ra, cap.centre.dec, cap.radius);
+    }
+    let [a, b, c] = [0, 1, 2].map(|corner| corners[corner].unit());
+    let outwards = a[0] * (b[1] * c[2] - b[2] * c[1])
+        + a[1] * (b[2] * c[0] - b[0] * c[2])
+        + a[2] * (b[0] * c[1] - b[1] * c[0]);
+    if outwards > 0.0 {
+        corners.reverse();
+    }
+    corners.iter().fold(String::from("POLYGON ICRS"), |text, corner| {
+        format!("{text} {} {}", corner.ra, corner.dec)
+    })
 }
 
 /// A cap that holds two: the larger one, widened.
@@ -361,7 +435,6 @@ fn around(a: Cap, b: Cap) -> Cap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sky::Position;
 
     #[test]
     fn names_of_collections_are_words() {

@@ -3,13 +3,14 @@
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `names` and `manifest` are what the user gets to see; `ingest` fills the
-//! catalogue; `routes` is what is served beside the jobs.
+//! catalogue, by the `keywords` of headers; `routes` is what is served beside the jobs.
 
 pub mod cutter;
 mod execute;
 mod files;
 mod image;
 pub mod ingest;
+mod keywords;
 mod limits;
 mod list;
 mod manifest;

@@ -22,7 +22,7 @@ use crate::{
     jobs::{Jobs, JobsError, Place, Submission, Upload, Wait},
     notify::Notifier,
     objects::{Results, Sources},
-    settings::{CutoutSettings, EngineSettings},
+    settings::{CutoutSettings, EngineSettings, KeywordSettings},
     store::{ImageFilter, Store},
     uws::{Job, ParameterValue, Phase},
 };
@@ -83,7 +83,8 @@ impl Bench {
     async fn ingest(&self) -> (Counts, Vec<String>) {
         let mut unreadable = Vec::new();
         let urls = [self.folder.path().join("images").to_str().unwrap().to_owned()];
-        let counts = ingest(&self.store, &self.sources, "maps", &urls, |progress| {
+        let keywords = KeywordSettings::default();
+        let counts = ingest(&self.store, &self.sources, "maps", keywords, &urls, |progress| {
             if let Progress::Unreadable { url, why } = progress {
                 unreadable.push(format!("{}: {why}", url.rsplit('/').next().unwrap_or_default()));
             }
@@ -713,8 +714,78 @@ async fn ingest_again_reads_only_what_has_changed() {
         (cap.centre.ra - 10.0).abs() < 1e-6 && cap.radius > 0.65 && cap.radius < 0.7,
         "{cap:?}"
     );
-    let bad = ingest(&bench.store, &bench.sources, "a/b", &[], |_| {}).await;
+    let bad = ingest(
+        &bench.store,
+        &bench.sources,
+        "a/b",
+        KeywordSettings::default(),
+        &[],
+        |_| {},
+    )
+    .await;
     assert!(matches!(bad, Err(IngestError::Name(_))));
+}
+
+#[tokio::test]
+async fn images_are_described_by_the_keywords_of_their_collection() {
+    let bench = Bench::new(1 << 20).await;
+    let cards = [
+        "BAND    = '150GHz'",
+        "COLOR   = 'deep red'",
+        "OBS-ID  = 'yearly_winter_2020'",
+        "FILETYPE= 'filtered'",
+        "OBJECT  = 'ra0hdec-59.75'",
+        "TELESCOP= 'SPT'",
+        "DATE-BEG= '2020-03-01T00:00:00'",
+        "DATE-END= '2020-03-01T12:00:00'",
+    ];
+    bench.write("coadd.fits", &tan_image(10.0, 0.0, &cards));
+    bench.write("150GHz_yearly_winter_2021_psth.fits", &tan_image(0.0, 90.0, &[]));
+    let url = [bench.folder.path().join("images").to_str().unwrap().to_owned()];
+    let read = async |keywords: &KeywordSettings| {
+        let counts = ingest(
+            &bench.store,
+            &bench.sources,
+            "maps",
+            keywords.clone(),
+            &url,
+            |_| {},
+        )
+        .await;
+        counts.unwrap().unchanged
+    };
+    let found = async |path: &str| {
+        let maps = bench.store.collection("maps").await.unwrap().unwrap();
+        bench.store.image(maps, path).await.unwrap().unwrap().image
+    };
+    let mut keywords = KeywordSettings::default();
+    assert_eq!((read(&keywords).await, read(&keywords).await), (0, 2));
+    let coadd = found("coadd.fits").await;
+    assert_eq!(coadd.band.as_deref(), Some("150GHz"));
+    assert_eq!(coadd.obs.as_deref(), Some("yearly_winter_2020"));
+    assert_eq!(coadd.product_type.as_deref(), Some("fltd"));
+    assert_eq!(coadd.target.as_deref(), Some("ra0hdec-59.75"));
+    assert_eq!(coadd.facility.as_deref(), Some("SPT"));
+    assert_eq!((coadd.t_min, coadd.t_max), (Some(58_909.0), Some(58_909.5)));
+    assert_eq!(coadd.calib_level, Some(3));
+    assert!(coadd.em_min.is_some_and(|em| (em - 1.998_616e-3).abs() < 1e-8));
+    let region = coadd.s_region.unwrap();
+    assert!(
+        region.starts_with("POLYGON ICRS ") && region.split(' ').count() == 10,
+        "{region}"
+    );
+    assert!(coadd.pixel_scale.is_some_and(|scale| scale > 0.0));
+    let named = found("150GHz_yearly_winter_2021_psth.fits").await;
+    assert_eq!(named.obs.as_deref(), Some("yearly_winter_2021"));
+    assert_eq!(named.product_type.as_deref(), Some("psth"));
+
+    // Other keywords: what has not changed is read again, once.
+    keywords.band = vec!["COLOR".into()];
+    keywords.wavelengths.insert("DEEP RED".into(), [7e-7, 6e-7]);
+    assert_eq!((read(&keywords).await, read(&keywords).await), (0, 2));
+    let coadd = found("coadd.fits").await;
+    assert_eq!(coadd.band.as_deref(), Some("deep red"));
+    assert_eq!((coadd.em_min, coadd.em_max), (Some(6e-7), Some(7e-7)));
 }
 
 #[tokio::test]
@@ -729,7 +800,15 @@ async fn images_that_are_no_more_are_dropped_if_that_is_sure() {
     std::fs::create_dir(&elsewhere).unwrap();
     std::fs::write(elsewhere.join("e.fits"), &image).unwrap();
     let url = [elsewhere.to_str().unwrap().to_owned()];
-    let counts = ingest(&bench.store, &bench.sources, "maps", &url, |_| {}).await;
+    let counts = ingest(
+        &bench.store,
+        &bench.sources,
+        "maps",
+        KeywordSettings::default(),
+        &url,
+        |_| {},
+    )
+    .await;
     assert_eq!(counts.unwrap().images, 1);
     let linked = bench.folder.path().join("linked");
     std::fs::create_dir(&linked).unwrap();
