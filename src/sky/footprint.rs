@@ -5,15 +5,11 @@
 //! all cells within one lie in one range around it. So an ordered index finds every cell that overlaps a given one:
 //! those within it by its range, those around it by at most 29 exact numbers.
 
-use std::{
-    collections::BTreeSet,
-    ops::RangeInclusive,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use cdshealpix::{best_starting_depth, has_best_starting_depth, nested};
 
-use super::{Cap, Position};
+use super::{Cap, Position, position::separation};
 
 /// Most cells of a footprint.
 pub const MOST_CELLS: usize = 32;
@@ -23,6 +19,8 @@ const CELLS_OF_QUESTION: usize = 16;
 const DEEPEST: u8 = 29;
 /// The finest cells in use, some 13 arcsec wide: no image that is worth an index is smaller.
 const FINEST: u8 = 14;
+/// Cells that are looked at together at most: where more are needed they lie close together and become a few.
+const CROWD: usize = 2_000;
 /// Blocks that an image is looked at in, along the side of a square one.
 const BLOCKS: f64 = 8.0;
 /// Steps along the side of a block.
@@ -56,35 +54,16 @@ impl Footprint {
         cover(&[Cap { centre, radius }], false, CELLS_OF_QUESTION)
     }
 
-    /// That of a polygon of great circles, which is smaller than a hemisphere; any sense of winding.
+    /// That of a polygon of great circles that lies within a hemisphere; either sense of winding.
     pub fn of_polygon(vertices: &[Position]) -> Self {
         let Some(bound) = bound(vertices) else {
             return Self::default();
         };
-        if vertices.len() < 3 || bound.radius >= 80.0 || bound.radius <= 1e-4 {
-            return Self::of_cap(bound);
+        if bound.radius >= 80.0 {
+            return Self::whole();
         }
-        let radians: Vec<(f64, f64)> = vertices.iter().map(|vertex| radians(*vertex)).collect();
-        let mut best = None;
-        for order in first_order(bound.radius)..=FINEST {
-            // The library knows no polygon that crosses itself; the cap around one holds it as well.
-            let cells = catch_unwind(AssertUnwindSafe(|| {
-                let covered = nested::polygon_coverage(order, &radians, true);
-                covered.flat_iter().collect::<Vec<u64>>()
-            }));
-            let packed = match cells {
-                Ok(cells) if !cells.is_empty() => pack(cells.into_iter().map(|cell| (order, cell)).collect()),
-                _ => return Self::of_cap(bound),
-            };
-            if packed.len() > MOST_CELLS {
-                break;
-            }
-            best = Some(packed);
-        }
-        match best {
-            Some(cells) => Self::new(cells, MOST_CELLS),
-            None => Self::of_cap(bound),
-        }
+        let polygon = Polygon::new(vertices, bound.centre);
+        descend(bound, false, MOST_CELLS, |cell| polygon.meets(cell))
     }
 
     /// That of an image of so many pixels, of which `to_sky` gives the position of each point that has one; 1-based, the
@@ -137,7 +116,6 @@ impl Footprint {
         let mut ranges = Vec::with_capacity(self.cells.len() * 2);
         for &cell in &self.cells {
             let (order, number) = decode(cell);
-            // The number of a cell around it may lie at the very end of the range of those within.
             let reach = (1_i64 << (2 * (DEEPEST - order))) - 1;
             ranges.push(cell - reach..=cell + reach);
             around.extend((0..order).map(|above| encode((above, number >> (2 * (order - above))))));
@@ -247,37 +225,213 @@ fn cover(caps: &[Cap], ring: bool, most: usize) -> Footprint {
         .iter()
         .map(|cap| first.centre.separation(cap.centre) + cap.radius)
         .fold(0.0, f64::max);
-    let mut best = None;
-    for order in first_order(reach)..=FINEST {
-        let mut cells = BTreeSet::new();
-        for cap in caps {
-            let (lon, lat) = radians(cap.centre);
-            let covered = nested::cone_coverage_approx(order, lon, lat, cap.radius.to_radians());
-            cells.extend(covered.flat_iter());
-        }
-        if ring {
-            let inner: Vec<u64> = cells.iter().copied().collect();
-            for cell in inner {
-                cells.extend(nested::neighbours(order, cell, false).values_vec());
+    let bound = Cap {
+        centre: first.centre,
+        radius: reach,
+    };
+    let caps: Vec<_> = caps.iter().map(|cap| (cap.centre.unit(), cap.radius)).collect();
+    descend(bound, ring, most, |disc| {
+        let mut found = Meets::Nowhere;
+        for (centre, radius) in &caps {
+            let apart = separation(*centre, disc.centre);
+            if apart + disc.radius <= *radius {
+                return Meets::Wholly;
+            }
+            if apart <= radius + disc.radius {
+                found = Meets::Partly;
             }
         }
-        let packed = pack(cells.into_iter().map(|cell| (order, cell)).collect());
+        found
+    })
+}
+
+/// How a shape meets a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meets {
+    Nowhere,
+    Partly,
+    Wholly,
+}
+
+/// What a cell lies in: its middle and the farthest of its corners (deg), with a little more for its edges.
+struct Disc {
+    centre: [f64; 3],
+    radius: f64,
+}
+
+impl Disc {
+    fn of((order, number): Cell) -> Disc {
+        let unit = |(lon, lat): (f64, f64)| {
+            let position = Position {
+                ra: lon.to_degrees(),
+                dec: lat.to_degrees(),
+            };
+            position.unit()
+        };
+        let centre = unit(nested::center(order, number));
+        let radius = nested::vertices(order, number)
+            .into_iter()
+            .map(|corner| separation(centre, unit(corner)))
+            .fold(0.0, f64::max);
+        Disc {
+            centre,
+            radius: radius * 1.02 + 1e-9,
+        }
+    }
+}
+
+/// The finest cells, at most `most`, of a shape that lies within `bound` and tells how it meets a cell. Order by order,
+/// those that it meets partly are cut into four.
+fn descend(bound: Cap, ring: bool, most: usize, meets: impl Fn(&Disc) -> Meets) -> Footprint {
+    let (mut order, mut cells) = first_cells(bound);
+    let mut inside: BTreeSet<Cell> = BTreeSet::new();
+    let mut best = None;
+    loop {
+        let mut partly = Vec::new();
+        for cell in cells {
+            match meets(&Disc::of((order, cell))) {
+                Meets::Nowhere => {}
+                Meets::Partly => partly.push(cell),
+                Meets::Wholly => {
+                    inside.insert((order, cell));
+                }
+            }
+        }
+        let mut all = inside.clone();
+        for &cell in &partly {
+            all.insert((order, cell));
+            if ring {
+                let around = nested::neighbours(order, cell, false).values_vec();
+                all.extend(around.into_iter().map(|cell| (order, cell)));
+            }
+        }
+        let packed = pack(all);
         let fits = packed.len() <= most;
         if fits || best.is_none() {
             best = Some(packed);
         }
-        if !fits {
-            break;
+        if !fits || partly.is_empty() || partly.len() > CROWD || order == FINEST {
+            return Footprint::new(best.unwrap_or_default(), most);
         }
+        cells = partly
+            .into_iter()
+            .flat_map(|cell| (0..4).map(move |quarter| (cell << 2) | quarter))
+            .collect();
+        order += 1;
     }
-    Footprint::new(best.unwrap_or_default(), most)
 }
 
-/// An order at which something of this reach (deg) has but a few cells.
+/// A few cells that hold a cap together.
+fn first_cells(bound: Cap) -> (u8, Vec<u64>) {
+    let order = first_order(bound.radius);
+    if order == 0 {
+        return (0, (0..12).collect());
+    }
+    let (lon, lat) = radians(bound.centre);
+    let middle = nested::hash(order, lon, lat);
+    (order, nested::neighbours(order, middle, true).sorted_values_vec())
+}
+
+/// A polygon as seen from its middle: in the gnomonic projection its edges are straight.
+struct Polygon {
+    /// The way to its middle, and two across.
+    axes: [[f64; 3]; 3],
+    vertices: Vec<[f64; 3]>,
+    /// The vertices in the plane.
+    flat: Vec<[f64; 2]>,
+}
+
+impl Polygon {
+    fn new(vertices: &[Position], centre: Position) -> Polygon {
+        let (ra, dec) = (centre.ra.to_radians(), centre.dec.to_radians());
+        let axes = [
+            centre.unit(),
+            [-ra.sin(), ra.cos(), 0.0],
+            [-dec.sin() * ra.cos(), -dec.sin() * ra.sin(), dec.cos()],
+        ];
+        let vertices: Vec<[f64; 3]> = vertices.iter().map(|vertex| vertex.unit()).collect();
+        let flat = vertices
+            .iter()
+            .filter_map(|vertex| flatten(&axes, *vertex))
+            .collect();
+        Polygon { axes, vertices, flat }
+    }
+
+    fn meets(&self, disc: &Disc) -> Meets {
+        let edges = self.vertices.iter().zip(self.vertices.iter().cycle().skip(1));
+        let nearest = edges
+            .map(|(from, to)| from_edge(*from, *to, disc.centre))
+            .fold(f64::INFINITY, f64::min);
+        match (nearest <= disc.radius, self.holds(disc.centre)) {
+            (true, _) => Meets::Partly,
+            (false, true) => Meets::Wholly,
+            (false, false) => Meets::Nowhere,
+        }
+    }
+
+    /// Whether a point lies inside: the edges wind around it, however often.
+    fn holds(&self, point: [f64; 3]) -> bool {
+        let Some([x, y]) = flatten(&self.axes, point) else {
+            return false;
+        };
+        let edges = self.flat.iter().zip(self.flat.iter().cycle().skip(1));
+        let turns: i32 = edges
+            .map(|([x0, y0], [x1, y1])| {
+                let left = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0);
+                match (*y0 <= y, *y1 <= y) {
+                    (true, false) if left > 0.0 => 1,
+                    (false, true) if left < 0.0 => -1,
+                    _ => 0,
+                }
+            })
+            .sum();
+        turns != 0
+    }
+}
+
+/// A point in the plane that touches the sphere at the first axis; `None` on the other half.
+fn flatten(axes: &[[f64; 3]; 3], point: [f64; 3]) -> Option<[f64; 2]> {
+    let [depth, x, y] = axes.map(|axis| dot(axis, point));
+    (depth > 1e-6).then(|| [x / depth, y / depth])
+}
+
+/// Degrees between a point and the shorter arc between two others.
+fn from_edge(from: [f64; 3], to: [f64; 3], point: [f64; 3]) -> f64 {
+    let pole = cross(from, to);
+    let length = dot(pole, pole).sqrt();
+    let ends = separation(from, point).min(separation(to, point));
+    // Beside the arc, not beyond one of its ends.
+    let beside = dot(cross(pole, from), point) >= 0.0 && dot(cross(to, pole), point) >= 0.0;
+    if length > 1e-12 && beside {
+        ends.min(
+            (dot(pole, point) / length)
+                .clamp(-1.0, 1.0)
+                .asin()
+                .to_degrees()
+                .abs(),
+        )
+    } else {
+        ends
+    }
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
+}
+
+/// An order at which something of this reach (deg) lies in the cell of its middle and those around it.
 fn first_order(reach: f64) -> u8 {
     let reach = reach.to_radians();
     if has_best_starting_depth(reach) {
-        best_starting_depth(reach).min(FINEST)
+        best_starting_depth(reach).min(FINEST).saturating_sub(1)
     } else {
         0
     }
@@ -348,7 +502,7 @@ fn decode(cell: i64) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 
     use super::*;
 

@@ -1,12 +1,15 @@
 //! The catalogue: collections, their images, and what of the images' headers cutouts are chosen by.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, FromQueryResult,
     QueryFilter, QueryOrder, QuerySelect, Statement, Value,
-    sea_query::{Expr, Func, OnConflict},
+    sea_query::{Expr, Func, OnConflict, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder},
 };
 use serde::{Deserialize, Serialize};
 
@@ -162,8 +165,9 @@ pub struct Version {
     pub described: i64,
 }
 
-/// Which images are meant; an empty list means any. Words match in any case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Which images are meant; an empty list means any. Words match in any case. Images of which the catalogue does not know
+/// what is asked for are left out.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImageFilter {
     /// Of one of these collections.
     pub collections: Vec<CollectionId>,
@@ -177,6 +181,39 @@ pub struct ImageFilter {
     pub from: Option<Timestamp>,
     /// Begun by this time; likewise.
     pub to: Option<Timestamp>,
+    /// With wavelengths within one of these ranges, m.
+    pub wavelengths: Vec<[f64; 2]>,
+    /// Taken within one of these ranges, MJD (UTC).
+    pub times: Vec<[f64; 2]>,
+    /// With one of these polarization states, as `I`.
+    pub pol_states: Vec<String>,
+    /// With pixels of about this size: a value of [`Store::scale_octaves`].
+    pub scale_octave: Option<Option<i16>>,
+}
+
+/// Which of some places may lie on which images.
+#[derive(Debug, Clone, Default)]
+pub struct Met {
+    /// Images with the ranges of cells that they were found by, ascending.
+    images: Vec<(ImageId, usize)>,
+    /// The places of each range.
+    places: Vec<Vec<usize>>,
+}
+
+impl Met {
+    /// The images, ascending, each with its places, ascending.
+    pub fn images(&self) -> impl Iterator<Item = (ImageId, Vec<usize>)> {
+        self.images.chunk_by(|a, b| a.0 == b.0).map(|found| {
+            let mut places: Vec<usize> = found
+                .iter()
+                .flat_map(|(_, range)| &self.places[*range])
+                .copied()
+                .collect();
+            places.sort_unstable();
+            places.dedup();
+            (found[0].0, places)
+        })
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -426,7 +463,186 @@ impl Store {
             .map(Catalogued::try_from)
             .collect()
     }
+
+    /// Which images that the filter takes may hold something of which footprint: those with a cell that overlaps one of
+    /// its cells, by the index of cells. Never too few; the caller looks at each more closely.
+    ///
+    /// Ranges of cells that many footprints share are looked up once, so that places of one field cost little more than
+    /// one.
+    pub async fn images_at(&self, filter: &ImageFilter, footprints: &[Footprint]) -> Result<Met, StoreError> {
+        let (ranges, places) = ranges_of(footprints);
+        if ranges.is_empty() {
+            return Ok(Met::default());
+        }
+        let rows = self.read.query_all_raw(self.at(filter, &ranges)).await?;
+        let mut images = Vec::new();
+        for row in rows {
+            let range: i64 = row.try_get_by("range")?;
+            let list: String = row.try_get_by("images")?;
+            let range = usize::try_from(range)
+                .ok()
+                .filter(|range| *range < places.len())
+                .ok_or_else(|| StoreError::Corrupt(format!("range {range}")))?;
+            for id in list.split(',') {
+                let id = id
+                    .parse()
+                    .map_err(|_| StoreError::Corrupt(format!("image {id:?}")))?;
+                images.push((ImageId(id), range));
+            }
+        }
+        images.sort_unstable();
+        Ok(Met { images, places })
+    }
+
+    /// The statement of [`Store::images_at`] with its values, to be explained by the database.
+    pub fn images_at_statement(&self, filter: &ImageFilter, footprints: &[Footprint]) -> String {
+        self.at(filter, &ranges_of(footprints).0).to_string()
+    }
+
+    fn at(&self, filter: &ImageFilter, ranges: &[(i64, i64)]) -> Statement {
+        let ranges = self.dialect.pairs(ranges);
+        let mut values = Vec::new();
+        let mut fits = String::new();
+        if *filter != ImageFilter::default() {
+            let mut query = SelectStatement::new();
+            query
+                .expr(Expr::val(1))
+                .from(image::Entity)
+                .cond_where(filter.condition())
+                .and_where(Expr::cust("image.id = met.image"))
+                .limit(1);
+            // With an offset Postgres keeps it as it is, a search by key for each image. Its guess of how many there
+            // are is far too high, by which it would read the whole table.
+            query.offset(0);
+            let (sql, of_filter) = match self.dialect {
+                Dialect::Sqlite => query.build(SqliteQueryBuilder),
+                Dialect::Postgres => query.build(PostgresQueryBuilder),
+            };
+            fits = format!("WHERE EXISTS ({sql})");
+            values = of_filter.0;
+        }
+        // SQLite's values are told apart by their order, Postgres's by their numbers.
+        let place = match self.dialect {
+            Dialect::Sqlite => {
+                values.insert(0, ranges);
+                String::from("?")
+            }
+            Dialect::Postgres => {
+                values.push(ranges);
+                format!("${}", values.len())
+            }
+        };
+        let sql = AT
+            .of(self.dialect)
+            .replace("{ranges}", &place)
+            .replace("{fits}", &fits);
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+
+    /// The images of these numbers that are there, in their order.
+    pub async fn images_of(&self, ids: &[ImageId]) -> Result<Vec<Catalogued>, StoreError> {
+        let mut images = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(QUESTION_ROWS) {
+            let rows = image::Entity::find()
+                .filter(image::Column::Id.is_in(ids.iter().map(|id| id.0)))
+                .order_by_asc(image::Column::Id)
+                .all(&self.read)
+                .await?;
+            for row in rows {
+                images.push(Catalogued::try_from(row)?);
+            }
+        }
+        Ok(images)
+    }
+
+    /// Whether the filter's collections and pixels have more than `few` images, whatever else it asks for: so much the
+    /// index of collections tells at once.
+    pub async fn has_more_images(&self, filter: &ImageFilter, few: u64) -> Result<bool, StoreError> {
+        let coarse = ImageFilter {
+            collections: filter.collections.clone(),
+            scale_octave: filter.scale_octave,
+            ..ImageFilter::default()
+        };
+        let one: Option<i64> = image::Entity::find()
+            .filter(coarse.condition())
+            .select_only()
+            .column(image::Column::Collection)
+            .offset(few)
+            .limit(1)
+            .into_tuple()
+            .one(&self.read)
+            .await?;
+        Ok(one.is_some())
+    }
+
+    /// The sizes of pixels of some collections (of all, if none is named): powers of two of degrees that no pixel of an
+    /// image exceeds; `None` for images that have none.
+    pub async fn scale_octaves(&self, collections: &[CollectionId]) -> Result<Vec<Option<i16>>, StoreError> {
+        let filter = ImageFilter {
+            collections: collections.to_vec(),
+            ..ImageFilter::default()
+        };
+        let octaves = image::Entity::find()
+            .filter(filter.condition())
+            .select_only()
+            .column(image::Column::ScaleOctave)
+            .distinct()
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(octaves)
+    }
+
+    /// How many images the filter takes in each band, and how many of those have coordinates.
+    pub async fn count_images(
+        &self,
+        filter: &ImageFilter,
+    ) -> Result<Vec<(Option<String>, u64, u64)>, StoreError> {
+        let rows: Vec<(Option<String>, i64, i64)> = image::Entity::find()
+            .filter(filter.condition())
+            .select_only()
+            .column(image::Column::Band)
+            .column_as(image::Column::Id.count(), "images")
+            .column_as(image::Column::Ra.count(), "placed")
+            .group_by(image::Column::Band)
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(band, images, placed)| (band, natural(images), natural(placed)))
+            .collect())
+    }
 }
+
+/// Ranges of cells that overlap footprints, each once, with the places of these.
+fn ranges_of(footprints: &[Footprint]) -> (Vec<(i64, i64)>, Vec<Vec<usize>>) {
+    let mut all: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
+    for (place, footprint) in footprints.iter().enumerate() {
+        for range in footprint.overlapping() {
+            all.entry((*range.start(), *range.end())).or_default().push(place);
+        }
+    }
+    all.into_iter().unzip()
+}
+
+/// Images by ranges of cells, the first of which is number 0.
+const AT: Sql = Sql {
+    sqlite: "WITH met AS MATERIALIZED (SELECT asked.key AS range, image_cell.image AS image \
+             FROM json_each({ranges}) AS asked CROSS JOIN image_cell \
+             ON image_cell.cell BETWEEN asked.value ->> 0 AND asked.value ->> 1), \
+         fit AS MATERIALIZED (SELECT image FROM (SELECT DISTINCT image FROM met) AS met {fits}) \
+         SELECT met.range AS range, group_concat(met.image) AS images FROM met JOIN fit ON fit.image = met.image \
+         GROUP BY met.range",
+    postgres: "WITH list AS MATERIALIZED (SELECT string_to_array({ranges}, ',')::bigint[] AS ends), \
+         asked AS MATERIALIZED (SELECT place - 1 AS range, ends[2 * place - 1] AS first, ends[2 * place] AS last \
+             FROM list, generate_series(1, cardinality(ends) / 2) AS place), \
+         met AS MATERIALIZED (SELECT asked.range, cell.image FROM asked CROSS JOIN LATERAL \
+             (SELECT image FROM image_cell WHERE image_cell.cell BETWEEN asked.first AND asked.last OFFSET 0) AS cell), \
+         fit AS MATERIALIZED (SELECT image FROM (SELECT DISTINCT image FROM met) AS met {fits}) \
+         SELECT met.range::bigint AS range, string_agg(met.image::text, ',') AS images \
+         FROM met JOIN fit ON fit.image = met.image GROUP BY met.range",
+};
 
 impl ImageFilter {
     fn condition(&self) -> Condition {
@@ -460,8 +676,39 @@ impl ImageFilter {
         if let Some(to) = self.to {
             condition = condition.add(Expr::expr(Func::coalesce([begin, end])).lte(to.millis()));
         }
-        condition
+        for (first, last, ranges) in [
+            (image::Column::EmMin, image::Column::EmMax, &self.wavelengths),
+            (image::Column::TMin, image::Column::TMax, &self.times),
+        ] {
+            // Where only one end is known the image is no longer than that.
+            let ends = |one, other| Func::coalesce([Expr::col(one), Expr::col(other)]);
+            let touches = |[from, to]: &[f64; 2]| {
+                Condition::all()
+                    .add(Expr::expr(ends(last, first)).gte(*from))
+                    .add(Expr::expr(ends(first, last)).lte(*to))
+            };
+            condition = any_of(condition, ranges.iter().map(touches));
+        }
+        let states = self.pol_states.iter().map(|state| {
+            let pattern = format!("%/{}/%", storable(state).to_uppercase().replace(['%', '_'], ""));
+            Condition::all().add(Expr::col(image::Column::PolStates).like(pattern))
+        });
+        condition = any_of(condition, states);
+        match self.scale_octave {
+            None => condition,
+            Some(None) => condition.add(image::Column::ScaleOctave.is_null()),
+            Some(Some(octave)) => condition.add(image::Column::ScaleOctave.eq(octave)),
+        }
     }
+}
+
+/// Adds that one of `some` holds, if there is any.
+fn any_of(condition: Condition, some: impl Iterator<Item = Condition>) -> Condition {
+    let mut some = some.peekable();
+    if some.peek().is_none() {
+        return condition;
+    }
+    condition.add(some.fold(Condition::any(), Condition::add))
 }
 
 fn replace_image() -> OnConflict {
@@ -539,17 +786,13 @@ impl From<Image> for NewImage {
     }
 }
 
-/// Rows of `image_cell` on their way into it.
+/// Rows of `image_cell` on their way into it: cells and images.
 #[derive(Debug, Default)]
-pub(super) struct CellRows {
-    cells: Vec<i64>,
-    images: Vec<i64>,
-}
+pub(super) struct CellRows(Vec<(i64, i64)>);
 
 impl CellRows {
     pub(super) fn add(&mut self, image: i64, footprint: &Footprint) {
-        self.cells.extend(footprint.cells());
-        self.images.resize(self.cells.len(), image);
+        self.0.extend(footprint.cells().iter().map(|cell| (*cell, image)));
     }
 
     pub(super) async fn insert<C: ConnectionTrait>(&self, connection: &C) -> Result<(), DbErr> {
@@ -558,35 +801,34 @@ impl CellRows {
             DbBackend::Postgres => Dialect::Postgres,
             _ => Dialect::Sqlite,
         };
-        let values = [dialect.numbers(&self.cells), dialect.numbers(&self.images)];
-        connection
-            .execute_raw(Statement::from_sql_and_values(
-                backend,
-                INSERT_CELLS.of(dialect),
-                values,
-            ))
-            .await?;
+        let statement =
+            Statement::from_sql_and_values(backend, INSERT_CELLS.of(dialect), [dialect.pairs(&self.0)]);
+        connection.execute_raw(statement).await?;
         Ok(())
     }
 }
 
-/// Lists as long as each other, as [`Dialect::numbers`] has them.
 const INSERT_CELLS: Sql = Sql {
-    sqlite: "INSERT INTO image_cell (cell, image) \
-         SELECT c.value, i.value FROM json_each($1) c JOIN json_each($2) i ON i.key = c.key",
-    postgres: "INSERT INTO image_cell (cell, image) \
-         SELECT * FROM unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::bigint[])",
+    sqlite: "INSERT INTO image_cell (cell, image) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
+    postgres: "INSERT INTO image_cell (cell, image) SELECT pairs[2 * place - 1], pairs[2 * place] \
+         FROM (SELECT string_to_array($1, ',')::bigint[] AS pairs) AS list, \
+         generate_series(1, cardinality(pairs) / 2) AS place",
 };
 
 impl Dialect {
-    /// Numbers as one value of a statement: JSON for SQLite, parted by commas for Postgres.
-    fn numbers(self, numbers: &[i64]) -> Value {
-        let mut text = String::with_capacity(numbers.len() * 20);
-        for number in numbers {
+    /// Pairs of numbers as one value of a statement, however many they are: `[[1,2],[3,4]]` for SQLite, `1,2,3,4` for
+    /// Postgres.
+    fn pairs(self, pairs: &[(i64, i64)]) -> Value {
+        let mut text = String::with_capacity(pairs.len() * 42);
+        for (one, other) in pairs {
             if !text.is_empty() {
                 text.push(',');
             }
-            text.push_str(&number.to_string());
+            // A `String` takes whatever is written to it.
+            let _ = match self {
+                Dialect::Sqlite => write!(text, "[{one},{other}]"),
+                Dialect::Postgres => write!(text, "{one},{other}"),
+            };
         }
         match self {
             Dialect::Sqlite => format!("[{text}]").into(),

@@ -339,6 +339,8 @@ async fn postgres_pool(url: &str, connections: u32, timeout: &str) -> Result<Dat
         .options([
             ("statement_timeout", timeout),
             ("idle_in_transaction_session_timeout", timeout),
+            // It takes longer than any of our statements, and its guesses of what they cost are far too high.
+            ("jit", "off"),
         ]);
     reach::reach(&options).await?;
     let pool = PgPoolOptions::new()

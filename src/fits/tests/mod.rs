@@ -1,6 +1,7 @@
 //! Behaviour of the module as a whole, on files made here.
 
 mod files;
+mod footprints;
 mod hostile;
 mod images;
 mod sky;

@@ -1,23 +1,27 @@
 //! From positions to images: what the catalogue has of what a job asks for, and which positions may lie on which image.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::{
+    keywords::names_of_types,
     limits::MAX_PAIRS,
     list::{List, Row},
     parameters::Request,
 };
 use crate::{
     engine::UsageError,
-    sky::{Cap, Length, Shape, Size},
-    store::{Catalogued, CollectionId, Image, ImageFilter, Store, StoreError},
+    sky::{Cap, Footprint, Length, Shape, Size},
+    store::{Catalogued, CollectionId, Image, ImageFilter, ImageId, Store, StoreError},
 };
 
-/// Images of a page of the catalogue.
+/// Images of a page of the catalogue. Collections with no more of them are read whole, which is as fast as the index
+/// of their cells.
 const PAGE: u64 = 2_000;
+/// Positions that are looked up in the index together.
+const LOOKED_UP: usize = 2_000;
 /// Positions that take about as long as a task should run at a time.
 const LONG_LIST: usize = 1_000;
 /// Collections that an error names.
@@ -144,10 +148,11 @@ impl Selection {
         let filter = ImageFilter {
             collections,
             bands: request.bands.clone(),
-            types: request.types.clone(),
+            types: names_of_types(&request.types),
             tags: request.tags.clone(),
             from: request.from,
             to: request.to,
+            ..ImageFilter::default()
         };
         let images = (!request.ids.is_empty()).then_some(images);
         Ok(Ok(Selection {
@@ -159,66 +164,171 @@ impl Selection {
 
     /// Which of the positions may lie on which image: by its bounding cap, which is never too small, or all of them if
     /// the image was asked for by name or its coordinates cannot be used.
+    ///
+    /// Of collections with many images, only those are looked at whose cells of the sky meet those of a position.
     pub async fn plan(self, store: &Store, request: &Request) -> Result<Plan, PlanError> {
         let positions = Positions::new(&request.list, request.size);
-        let mut plan = Plan::default();
-        let mut pairs = 0;
+        let mut found = Findings::default();
         if let Some(images) = &self.images {
-            for found in images.iter().filter(|found| self.filter.takes(&found.image)) {
-                self.add(&mut plan, &mut pairs, &positions, found)?;
+            for image in images.iter().filter(|found| self.filter.takes(&found.image)) {
+                found.selected.count(&image.image);
+                self.add(&mut found, &positions, image, positions.all())?;
                 positions.pause().await;
             }
-            return Ok(plan);
+            return Ok(found.into());
         }
+        if !store.has_more_images(&self.filter, PAGE).await? {
+            self.read_all(store, &self.filter, &positions, &mut found).await?;
+            return Ok(found.into());
+        }
+        if positions.reach.1 == 0.0 {
+            self.look_up(store, &self.filter, &positions, 0.0, &mut found)
+                .await?;
+        } else {
+            // How far boxes in pixels reach is another thing for coarse maps than for fine images.
+            for octave in store.scale_octaves(&self.filter.collections).await? {
+                let filter = ImageFilter {
+                    scale_octave: Some(octave),
+                    ..self.filter.clone()
+                };
+                if store.has_more_images(&filter, PAGE).await? {
+                    let scale = octave.map_or(0.0, |octave| f64::from(octave).exp2());
+                    self.look_up(store, &filter, &positions, scale, &mut found)
+                        .await?;
+                } else {
+                    self.read_all(store, &filter, &positions, &mut found).await?;
+                }
+            }
+        }
+        found.selected = Tally::default();
+        if found.has_lonely(request.list.rows.len()) {
+            for (band, images, placed) in store.count_images(&self.filter).await? {
+                found
+                    .selected
+                    .add(band.as_deref(), images as usize, placed as usize);
+            }
+        } else {
+            // Each position has images that are near.
+            for planned in found.images.values() {
+                found.selected.count(&planned.image);
+            }
+        }
+        Ok(found.into())
+    }
+
+    /// Looks at every image that the filter takes.
+    async fn read_all(
+        &self,
+        store: &Store,
+        filter: &ImageFilter,
+        positions: &Positions<'_>,
+        found: &mut Findings,
+    ) -> Result<(), PlanError> {
         let mut last = None;
         loop {
-            let page = store.images(&self.filter, last, PAGE).await?;
-            for found in &page {
-                self.add(&mut plan, &mut pairs, &positions, found)?;
+            let page = store.images(filter, last, PAGE).await?;
+            for image in &page {
+                found.selected.count(&image.image);
+                let near = positions.near(image);
+                self.add(found, positions, image, near)?;
                 positions.pause().await;
             }
             match page.last() {
-                Some(found) => last = Some(found.id),
-                None => return Ok(plan),
+                Some(image) => last = Some(image.id),
+                None => return Ok(()),
             }
         }
     }
 
+    /// Looks at the images that the index of cells has for the positions. No pixel is wider than `scale` degrees.
+    async fn look_up(
+        &self,
+        store: &Store,
+        filter: &ImageFilter,
+        positions: &Positions<'_>,
+        scale: f64,
+        found: &mut Findings,
+    ) -> Result<(), PlanError> {
+        for from in (0..positions.rows.len()).step_by(LOOKED_UP) {
+            let to = (from + LOOKED_UP).min(positions.rows.len());
+            let mut footprints = Vec::with_capacity(to - from);
+            for at in from..to {
+                footprints.push(positions.footprint(at, scale));
+                tokio::task::coop::consume_budget().await;
+            }
+            let met = store.images_at(filter, &footprints).await?;
+            let mut images = met.images();
+            loop {
+                let page: BTreeMap<ImageId, Vec<usize>> = images.by_ref().take(PAGE as usize).collect();
+                if page.is_empty() {
+                    break;
+                }
+                let ids: Vec<ImageId> = page.keys().copied().collect();
+                for image in store.images_of(&ids).await? {
+                    let places = page.get(&image.id).into_iter().flatten();
+                    let near = positions.touching(&image, places.map(|place| from + place));
+                    self.add(found, positions, &image, near)?;
+                    positions.pause().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn add(
         &self,
-        plan: &mut Plan,
-        pairs: &mut usize,
+        found: &mut Findings,
         positions: &Positions<'_>,
-        found: &Catalogued,
+        image: &Catalogued,
+        rows: Vec<usize>,
     ) -> Result<(), PlanError> {
-        let named = self.images.is_some();
-        let image = &found.image;
-        plan.selected.count(image);
-        let unusable = image.cap.is_none() && image.hdus.iter().any(|hdu| hdu.wcs_problem.is_some());
-        let rows = match image.cap {
-            Some(cap) if !named => positions.near(cap, image.coarse_scale().unwrap_or(0.0)),
-            None if !named && !unusable => Vec::new(),
-            _ => (0..positions.rows.len()).collect(),
-        };
-        let rows: Vec<usize> = rows
-            .into_iter()
-            .filter(|at| positions.rows[*at].takes(image))
-            .collect();
+        let mut rows = rows;
+        rows.retain(|at| positions.rows[*at].takes(&image.image));
         if rows.is_empty() {
             return Ok(());
         }
-        *pairs += rows.len();
-        if *pairs > MAX_PAIRS {
+        found.pairs += rows.len();
+        if found.pairs > MAX_PAIRS {
             return Err(PlanError::TooMany);
         }
-        let collection = self.names.get(&found.collection).cloned().unwrap_or_default();
-        plan.images.push(PlannedImage {
+        let collection = self.names.get(&image.collection).cloned().unwrap_or_default();
+        let planned = found.images.entry(image.id).or_insert_with(|| PlannedImage {
             collection,
-            image: Arc::new(image.clone()),
-            named,
-            rows,
+            image: Arc::new(image.image.clone()),
+            named: self.images.is_some(),
+            rows: Vec::new(),
         });
+        planned.rows.extend(rows);
         Ok(())
+    }
+}
+
+/// What a search has found so far.
+#[derive(Default)]
+struct Findings {
+    images: BTreeMap<ImageId, PlannedImage>,
+    pairs: usize,
+    selected: Tally,
+}
+
+impl Findings {
+    /// Whether one of so many positions has no image.
+    fn has_lonely(&self, positions: usize) -> bool {
+        let met: HashSet<usize> = self
+            .images
+            .values()
+            .flat_map(|image| image.rows.iter().copied())
+            .collect();
+        met.len() < positions
+    }
+}
+
+impl From<Findings> for Plan {
+    fn from(found: Findings) -> Plan {
+        Plan {
+            images: found.images.into_values().collect(),
+            selected: found.selected,
+        }
     }
 }
 
@@ -268,10 +378,14 @@ struct Tally(HashMap<String, (usize, usize)>);
 
 impl Tally {
     fn count(&mut self, image: &Image) {
-        let band = image.band.as_deref().unwrap_or_default().to_lowercase();
+        self.add(image.band.as_deref(), 1, usize::from(image.cap.is_some()));
+    }
+
+    fn add(&mut self, band: Option<&str>, images: usize, with_coordinates: usize) {
+        let band = band.unwrap_or_default().to_lowercase();
         let (all, placed) = self.0.entry(band).or_default();
-        *all += 1;
-        *placed += usize::from(image.cap.is_some());
+        *all += images;
+        *placed += with_coordinates;
     }
 
     fn of(&self, row: &Row) -> (usize, usize) {
@@ -337,10 +451,32 @@ impl<'a> Positions<'a> {
         }
     }
 
-    /// The places of positions whose box may touch a cap of an image with pixels of at most `scale` degrees, ascending.
-    fn near(&self, cap: Cap, scale: f64) -> Vec<usize> {
-        let margin = |(degrees, pixels): (f64, f64)| degrees + pixels * scale;
-        let most = cap.radius + margin(self.reach);
+    /// The places of all positions.
+    fn all(&self) -> Vec<usize> {
+        (0..self.rows.len()).collect()
+    }
+
+    /// Where images are looked for that a row may touch, if no pixel is wider than `scale` degrees.
+    fn footprint(&self, at: usize, scale: f64) -> Footprint {
+        if let Shape::Polygon { vertices } = &self.rows[at].shape {
+            return Footprint::of_polygon(vertices);
+        }
+        let (region, (degrees, pixels)) = self.regions[at];
+        Footprint::of_circle(region.centre, degrees + pixels * scale)
+    }
+
+    /// The places of positions whose box may touch an image, ascending: by the image's cap, or all of them if its
+    /// coordinates cannot be used.
+    fn near(&self, found: &Catalogued) -> Vec<usize> {
+        let image = &found.image;
+        let Some(cap) = image.cap else {
+            return if is_unusable(image) {
+                self.all()
+            } else {
+                Vec::new()
+            };
+        };
+        let most = cap.radius + margin(self.reach, image);
         let (south, north) = (cap.centre.dec - most, cap.centre.dec + most);
         let whole = cap.radius >= 180.0;
         let from = if whole {
@@ -352,14 +488,36 @@ impl<'a> Positions<'a> {
             .iter()
             .take_while(|(dec, _)| whole || *dec <= north)
             .map(|(_, at)| *at)
-            .filter(|at| {
-                let (region, reach) = self.regions[*at];
-                cap.near(region.centre, margin(reach))
-            })
+            .filter(|at| self.touches(*at, image, cap))
             .collect();
         near.sort_unstable();
         near
     }
+
+    /// Those of some places whose box may touch an image, likewise.
+    fn touching(&self, found: &Catalogued, places: impl Iterator<Item = usize>) -> Vec<usize> {
+        let image = &found.image;
+        match image.cap {
+            Some(cap) => places.filter(|at| self.touches(*at, image, cap)).collect(),
+            None if is_unusable(image) => places.collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn touches(&self, at: usize, image: &Image, cap: Cap) -> bool {
+        let (region, reach) = self.regions[at];
+        cap.near(region.centre, margin(reach, image))
+    }
+}
+
+/// Whether an image has coordinates, but none that can be used.
+fn is_unusable(image: &Image) -> bool {
+    image.cap.is_none() && image.hdus.iter().any(|hdu| hdu.wcs_problem.is_some())
+}
+
+/// How far a box of so many degrees and pixels reaches on an image, in degrees.
+fn margin((degrees, pixels): (f64, f64), image: &Image) -> f64 {
+    degrees + pixels * image.coarse_scale().unwrap_or(0.0)
 }
 
 /// The diagonal of a box, in degrees and pixels: farther from its middle nothing of it lies.
@@ -519,14 +677,75 @@ mod tests {
 
     #[test]
     fn boxes_in_pixels_reach_as_far_as_their_image_has_pixels() {
-        let cap = Cap {
-            centre: Position { ra: 10.0, dec: 0.0 },
-            radius: 1.0,
-        };
         let mut asked = request("RA,DEC\n12,0\n");
         asked.size = "200px".parse().unwrap();
         let far = Positions::new(&asked.list, asked.size);
-        assert_eq!(far.near(cap, 0.02), [0]);
-        assert_eq!(far.near(cap, 0.001), [0; 0]);
+        let shown = |side: u64| {
+            let mut image = image("a", None, Some((10.0, 0.0, 1.0)));
+            image.hdus[0].shape = vec![side, side];
+            image
+        };
+        let touches = |image: &Image| far.touches(0, image, image.cap.unwrap());
+        assert!(touches(&shown(100)) && !touches(&shown(2_000)));
+    }
+
+    /// The index finds what looking at every image does, wherever images and positions are.
+    #[tokio::test]
+    async fn the_index_finds_what_reading_all_does() {
+        let mut images = vec![
+            image("sky", None, Some((0.0, 0.0, 180.0))),
+            image("pole", Some("150GHz"), Some((12.0, 89.5, 1.0))),
+            image("spectrum", None, None),
+        ];
+        for n in 0..400 {
+            let n = f64::from(n);
+            let (ra, dec) = ((n * 137.508) % 360.0, (n / 200.0 - 1.0).asin().to_degrees());
+            let band = if n % 2.0 == 0.0 { "90GHz" } else { "150GHz" };
+            images.push(image(&format!("{n}"), Some(band), Some((ra, dec, 0.3 + n % 7.0))));
+        }
+        let mut broken = image("broken", None, None);
+        broken.hdus[0].wcs_problem = Some("singular".into());
+        images.push(broken);
+        let (_folder, store) = catalogue(&images).await;
+        let list: Vec<String> = (0..150)
+            .map(|n| {
+                format!(
+                    "{},{},{}",
+                    f64::from(n) * 2.4,
+                    f64::from(n) * 1.2 - 89.0,
+                    n % 50 + 1
+                )
+            })
+            .collect();
+        let list = format!(
+            "RA,DEC,XSIZE\n0,90,\n0,-90,\n359.99,0,600\n0.01,0,\n{}\n",
+            list.join("\n")
+        );
+        for size in ["10", "30px", "2deg"] {
+            let mut request = request(&list);
+            request.size = size.parse().unwrap();
+            let positions = Positions::new(&request.list, request.size);
+            let selection = Selection::find(&store, &request).await.unwrap().unwrap();
+            let (mut read, mut looked_up) = (Findings::default(), Findings::default());
+            let filter = ImageFilter::default();
+            selection
+                .read_all(&store, &filter, &positions, &mut read)
+                .await
+                .unwrap();
+            for octave in store.scale_octaves(&[]).await.unwrap() {
+                let filter = ImageFilter {
+                    scale_octave: Some(octave),
+                    ..ImageFilter::default()
+                };
+                let scale = octave.map_or(0.0, |octave| f64::from(octave).exp2());
+                selection
+                    .look_up(&store, &filter, &positions, scale, &mut looked_up)
+                    .await
+                    .unwrap();
+            }
+            let [read, looked_up] = [read, looked_up].map(Plan::from);
+            assert!(read.pairs() > 350, "{}", read.pairs());
+            assert_eq!(pairs(&looked_up), pairs(&read), "{size}");
+        }
     }
 }
