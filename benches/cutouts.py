@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""1,000 cutouts beside CFITSIO: cutouts.py SERVER CUTOUT-BINARY CFITSIO-BINARY [ROUNDS]   (numpy, astropy, fpack)
+"""1,000 cutouts beside CFITSIO and astropy: cutouts.py SERVER CUTOUT-BINARY CFITSIO-BINARY [ROUNDS]
 
-Source and cutouts lie on a memory file system. In turn: CFITSIO by one thread, the library one cutout at a time, the
-library two at a time, and a job of the real server from POST to COMPLETED, the same 1,000 positions each. All of the
-last round's pixels are compared, and ours checked against their sums.
+(numpy, astropy, fpack.) Source and cutouts lie on a memory file system. In turn: CFITSIO by one thread, astropy (the
+first 200), the library one cutout at a time and as a batch, a job of the real server from POST to COMPLETED, and the
+limit: each tile that the boxes touch decoded once by all cores, and as many bytes written as as many files. All of the
+last round's pixels are compared, and ours checked against their sums. Then the batch over S3 that answers after 20 ms,
+and one cutout at a time.
 """
 
 import contextlib
@@ -21,32 +23,51 @@ import numpy as np
 from astropy.io import fits
 
 from server import Server
-from table import note, ratio, shown, table
+from table import note, number, ratio, shown, table
 
 SIDES = (
     ("cfitsio", "CFITSIO, no sums"),
+    ("astropy", "astropy, no sums"),
     ("one", "library, 1 at a time"),
-    ("two", "library, 2 at a time"),
+    ("batch", "library, batch"),
     ("job", "job of the server"),
+    ("limit", "limit"),
 )
+OURS = ("one", "batch", "job")
+# The job over CFITSIO and over astropy.
+AIMS = {"plain": (2, 10), "rows": (10, 15), "tiled": (1.7, 8), "gzip": (8, 20)}
+OF_LIMIT = 0.7
+ASTROPY = 200
 
 
 class Bench:
     def __init__(self, server, cutout, cfitsio, folder):
-        self.binaries = {"cfitsio": cfitsio, "one": cutout, "two": cutout}
+        here = pathlib.Path(__file__).parent
+        self.commands = {
+            "cfitsio": ([cfitsio], []),
+            "astropy": ([sys.executable, here / "astropy_cutouts.py"], [str(ASTROPY)]),
+            **{way: ([cutout, way], []) for way in ("one", "batch", "limit", "s3", "latency")},
+        }
         self.folder = folder
         self.server = server
         self.positions = folder / "positions.csv"
         self.count = len(self.positions.read_text().split()) - 1
 
     def library(self, side, image):
-        """A fresh folder of cutouts, and cutouts per second."""
+        """A fresh folder of cutouts; the numbers that were printed, and the most memory that it took."""
         out = self.folder / side
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        at_once = {"one": ["1"], "two": ["2"]}.get(side, [])
-        command = [self.binaries[side], image, self.positions, out, *at_once]
-        return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        before, after = self.commands[side]
+        process = subprocess.Popen(
+            [*map(str, before), image, self.positions, out, *after], stdout=subprocess.PIPE, text=True
+        )
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{side} of {image}: ended with {process.returncode}")
+        return [float(word) for word in said.split()], usage.ru_maxrss * 1024
 
     def job(self, image):
         """Cutouts per second of a job, from its POST to its end; its files come to the folder `job`."""
@@ -108,38 +129,63 @@ def main():
         subprocess.run(
             [sys.executable, pathlib.Path(__file__).parent / "data.py", folder], check=True, stdout=sys.stderr
         )
-        images = [folder / "plain.fits", folder / "tiled.fits.fz"]
+        images = [folder / name for name in ("plain.fits", "rows.fits.fz", "tiled.fits.fz", "gzip.fits.fz")]
         running = stack.enter_context(Server(server, data=folder / "data"))
         for image in images:
             running.command("ingest", image.name.split(".")[0], f"file://{image}")
         bench = Bench(running, cutout, cfitsio, folder)
         rates = {(image, side): [] for image in images for side, _ in SIDES}
+        peaks = {}
         for last in [False] * (rounds - 1) + [True]:
             for image in images:
                 for side, _ in SIDES:
-                    rate = bench.job(image) if side == "job" else bench.library(side, image)
+                    if side == "job":
+                        running.forget_peak()
+                        rate, peaks[image, side] = bench.job(image), running.peak()
+                    else:
+                        (rate, *_), peaks[image, side] = bench.library(side, image)
                     rates[image, side].append(rate)
-                    note(f"cutout: {image.name}: {side}: {rate:,.0f}/s")
+                    note(f"cutout: {image.name}: {side}: {rate:,.0f}/s, {peaks[image, side] / 1e6:,.0f} MB")
                     if side == "job":
                         if last:
                             bench.fetch()
                         running.delete(bench.last_job[0])
                 if last:
-                    bench.compare([side for side, _ in SIDES[1:]])
+                    bench.compare(OURS)
                     note(f"cutout: {image.name}: all pixels, places and sums agree")
         rows = []
         for image in images:
-            theirs = rates[image, "cfitsio"]
+            over_cfitsio, over_astropy = AIMS[image.name.split(".")[0]]
             for side, name in SIDES:
                 ours = rates[image, side]
-                against = "" if side == "cfitsio" else f"{ratio(ours, theirs):.2f}"
-                rows.append([image.name, name, shown(ours), against, "" if side == "cfitsio" else "≥ 1"])
+                row = [image.name, name, shown(ours)]
+                if side in OURS:
+                    row += [f"{ratio(ours, rates[image, peer]):.2f}" for peer in ("cfitsio", "astropy")]
+                    row += [f"{ratio(ours, rates[image, 'limit']):.0%}"]
+                else:
+                    row += ["", "", ""]
+                aim = f"≥ {over_cfitsio}, ≥ {over_astropy}, or ≥ {OF_LIMIT:.0%}" if side == "job" else ""
+                rows.append([*row, f"{peaks[image, side] / 1e6:,.0f} MB", aim])
         size = os.path.getsize(folder / "cfitsio" / "0.fits")
         table(
             f"Cutouts of 256 × 256 pixels from 10,000 × 10,000, per second ({bench.count:,} files of {size:,} bytes)",
-            ["image", "by", "cutouts/s", "over CFITSIO", "target"],
+            ["image", "by", "cutouts/s", "over CFITSIO", "over astropy", "of the limit", "peak memory", "aim"],
             rows,
         )
+        rows = []
+        for image in images:
+            (rate, requests, sent), _ = bench.library("s3", image)
+            aim = "≤ 2, ≤ 250 KB" if image.name.startswith("tiled") else ""
+            rows.append(
+                [image.name, number(rate), f"{requests / bench.count:.3g}", f"{sent / bench.count / 1e3:,.0f} KB", aim]
+            )
+        table("The batch over S3 that answers after 20 ms", ["image", "cutouts/s", "requests each", "bytes each", "aim"], rows)
+        rows = []
+        for image in images:
+            (median, worst), _ = bench.library("latency", image)
+            aim = "< 5 ms" if image.name.startswith(("plain", "tiled")) else ""
+            rows.append([image.name, f"{median:.2f}", f"{worst:.2f}", aim])
+        table("One cutout of an open image, ms", ["image", "median", "99 of 100", "aim"], rows)
 
 
 main()

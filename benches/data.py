@@ -2,7 +2,9 @@
 """Makes the sky image that is cut: data.py FOLDER [SIDE]   (numpy, astropy; fpack of CFITSIO)
 
 FOLDER/plain.fits: SIDE × SIDE (10,000) float32, TAN, quarter-arcminute pixels: noise, and sources of a Gaussian beam.
-FOLDER/tiled.fits.fz: the same, RICE_1 in tiles of 256 × 256, quantised at a quarter of the noise.
+FOLDER/rows.fits.fz: the same, RICE_1 in tiles of a row, quantised at a quarter of the noise.
+FOLDER/tiled.fits.fz: the same in tiles of 256 × 256.
+FOLDER/gzip.fits.fz: the same, GZIP_2 in tiles of a row, lossless.
 FOLDER/positions.csv: RA,DEC (deg, ICRS) of 1,000 places, and the first pixel (X,Y, 1-based) of the box of 256 × 256
 pixels around each, all on the image.
 """
@@ -54,11 +56,15 @@ def main():
     random = np.random.default_rng(20260101)
     cards = header(side)
     fits.PrimaryHDU(image(side, random), cards).writeto(folder / "plain.fits", overwrite=True)
-    tiled = folder / "tiled.fits.fz"
-    tiled.unlink(missing_ok=True)
-    subprocess.run(
-        ["fpack", "-r", "-q", "4", "-t", f"{BOX},{BOX}", "-O", tiled, folder / "plain.fits"], check=True
-    )
+    rice = ["-r", "-q", "4"]
+    for name, options in (
+        ("rows", rice),
+        ("tiled", [*rice, "-t", f"{BOX},{BOX}"]),
+        ("gzip", ["-g2", "-q", "0"]),
+    ):
+        packed = folder / f"{name}.fits.fz"
+        packed.unlink(missing_ok=True)
+        subprocess.run(["fpack", *options, "-O", packed, folder / "plain.fits"], check=True)
 
     # Off the borders of pixels, so that everyone rounds alike.
     first = random.integers(1, side - BOX, (POSITIONS, 2))

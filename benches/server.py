@@ -122,7 +122,17 @@ class Server(Client):
 
     def memory(self):
         """Resident bytes."""
+        return self.status("VmRSS")
+
+    def peak(self):
+        """The most resident bytes since the start, or since it was told to forget them."""
+        return self.status("VmHWM")
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def status(self, name):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
-        raise SystemExit("no VmRSS")
+        raise SystemExit(f"no {name}")

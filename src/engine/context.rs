@@ -60,6 +60,7 @@ struct Pending {
     report: Report,
     names: HashSet<String>,
     lines: u64,
+    results: u64,
 }
 
 #[derive(Default)]
@@ -135,6 +136,20 @@ impl Context {
     /// Stores a result that the job document lists however many there are.
     pub async fn put_principal(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
         self.store(name, media_type, body, true).await
+    }
+
+    /// Stores the bytes that `make` makes, parts that follow one another, as [`Context::put`] does. `make` may take its
+    /// time.
+    pub async fn put_made<F>(&self, name: &str, media_type: &str, make: F) -> Result<Stored, Failure>
+    where
+        F: FnOnce() -> Vec<Bytes> + Send + 'static,
+    {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let stored = self.engine.results.put_made(&key, media_type, make).await;
+        let stored = stored.map_err(|error| self.storage(&error))?;
+        self.add(name, media_type, &stored, key, false)?;
+        Ok(stored)
     }
 
     async fn store(
@@ -277,7 +292,9 @@ impl Context {
             object,
             principal,
         });
-        if pending.report.results.len() >= FULL {
+        pending.results += 1;
+        // Whoever waits is shown the first one at once.
+        if pending.report.results.len() >= FULL || pending.results == 1 {
             self.full.notify_one();
         }
         drop(pending);

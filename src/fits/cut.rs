@@ -1,14 +1,13 @@
-//! Cutting a box out of an image: what to read, and the header of what comes of it.
+//! A region of an image as it is cut out: where its pixels lie, and the header of what comes of it.
 
 use super::area::{Edge, PixelBox, Region};
 use super::bitpix::Bitpix;
 use super::cards::Cards;
 use super::error::FitsError;
-use super::file::File;
-use super::hdu::{Hdu, Kind, is_table_name};
-use super::header::{Header, Value, name};
+use super::hdu::Hdu;
+use super::header::Value;
 use super::lines::Block;
-use super::{pad, plain, tiled};
+use super::pad;
 
 /// A box cut out of an image, ready to be written: pixels as they are stored (BSCALE and BZERO not applied),
 /// and the cards of the source but for the mandatory ones and the sums.
@@ -53,31 +52,6 @@ impl Cut {
     pub fn data(&self) -> &[u8] {
         &self.data
     }
-}
-
-/// Cuts `region` out of an image HDU of `file`.
-///
-/// Reads no more than the rows or tiles that the box touches; tiles are decoded by the threads of rayon.
-/// `limit` bounds the memory (bytes) that the cut holds at any time, its result included; more is
-/// [`FitsError::TooLarge`], before anything is read.
-pub async fn cut(file: &File, hdu: &Hdu, region: &Region, edge: Edge, limit: u64) -> Result<Cut, FitsError> {
-    let layout = Layout::new(hdu, region, edge)?;
-    let needed = layout.needed();
-    let affordable = usize::try_from(needed).ok().filter(|_| needed <= limit);
-    if affordable.is_none() {
-        return Err(FitsError::TooLarge {
-            what: "the cutout",
-            bytes: needed,
-            limit,
-        });
-    }
-    let block = layout.block(hdu);
-    let bytes = layout.read_bytes as usize;
-    let data = match hdu.kind() {
-        Kind::Compressed => tiled::read(file, hdu, &block, bytes, limit - needed).await?,
-        _ => plain::read(file, hdu, &block, bytes).await?,
-    };
-    layout.finish(hdu, data)
 }
 
 /// Bytes of the pixels that a cut of `region` has: the memory that its result takes. An error if there is nothing
@@ -169,7 +143,12 @@ impl Layout {
         }
     }
 
-    fn is_padded(&self) -> bool {
+    /// The celestial axis that varies slowest.
+    pub(super) fn slow_axis(&self) -> usize {
+        self.axes[0].max(self.axes[1])
+    }
+
+    pub(super) fn is_padded(&self) -> bool {
         self.out != self.on
     }
 
@@ -182,34 +161,33 @@ impl Layout {
         }
     }
 
-    /// The cut, once its pixels were read.
-    pub(super) fn finish(self, hdu: &Hdu, mut data: Vec<u8>) -> Result<Cut, FitsError> {
+    /// What is read, with padding around it, and the BLANK that has to be declared for that.
+    pub(super) fn pad(&self, hdu: &Hdu, data: &[u8]) -> Result<(Vec<u8>, Option<i64>), FitsError> {
+        let mut start = vec![0; self.start.len()];
+        start[self.axes[0]] = self.on.x_min.abs_diff(self.out.x_min);
+        start[self.axes[1]] = self.on.y_min.abs_diff(self.out.y_min);
+        let block = Block {
+            size: self.on_shape.clone(),
+            from: (self.on_shape.clone(), vec![0; start.len()]),
+            to: (self.out_shape.clone(), start),
+        };
+        let padding = pad::padding(hdu.number(), hdu.bitpix(), hdu.kept().blank, data)?;
+        let pixels = (self.cut_bytes / hdu.bitpix().bytes()) as usize;
+        Ok((pad::padded(data, &block, pixels, &padding), padding.declare))
+    }
+
+    /// The cut of these pixels, padded if it is; `declare` as [`Layout::pad`] gave it.
+    pub(super) fn finish(self, hdu: &Hdu, data: Vec<u8>, declare: Option<i64>) -> Cut {
         let mut shift: Vec<i64> = self.start.iter().map(|start| *start as i64).collect();
         for (axis, first) in self.axes.into_iter().zip([self.out.x_min, self.out.y_min]) {
             shift[axis] = first - 1;
         }
-        let mut cards = kept_cards(hdu, &shift);
-        if self.is_padded() {
-            let mut start = vec![0; shift.len()];
-            start[self.axes[0]] = self.on.x_min.abs_diff(self.out.x_min);
-            start[self.axes[1]] = self.on.y_min.abs_diff(self.out.y_min);
-            let block = Block {
-                size: self.on_shape.clone(),
-                from: (self.on_shape.clone(), vec![0; start.len()]),
-                to: (self.out_shape.clone(), start),
-            };
-            let padding = pad::padding(hdu.number(), hdu.bitpix(), blank(hdu), &data)?;
-            let pixels = (self.cut_bytes / hdu.bitpix().bytes()) as usize;
-            data = pad::padded(&data, &block, pixels, &padding);
-            if let Some(value) = padding.declare {
-                cards.set(
-                    "BLANK",
-                    &Value::Integer(value),
-                    "value of pixels outside of the source image",
-                );
-            }
+        let mut cards = hdu.kept().shifted(&shift);
+        if let Some(value) = declare {
+            let comment = "value of pixels outside of the source image";
+            cards.set("BLANK", &Value::Integer(value), comment);
         }
-        Ok(Cut {
+        Cut {
             hdu: hdu.number(),
             cards,
             bitpix: hdu.bitpix(),
@@ -217,7 +195,7 @@ impl Layout {
             data,
             area: self.out,
             coverage: self.coverage,
-        })
+        }
     }
 }
 
@@ -226,104 +204,4 @@ fn bytes(shape: &[u64], bitpix: Bitpix) -> u64 {
     shape
         .iter()
         .fold(bitpix.bytes(), |product, &axis| product.saturating_mul(axis))
-}
-
-/// The value of undefined pixels; compression may have moved it to ZBLANK.
-fn blank(hdu: &Hdu) -> Option<i64> {
-    let header = hdu.header();
-    let moved = if hdu.kind() == Kind::Compressed {
-        header.integer("ZBLANK")
-    } else {
-        None
-    };
-    header.integer("BLANK").or(moved)
-}
-
-/// The cards of the source that stay, those that tell where the pixels lie moved by `shift` (pixels that the
-/// cut takes away before the first of each axis).
-fn kept_cards(hdu: &Hdu, shift: &[i64]) -> Cards {
-    let header = hdu.header();
-    let compressed = hdu.kind() == Kind::Compressed;
-    let mut cards = Cards::of(header, |name| {
-        let is_sum = matches!(name, "CHECKSUM" | "DATASUM");
-        !(is_mandatory(name, hdu.number()) || is_sum || compressed && is_compression(name))
-    });
-    if compressed {
-        cards.0.retain(|card| !is_table_name(card));
-    }
-    let whole = !matches!(hdu.bitpix(), Bitpix::F32 | Bitpix::F64);
-    if compressed
-        && whole
-        && header.integer("BLANK").is_none()
-        && let Some(value) = blank(hdu)
-    {
-        cards.set("BLANK", &Value::Integer(value), "value of undefined pixels");
-    }
-    for (axis, shift) in shift.iter().enumerate() {
-        move_axis(&mut cards, header, axis + 1, *shift);
-    }
-    cards
-}
-
-/// Moves `CRPIXn` of every description and `LTVn`.
-fn move_axis(cards: &mut Cards, header: &Header, axis: usize, shift: i64) {
-    if shift == 0 {
-        return;
-    }
-    let mut descriptions: Vec<String> = Vec::new();
-    for name in header
-        .cards()
-        .filter_map(|card| std::str::from_utf8(name(card)).ok())
-    {
-        for family in ["CRPIX", "CTYPE", "CRVAL", "CDELT"] {
-            let Some(rest) = name
-                .strip_prefix(family)
-                .and_then(|rest| rest.strip_prefix(&axis.to_string()))
-            else {
-                continue;
-            };
-            let letter = rest.is_empty() || rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_uppercase());
-            if letter && !descriptions.iter().any(|known| known == rest) {
-                descriptions.push(rest.to_owned());
-            }
-        }
-    }
-    for alternate in descriptions {
-        let keyword = format!("CRPIX{axis}{alternate}");
-        // An absent CRPIX is 0.
-        let old = header.real(&keyword).unwrap_or(0.0);
-        cards.set(&keyword, &Value::Real(old - shift as f64), "reference pixel");
-    }
-    let physical = format!("LTV{axis}");
-    if let Some(old) = header.real(&physical) {
-        // physical = (pixel - LTV) / LTM
-        cards.change(&physical, &Value::Real(old - shift as f64));
-    }
-}
-
-/// The cards that say how the data lie, which are written anew.
-pub(super) fn is_mandatory(name: &str, hdu: usize) -> bool {
-    matches!(name, "SIMPLE" | "XTENSION" | "BITPIX" | "NAXIS")
-        || hdu > 0 && matches!(name, "PCOUNT" | "GCOUNT" | "EXTEND")
-        || is_indexed(name, &["NAXIS"])
-}
-
-/// The cards that belong to the table of tiles (FITS 4.0, sections 7.3 and 10.1).
-fn is_compression(name: &str) -> bool {
-    const ALONE: [&str; 18] = [
-        "TFIELDS", "THEAP", "ZIMAGE", "ZCMPTYPE", "ZBITPIX", "ZNAXIS", "ZSIMPLE", "ZTENSION", "ZEXTEND",
-        "ZBLOCKED", "ZPCOUNT", "ZGCOUNT", "ZHECKSUM", "ZDATASUM", "ZSCALE", "ZZERO", "ZBLANK", "ZQUANTIZ",
-    ];
-    const INDEXED: [&str; 12] = [
-        "TTYPE", "TFORM", "TUNIT", "TSCAL", "TZERO", "TNULL", "TDISP", "TDIM", "ZNAXIS", "ZTILE", "ZNAME",
-        "ZVAL",
-    ];
-    ALONE.contains(&name) || matches!(name, "ZDITHER0" | "ZMASKCMP") || is_indexed(name, &INDEXED)
-}
-
-fn is_indexed(name: &str, families: &[&str]) -> bool {
-    families.iter().any(|family| {
-        name.strip_prefix(family)
-            .is_some_and(|index| !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()))
-    })
 }

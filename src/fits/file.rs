@@ -17,11 +17,12 @@ const LONGEST_HEADER: u64 = 16 << 20;
 const ALL_HEADERS: u64 = 64 << 20;
 const MOST_HDUS: usize = 10_000;
 
-/// A FITS file of which the headers were read. Cheap to keep and meant to be shared: what a cutout needs
+/// A FITS file of which the headers were read. Cheap to keep and to clone: what a cutout needs
 /// beside pixels (coordinates, tile table) is worked out once and kept here.
+#[derive(Clone)]
 pub struct File {
     source: Arc<dyn Source>,
-    hdus: Vec<Hdu>,
+    hdus: Arc<[Hdu]>,
 }
 
 impl File {
@@ -68,6 +69,7 @@ impl File {
                 .checked_add(length)
                 .ok_or(FitsError::Overflow { hdu: number })?;
             let hdu = Hdu::new(number, Header::new(header), start)?;
+            hdu.keep_table(window.start, &window.bytes);
             let end = hdu.data().end;
             if end > size {
                 return Err(FitsError::Truncated {
@@ -81,6 +83,7 @@ impl File {
                 .ok_or(FitsError::Overflow { hdu: number })?;
             hdus.push(hdu);
         }
+        let hdus = hdus.into();
         Ok(Self { source, hdus })
     }
 

@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+
 use super::bitpix::Bitpix;
 use super::error::FitsError;
-use super::header::{self, CARD, Header, Value};
+use super::header::{self, Header, Value};
+use super::kept::{Kept, TABLE_NAME};
 use super::tiles::Tiles;
 use super::wcs::Wcs;
-
-/// The EXTNAME of a compressed image that had none.
-const TABLE_NAME: &str = "COMPRESSED_IMAGE";
 
 /// What an HDU holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct Hdu {
     data: Range<u64>,
     wcs: OnceLock<Result<Option<Wcs>, String>>,
     tiles: OnceLock<Result<Arc<Tiles>, String>>,
+    kept: OnceLock<Kept>,
 }
 
 impl Hdu {
@@ -88,6 +89,7 @@ impl Hdu {
             data: start..end,
             wcs,
             tiles,
+            kept: OnceLock::new(),
         })
     }
 
@@ -155,10 +157,33 @@ impl Hdu {
         }
     }
 
+    /// The cards that cuts of it keep.
+    pub(super) fn kept(&self) -> &Kept {
+        self.kept.get_or_init(|| {
+            let compressed = self.kind == Kind::Compressed;
+            Kept::new(
+                &self.header,
+                self.number,
+                compressed,
+                self.bitpix,
+                self.shape.len(),
+            )
+        })
+    }
+
     /// Bytes of the table of its tiles that are held.
     pub(super) fn table_memory(&self) -> u64 {
         let tiles = self.tiles.get().and_then(|tiles| tiles.as_ref().ok());
         tiles.map_or(0, |tiles| tiles.memory())
+    }
+
+    /// Keeps the rows of its table of tiles that are in bytes of the file from `start` on.
+    pub(super) fn keep_table(&self, start: u64, bytes: &Bytes) {
+        if self.kind == Kind::Compressed
+            && let Ok(tiles) = self.tiles()
+        {
+            tiles.keep(start, bytes);
+        }
     }
 
     /// The table of its tiles, if it is a compressed image.
@@ -189,12 +214,6 @@ fn name(header: &Header) -> Option<String> {
     } else {
         Some(first)
     }
-}
-
-/// Whether a card is the name that compression gave to its table.
-pub(super) fn is_table_name(card: &[u8; CARD]) -> bool {
-    header::name(card) == b"EXTNAME"
-        && header::value(std::slice::from_ref(card)) == Some(Value::Text(TABLE_NAME.into()))
 }
 
 /// The mandatory keywords of a header.

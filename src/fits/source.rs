@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error as ThisError;
 
@@ -17,6 +18,23 @@ pub trait Source: Send + Sync + 'static {
     /// The bytes of each range, in order, each as long as its range. Ranges are never empty, lie within
     /// [`Source::size`], and begin in ascending order; they may overlap.
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, SourceError>>;
+    /// Reads each range of the file, as [`Source::read`] does, to a place in `buffer`, which has as many bytes there.
+    fn read_to(
+        &self,
+        pieces: Vec<(Range<u64>, usize)>,
+        mut buffer: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, SourceError>> {
+        let reading = self.read(pieces.iter().map(|(range, _)| range.clone()).collect());
+        async move {
+            for (part, (_, at)) in reading.await?.iter().zip(&pieces) {
+                let to = buffer.get_mut(*at..at + part.len());
+                to.ok_or_else(|| SourceError::Other("the store returned more than asked for".into()))?
+                    .copy_from_slice(part);
+            }
+            Ok(buffer)
+        }
+        .boxed()
+    }
     /// [`SourceError::Changed`] or [`SourceError::NotFound`] if the file is no longer the one that was opened.
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>>;
     /// Whether reading many small ranges costs no more than reading what lies between them too.

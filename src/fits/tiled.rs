@@ -1,178 +1,156 @@
-//! Boxes of tile-compressed images: which tiles to fetch, in which order, and where their pixels go.
+//! Tiles of compressed images: which bytes to fetch for a strip of them, and where their pixels go.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use fits_well::image::Data;
-use futures::channel::oneshot;
-use rayon::prelude::*;
 
+use super::bitpix::Bitpix;
 use super::decode::Run;
 use super::error::FitsError;
-use super::file::File;
 use super::hdu::Hdu;
 use super::lines::Block;
-use super::source;
-use super::tile_walk::{Strip, TileWalk};
+use super::piece::{Faulty, Piece};
 use super::tiles::Tiles;
+use super::walk::Strip;
 
-/// Pixels that are fetched and decoded together, if tiles are smaller.
-const WAVE_PIXELS: u64 = 4 << 20;
-/// The most memory that decoding takes for a pixel: a 64-bit number twice, the pixel twice, a mask.
-const BYTES_PER_PIXEL: u64 = 40;
-
-/// The pixels of `block` (from the image to an array of the box alone), big-endian; `bytes` is the size of
-/// that array. Tiles in flight may take `limit` bytes more.
-pub(super) async fn read(
-    file: &File,
-    hdu: &Hdu,
-    block: &Block,
-    bytes: usize,
-    limit: u64,
-) -> Result<Vec<u8>, FitsError> {
-    let tiles = hdu.tiles()?;
-    let mut walk = TileWalk::new(hdu.shape(), &tiles.tile, &tiles.grid, block);
-    let block = Arc::new(block.clone());
-    let mut out = vec![0; bytes];
-    while let Some(strips) = wave(&mut walk, limit)? {
-        let runs = fetch(file, hdu, tiles, strips, limit).await?;
-        let (tiles, block, bitpix) = (tiles.clone(), block.clone(), hdu.bitpix());
-        let decoded = off_runtime(move || {
-            let decoded: Vec<_> = runs
-                .par_iter()
-                .map(|(_, run)| run.decode(&tiles, bitpix))
-                .collect();
-            for ((strip, run), data) in runs.iter().zip(decoded) {
-                place(
-                    strip,
-                    &data.map_err(|problem| (run.first, problem))?,
-                    &block,
-                    &mut out,
-                );
-            }
-            Ok(out)
-        });
-        out = decoded.await.map_err(|(tile, problem)| FitsError::Tile {
-            hdu: hdu.number(),
-            tile: tile + 1,
-            problem,
-        })?;
-    }
-    Ok(out)
+/// Bytes that decoding a tile takes.
+pub(super) fn memory(pixels: u64, bitpix: Bitpix) -> u64 {
+    // A whole number as it was quantised, twice, the pixel twice, a mask.
+    pixels.saturating_mul(8 + 2 * bitpix.bytes().max(4) + 8)
 }
 
-/// The next strips of tiles that are decoded together.
-fn wave(walk: &mut TileWalk, limit: u64) -> Result<Option<Vec<Strip>>, FitsError> {
-    let most = (limit / BYTES_PER_PIXEL).min(WAVE_PIXELS);
-    let mut strips = Vec::new();
-    let mut pixels = 0;
-    while let Some(strip) = walk.peek() {
-        let more = strip.pixels();
-        if more.saturating_mul(BYTES_PER_PIXEL) > limit {
-            let bytes = more.saturating_mul(BYTES_PER_PIXEL);
-            return Err(FitsError::TooLarge {
-                what: "decoding its tiles",
-                bytes,
-                limit,
-            });
-        }
-        if pixels + more > most && !strips.is_empty() {
-            break;
-        }
-        pixels += more;
-        strips.extend(walk.next());
-    }
-    Ok((!strips.is_empty()).then_some(strips))
-}
-
-/// Fetches the rows and cells of strips of tiles.
-async fn fetch(
-    file: &File,
+/// Where the cells of a tile lie in the file, one for each column of the heap.
+pub(super) fn cells(
     hdu: &Hdu,
     tiles: &Tiles,
-    strips: Vec<Strip>,
-    limit: u64,
-) -> Result<Vec<(Strip, Run)>, FitsError> {
-    let numbers: Vec<u64> = strips.iter().flat_map(Strip::tiles).collect();
-    let rows = tiles.rows(file.source(), &numbers).await?;
-    let pixels: Vec<u64> = strips.iter().flat_map(Strip::pixels_of_tiles).collect();
-    let mut ranges: Vec<Vec<Range<u64>>> = Vec::with_capacity(rows.len());
-    let mut total = 0;
-    for ((&number, row), pixels) in numbers.iter().zip(&rows).zip(pixels) {
-        let cells = tiles.cells(hdu.number(), number, row)?;
-        // No codec makes more of a pixel, whatever a descriptor says.
-        let most = pixels.saturating_mul(16).saturating_add(4096);
-        if cells.iter().any(|cell| cell.end - cell.start > most) {
-            let problem = "it has more bytes than its pixels can need".into();
-            return Err(FitsError::Tile {
-                hdu: hdu.number(),
-                tile: number + 1,
-                problem,
-            });
-        }
-        total += cells.iter().map(|cell| cell.end - cell.start).sum::<u64>();
-        ranges.push(cells);
-    }
-    let needed = total.saturating_mul(2);
-    if needed > limit {
-        return Err(FitsError::TooLarge {
-            what: "fetching its tiles",
-            bytes: needed,
-            limit,
+    number: u64,
+    row: &[u8],
+    pixels: u64,
+) -> Result<Vec<Range<u64>>, FitsError> {
+    let cells = tiles.cells(hdu.number(), number, row)?;
+    // No codec makes more of a pixel, whatever a descriptor says.
+    let most = pixels.saturating_mul(16).saturating_add(4096);
+    if cells.iter().any(|cell| cell.end - cell.start > most) {
+        return Err(FitsError::Tile {
+            hdu: hdu.number(),
+            tile: number + 1,
+            problem: "it has more bytes than its pixels can need".into(),
         });
     }
-    let mut cells = cells(file, ranges).await?.into_iter();
-    let mut rows = rows.into_iter();
-    let mut runs = Vec::with_capacity(strips.len());
-    for strip in strips {
-        let count = strip.count as usize;
-        let rows: Vec<Bytes> = rows.by_ref().take(count).collect();
-        let cells: Vec<Vec<Bytes>> = cells.by_ref().take(count).collect();
+    Ok(cells)
+}
+
+/// A strip to decode, and the pieces that it touches.
+pub(super) struct Work {
+    hdu: usize,
+    bitpix: Bitpix,
+    tiles: Arc<Tiles>,
+    strip: Strip,
+    run: Run,
+    pieces: Vec<Arc<Piece>>,
+}
+
+impl Work {
+    /// The work of a strip whose `rows` and `cells` (of each tile, for each column) were fetched: strips of tiles that
+    /// are coded alike.
+    pub(super) fn new(
+        hdu: &Hdu,
+        tiles: &Arc<Tiles>,
+        strip: &Strip,
+        rows: &[Bytes],
+        cells: &[Vec<Bytes>],
+        pieces: &[Arc<Piece>],
+    ) -> Vec<Work> {
         let widened: Vec<bool> = (cells.iter().zip(strip.pixels_of_tiles()))
             .map(|(cells, pixels)| tiles.is_widened(hdu.bitpix(), cells, pixels))
             .collect();
-        // Tiles of one strip that are coded alike are decoded together.
         let mut at = 0;
-        for part in strip.split(&widened) {
-            let end = at + part.count as usize;
+        let parts = strip.split(&widened).into_iter().map(|strip| {
+            let end = at + strip.count as usize;
             let run = Run {
-                first: part.first,
-                shape: part.size.clone(),
+                first: strip.first,
+                shape: strip.size.clone(),
                 rows: rows[at..end].to_vec(),
                 cells: cells[at..end].to_vec(),
                 widened: widened[at],
             };
             at = end;
-            runs.push((part, run));
+            Work {
+                hdu: hdu.number(),
+                bitpix: hdu.bitpix(),
+                tiles: Arc::clone(tiles),
+                strip,
+                run,
+                pieces: pieces.to_vec(),
+            }
+        });
+        parts.collect()
+    }
+
+    /// Bytes that it takes while it is decoded.
+    pub(super) fn memory(&self) -> u64 {
+        memory(self.strip.pixels(), self.bitpix)
+    }
+
+    /// Decodes it and pushes its pixels into its pieces; gives the pieces that have to do without.
+    pub(super) fn run(&self) -> Vec<Faulty> {
+        if self.pieces.iter().all(|piece| piece.has_failed()) {
+            return Vec::new();
+        }
+        match self.run.decode(&self.tiles, self.bitpix) {
+            Ok(data) => {
+                for piece in &self.pieces {
+                    let mut out = piece.data();
+                    place(&self.strip, &data, &piece.block, &mut out);
+                }
+                Vec::new()
+            }
+            // Which of its tiles is it?
+            Err(_) if self.strip.count > 1 => self.alone().iter().flat_map(Work::run).collect(),
+            Err(problem) => {
+                let error = Arc::new(FitsError::Tile {
+                    hdu: self.hdu,
+                    tile: self.strip.first + 1,
+                    problem,
+                });
+                let touched = self
+                    .pieces
+                    .iter()
+                    .filter(|piece| touches(&self.strip, &piece.block));
+                touched
+                    .map(|piece| (Arc::clone(piece), Arc::clone(&error)))
+                    .collect()
+            }
         }
     }
-    Ok(runs)
+
+    /// Its tiles one by one.
+    fn alone(&self) -> Vec<Work> {
+        let numbers: Vec<u64> = self.strip.tiles().collect();
+        let tiles = self.strip.split(&numbers).into_iter().enumerate();
+        tiles
+            .map(|(at, strip)| Work {
+                hdu: self.hdu,
+                bitpix: self.bitpix,
+                tiles: Arc::clone(&self.tiles),
+                run: Run {
+                    first: strip.first,
+                    shape: strip.size.clone(),
+                    rows: self.run.rows[at..=at].to_vec(),
+                    cells: self.run.cells[at..=at].to_vec(),
+                    widened: self.run.widened,
+                },
+                strip,
+                pieces: self.pieces.clone(),
+            })
+            .collect()
+    }
 }
 
-/// Reads the cells of rows, in one request; `ranges` may be empty, overlap, and come in any order.
-async fn cells(file: &File, ranges: Vec<Vec<Range<u64>>>) -> Result<Vec<Vec<Bytes>>, FitsError> {
-    let mut out: Vec<Vec<Bytes>> = ranges.iter().map(|row| vec![Bytes::new(); row.len()]).collect();
-    let mut wanted: Vec<(Range<u64>, usize, usize)> = Vec::new();
-    for (row, cells) in ranges.into_iter().enumerate() {
-        let cells = cells.into_iter().enumerate().filter(|(_, cell)| !cell.is_empty());
-        wanted.extend(cells.map(|(column, cell)| (cell, row, column)));
-    }
-    wanted.sort_by_key(|(cell, ..)| cell.start);
-    let parts = source::read(
-        file.source(),
-        wanted.iter().map(|(cell, ..)| cell.clone()).collect(),
-    )
-    .await?;
-    for ((_, row, column), part) in wanted.into_iter().zip(parts) {
-        out[row][column] = part;
-    }
-    Ok(out)
-}
-
-/// Copies the pixels of a decoded strip that lie in the box, big-endian.
-fn place(strip: &Strip, data: &Data, block: &Block, out: &mut [u8]) {
+/// The part that a strip and a block share: where it begins in the image, and its size.
+fn shared(strip: &Strip, block: &Block) -> (Vec<u64>, Vec<u64>) {
     let axes = 0..strip.size.len();
     let start: Vec<u64> = axes
         .clone()
@@ -184,6 +162,19 @@ fn place(strip: &Strip, data: &Data, block: &Block, out: &mut [u8]) {
             end.saturating_sub(start[axis])
         })
         .collect();
+    (start, size)
+}
+
+fn touches(strip: &Strip, block: &Block) -> bool {
+    !shared(strip, block).1.contains(&0)
+}
+
+/// Copies the pixels of a decoded strip that lie in the box, big-endian.
+fn place(strip: &Strip, data: &Data, block: &Block, out: &mut [u8]) {
+    let (start, size) = shared(strip, block);
+    if size.contains(&0) {
+        return;
+    }
     let relative = |to: &[u64]| start.iter().zip(to).map(|(start, to)| start - to).collect();
     let shared = Block {
         size,
@@ -210,22 +201,5 @@ fn copy<T: Copy, const N: usize>(block: &Block, from: &[T], to: &mut [u8], bytes
         {
             *to = bytes(*from);
         }
-    }
-}
-
-/// Runs `work` on the threads of rayon, so that the asynchronous runtime is not held up. An error of `work`
-/// names a tile; a panic counts as one of tile 0.
-async fn off_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, (u64, String)> + Send + 'static,
-) -> Result<T, (u64, String)> {
-    let (send, receive) = oneshot::channel();
-    rayon::spawn(move || {
-        let result = catch_unwind(AssertUnwindSafe(work));
-        // Nobody waits any more if the caller was dropped.
-        let _ = send.send(result);
-    });
-    match receive.await {
-        Ok(Ok(result)) => result,
-        _ => Err((0, "decoding failed".into())),
     }
 }

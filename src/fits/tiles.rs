@@ -25,8 +25,6 @@ const MOST_KEPT: usize = 512;
 pub(super) struct Tiles {
     /// Pixels of a whole tile, NAXIS1 first.
     pub(super) tile: Vec<u64>,
-    /// Tiles along each axis.
-    pub(super) grid: Vec<u64>,
     /// The columns whose cells lie in the heap.
     pub(super) heap_columns: Vec<HeapColumn>,
     /// Bytes of a row.
@@ -85,14 +83,11 @@ impl Tiles {
                 length.ok_or(format!("{keyword} is not a whole number above 0"))
             })
             .collect::<Result<_, _>>()?;
-        let grid: Vec<u64> = shape
+        let count = shape
             .iter()
             .zip(&tile)
             .map(|(length, tile)| length.div_ceil(*tile))
-            .collect();
-        let count = grid
-            .iter()
-            .try_fold(1_u64, |product, n| product.checked_mul(*n))
+            .try_fold(1_u64, u64::checked_mul)
             .ok_or("too many tiles")?;
         let (row_bytes, rows) = (number(header, "NAXIS1")?, number(header, "NAXIS2")?);
         if rows != count {
@@ -119,7 +114,6 @@ impl Tiles {
         let whole = !matches!(bitpix, Bitpix::F32 | Bitpix::F64);
         Ok(Self {
             tile,
-            grid,
             heap_columns: heap_columns(header, row_bytes)?,
             row_bytes,
             dither,
@@ -136,7 +130,7 @@ impl Tiles {
         if self.row_bytes == 0 {
             return Ok(vec![Bytes::new(); tiles.len()]);
         }
-        let per_block = (BLOCK_BYTES / self.row_bytes).max(1);
+        let per_block = self.block_rows();
         let mut blocks: Vec<u64> = tiles.iter().map(|tile| tile / per_block).collect();
         blocks.dedup();
         let mut held: HashMap<u64, Bytes> = {
@@ -173,6 +167,30 @@ impl Tiles {
         });
         // Every block was held or read above.
         Ok(rows.map(Option::unwrap_or_default).collect())
+    }
+
+    /// Keeps whole blocks of rows that are in bytes of the file from `start` on.
+    pub(super) fn keep(&self, start: u64, bytes: &Bytes) {
+        let end = start + bytes.len() as u64;
+        let length = self.block_rows() * self.row_bytes;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocks = (self.rows.end - self.rows.start)
+            .checked_div(length)
+            .map_or(0, |whole| whole + 1);
+        for block in 0..blocks.min(MOST_KEPT as u64) {
+            let from = self.rows.start + block * length;
+            let to = (from + length).min(self.rows.end);
+            if from < start || to > end || from >= to {
+                break;
+            }
+            let rows = &bytes[(from - start) as usize..(to - start) as usize];
+            kept.insert(block, Bytes::copy_from_slice(rows));
+        }
+    }
+
+    /// Rows that are read and kept as one.
+    fn block_rows(&self) -> u64 {
+        (BLOCK_BYTES / self.row_bytes.max(1)).max(1)
     }
 
     /// Bytes of the rows that are kept.

@@ -1,14 +1,15 @@
 //! Assembling a FITS file from cutouts.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::bitpix::Bitpix;
 use super::cards::{Cards, NewCard, card};
 use super::checksum;
-use super::cut::{Cut, is_mandatory};
+use super::cut::Cut;
 use super::file::File;
 use super::hdu::{Hdu, Kind};
 use super::header::{BLOCK, CARD, Header, Value, has_value, name};
+use super::kept::is_mandatory;
 
 /// A FITS file of cuts from `file`, each with cards of its provenance, which come after its own.
 ///
@@ -18,26 +19,32 @@ use super::header::{BLOCK, CARD, Header, Value, has_value, name};
 /// DATE of the first HDU and of every HDU that has it. Every HDU has CHECKSUM and DATASUM.
 ///
 /// Copies and sums all pixels: for large cuts call it off the asynchronous runtime.
-pub fn write(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Bytes {
+pub fn write(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Bytes {
+    let parts = write_parts(file, cuts, date);
+    let mut out = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    for part in parts {
+        out.extend_from_slice(&part);
+    }
+    out.freeze()
+}
+
+/// The file that [`write`] makes, in parts that follow one another: pixels stay where they are.
+pub fn write_parts(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Vec<Bytes> {
     cuts.sort_by_key(|(cut, _)| cut.hdu);
-    let room: usize = cuts
-        .iter()
-        .map(|(cut, cards)| cut.data.len() + (cut.cards.0.len() + cards.len()) * CARD)
-        .sum();
-    let mut out = Vec::with_capacity(room + (cuts.len() + 2) * 3 * BLOCK);
+    let mut out = Vec::with_capacity(2 * cuts.len() + 1);
     if cuts.first().is_none_or(|(cut, _)| cut.hdu > 0) {
         let mut cards = empty_primary(file.hdus().first());
         set_date(&mut cards, date, true);
-        append(&mut out, cards, &[]);
+        append(&mut out, cards, Vec::new());
     }
-    for (cut, provenance) in &cuts {
+    for (cut, provenance) in cuts {
         let first = out.is_empty();
         let source = file.hdus().get(cut.hdu).map(Hdu::header);
-        let mut cards = mandatory(cut, source, first);
+        let mut cards = mandatory(&cut, source, first);
         cards.0.extend_from_slice(&cut.cards.0);
         set_date(&mut cards, date, first);
         let own = cards.0.len();
-        for card in provenance {
+        for card in &provenance {
             cards.push(&card.keyword, &card.value, &card.comment);
         }
         // Checkers of files from before FITS 4.0 want continued text announced.
@@ -49,9 +56,9 @@ pub fn write(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Byt
                 "text may be continued",
             );
         }
-        append(&mut out, cards, &cut.data);
+        append(&mut out, cards, cut.data);
     }
-    out.into()
+    out
 }
 
 fn set_date(cards: &mut Cards, date: &str, first: bool) {
@@ -166,18 +173,26 @@ fn keep_or_make(cards: &mut Cards, source: Option<&Header>, keyword: &str, value
 }
 
 /// Adds an HDU with its sums.
-fn append(out: &mut Vec<u8>, mut cards: Cards, data: &[u8]) {
-    let start = out.len();
-    let sum = checksum::sum(0, data);
+fn append(out: &mut Vec<Bytes>, mut cards: Cards, mut data: Vec<u8>) {
+    let sum = checksum::sum(0, &data);
     cards.push("DATASUM", &Value::Text(sum.to_string()), "data unit checksum");
     cards.push("CHECKSUM", &Value::Text("0".repeat(16)), "HDU checksum");
-    let at = start + (cards.0.len() - 1) * CARD + 11;
+    let at = (cards.0.len() - 1) * CARD + 11;
     cards.0.push(card(b"END"));
-    out.extend_from_slice(cards.0.as_flattened());
-    out.resize(start + (out.len() - start).next_multiple_of(BLOCK), b' ');
-    let total = checksum::sum(sum, &out[start..]);
-    out[at..at + 16].copy_from_slice(&checksum::encode(!total));
-    out.extend_from_slice(data);
-    // A header is whole blocks, so the padding of the file is that of the data.
-    out.resize(out.len().next_multiple_of(BLOCK), 0);
+    let mut header = Vec::with_capacity((cards.0.len() * CARD).next_multiple_of(BLOCK));
+    header.extend_from_slice(cards.0.as_flattened());
+    header.resize(header.len().next_multiple_of(BLOCK), b' ');
+    let total = checksum::sum(sum, &header);
+    header[at..at + 16].copy_from_slice(&checksum::encode(!total));
+    out.push(header.into());
+    if data.is_empty() {
+        return;
+    }
+    let padding = data.len().next_multiple_of(BLOCK) - data.len();
+    if data.capacity() - data.len() >= padding {
+        data.resize(data.len() + padding, 0);
+        out.push(data.into());
+    } else {
+        out.extend([data.into(), Bytes::from_static(&[0; BLOCK]).slice(..padding)]);
+    }
 }

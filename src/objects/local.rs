@@ -60,6 +60,20 @@ impl Source for LocalSource {
         .boxed()
     }
 
+    fn read_to(
+        &self,
+        pieces: Vec<(Range<u64>, usize)>,
+        buffer: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, SourceError>> {
+        let (path, etag) = (self.path.clone(), self.etag.clone());
+        async move {
+            tokio::task::spawn_blocking(move || read_to(&path, &etag, &pieces, buffer))
+                .await
+                .map_err(|error| SourceError::Other(error.into()))?
+        }
+        .boxed()
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
         // Asking the kernel for what it has at hand takes less than having another thread ask.
         let now = std::fs::metadata(&self.path).map_err(source_error);
@@ -94,15 +108,37 @@ fn read(path: &Path, opened: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, 
             .map_err(source_error)?;
         at = end;
     }
-    // Asked afterwards and of the file that was read: tells both one put in its place and one written over.
-    if etag(&file.metadata().map_err(source_error)?) != opened {
-        return Err(SourceError::Changed);
-    }
+    check(&file, opened)?;
     let mut rest = buffer.freeze();
     Ok(ranges
         .iter()
         .map(|range| rest.split_to((range.end - range.start) as usize))
         .collect())
+}
+
+fn read_to(
+    path: &Path,
+    opened: &str,
+    pieces: &[(Range<u64>, usize)],
+    mut buffer: Vec<u8>,
+) -> Result<Vec<u8>, SourceError> {
+    let file = File::open(path).map_err(source_error)?;
+    for (range, at) in pieces {
+        let to = buffer.get_mut(*at..at + (range.end - range.start) as usize);
+        let to = to.ok_or_else(|| SourceError::Other("there is no room for what is read".into()))?;
+        file.read_exact_at(to, range.start).map_err(source_error)?;
+    }
+    check(&file, opened)?;
+    Ok(buffer)
+}
+
+/// Asked after reading and of the file that was read: tells both one put in its place and one written over.
+fn check(file: &File, opened: &str) -> Result<(), SourceError> {
+    if etag(&file.metadata().map_err(source_error)?) == opened {
+        Ok(())
+    } else {
+        Err(SourceError::Changed)
+    }
 }
 
 fn source_error(error: io::Error) -> SourceError {

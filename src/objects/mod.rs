@@ -3,6 +3,7 @@
 //! A folder or a bucket of S3, images over HTTP too; nothing else of the crate names `object_store`. Calls `fits` for
 //! its `Source`, which images are read through.
 
+mod coalesce;
 mod found;
 mod local;
 mod place;

@@ -1,21 +1,26 @@
 //! Images in a bucket or behind a web server.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 
-use super::ObjectsError;
+use super::{
+    ObjectsError,
+    coalesce::{Meter, REQUESTS},
+};
 use crate::fits::{Source, SourceError};
 
-/// Gaps up to this are read with what they separate: a request costs more than these bytes.
-const GAP: u64 = 64 << 10;
-/// Bytes that merging makes a request grow to at most.
-const SPAN: u64 = 4 << 20;
-/// Requests for one read at the same time.
-const REQUESTS: usize = 4;
+/// What is read of an object when it is opened: the headers of most images.
+const HEAD: u64 = 64 << 10;
+/// How often an answer that broke off is asked for again.
+const RETRIES: u32 = 2;
 
 /// An object that is read by ranges, each of which must be of the version that was opened.
 pub(super) struct RemoteSource {
@@ -24,22 +29,60 @@ pub(super) struct RemoteSource {
     size: u64,
     etag: Option<String>,
     modified: DateTime<Utc>,
+    /// Its first bytes, for whoever asks for all of them first.
+    head: Mutex<Option<Bytes>>,
+    meter: Arc<Meter>,
 }
 
 impl RemoteSource {
-    /// An object as it is now.
-    pub(super) async fn open(store: Arc<dyn ObjectStore>, path: Path) -> Result<RemoteSource, ObjectsError> {
-        let meta = store.head(&path).await?;
+    /// An object as it is now; its first bytes come with the same request.
+    pub(super) async fn open(
+        store: Arc<dyn ObjectStore>,
+        path: Path,
+        meter: Arc<Meter>,
+    ) -> Result<RemoteSource, ObjectsError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(0..HEAD)),
+            ..GetOptions::default()
+        };
+        let (meta, head) = match store.get_opts(&path, options).await {
+            Ok(found) => {
+                let meta = found.meta.clone();
+                (meta, found.bytes().await?)
+            }
+            // A range of an empty object is refused, and some servers know no ranges.
+            Err(error @ object_store::Error::Generic { .. }) => {
+                let meta = store.head(&path).await.map_err(|_| error)?;
+                (meta, Bytes::new())
+            }
+            Err(error) => return Err(error.into()),
+        };
         Ok(RemoteSource {
             store,
             path,
             size: meta.size,
             etag: meta.e_tag,
             modified: meta.last_modified,
+            head: Mutex::new(Some(head)),
+            meter,
         })
     }
 
+    /// A range, asked for again if the answer breaks off.
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, SourceError> {
+        let mut left = RETRIES;
+        loop {
+            match self.fetch_once(range.clone()).await {
+                Err(SourceError::Other(error)) if left > 0 => {
+                    left -= 1;
+                    tracing::debug!(%error, path = %self.path, "a range is asked for again");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn fetch_once(&self, range: Range<u64>) -> Result<Bytes, SourceError> {
         // A weak tag never matches If-Match (RFC 9110 section 13.1.1); it is compared below like any other.
         let strong = self.etag.clone().filter(|etag| !etag.starts_with("W/"));
         let options = GetOptions {
@@ -47,15 +90,30 @@ impl RemoteSource {
             range: Some(GetRange::Bounded(range.clone())),
             ..GetOptions::default()
         };
+        let asked = Instant::now();
         let found = self
             .store
             .get_opts(&self.path, options)
             .await
             .map_err(source_error)?;
+        let latency = asked.elapsed();
         if !self.is_same(&found.meta) || found.range != range {
             return Err(SourceError::Changed);
         }
-        found.bytes().await.map_err(source_error)
+        let bytes = found.bytes().await.map_err(source_error)?;
+        self.meter.saw(
+            bytes.len() as u64,
+            latency,
+            asked.elapsed().saturating_sub(latency),
+        );
+        Ok(bytes)
+    }
+
+    /// The first bytes if they are what is wanted, once: later the object may be another.
+    fn head(&self, ranges: &[Range<u64>]) -> Option<Bytes> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = head.take()?;
+        (ranges.len() == 1 && ranges[0] == (0..known.len() as u64)).then_some(known)
     }
 
     fn is_same(&self, now: &ObjectMeta) -> bool {
@@ -78,11 +136,13 @@ impl Source for RemoteSource {
 
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, SourceError>> {
         async move {
-            let spans = merge(&ranges);
-            let parts: Vec<Vec<Bytes>> = stream::iter(spans)
-                .map(|(span, wanted)| async move {
-                    let bytes = self.fetch(span.clone()).await?;
-                    Ok(cut_out(&bytes, &span, &wanted))
+            if let Some(head) = self.head(&ranges) {
+                return Ok(vec![head]);
+            }
+            let parts: Vec<Vec<Bytes>> = stream::iter(self.meter.merge(&ranges))
+                .map(|span| async move {
+                    let bytes = self.fetch(span.range.clone()).await?;
+                    Ok::<_, SourceError>(cut_out(&bytes, &span.range, &span.wanted))
                 })
                 .buffered(REQUESTS)
                 .try_collect()
@@ -103,25 +163,6 @@ impl Source for RemoteSource {
         }
         .boxed()
     }
-}
-
-/// The requests that ascending ranges are read by, and the ranges in each.
-fn merge(ranges: &[Range<u64>]) -> Vec<(Range<u64>, Vec<Range<u64>>)> {
-    let mut spans: Vec<(Range<u64>, Vec<Range<u64>>)> = Vec::new();
-    for range in ranges {
-        match spans.last_mut() {
-            Some((span, wanted))
-                if range.start >= span.start
-                    && range.start <= span.end.saturating_add(GAP)
-                    && range.end.max(span.end) - span.start <= SPAN =>
-            {
-                span.end = span.end.max(range.end);
-                wanted.push(range.clone());
-            }
-            _ => spans.push((range.clone(), vec![range.clone()])),
-        }
-    }
-    spans
 }
 
 /// Copies, unless nearly all is wanted: a slice would keep the gaps in memory.
@@ -150,32 +191,6 @@ fn source_error(error: object_store::Error) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn small_gaps_are_read_and_large_ones_are_not() {
-        let rows: Vec<_> = (0..100_u64)
-            .map(|row| row * 40_000..row * 40_000 + 1_024)
-            .collect();
-        let spans = merge(&rows);
-        assert_eq!(spans.len(), 1);
-        assert_eq!(spans[0].0, 0..99 * 40_000 + 1_024);
-        assert_eq!(spans[0].1, rows);
-        assert_eq!(merge(&[0..10, 1_000_000..1_000_010]).len(), 2);
-        assert!(
-            merge(
-                &(0..1_000_u64)
-                    .map(|row| row * 40_000..row * 40_000 + 1_024)
-                    .collect::<Vec<_>>()
-            )
-            .iter()
-            .all(|(span, _)| span.end - span.start <= SPAN)
-        );
-        let huge = 0..1 << 30;
-        assert_eq!(
-            merge(std::slice::from_ref(&huge)),
-            vec![(huge.clone(), vec![huge])]
-        );
-    }
 
     #[test]
     fn what_is_wanted_is_cut_out_of_what_was_read() {

@@ -185,6 +185,31 @@ impl Results {
         Ok(digest.finish())
     }
 
+    /// Stores the bytes that `make` makes, parts that follow one another; it is called on a thread on which it may take
+    /// its time. Their digest is worked out there too.
+    pub async fn put_made<F>(&self, key: &str, media_type: &str, make: F) -> Result<Stored, ObjectsError>
+    where
+        F: FnOnce() -> Vec<Bytes> + Send + 'static,
+    {
+        let path = self.path(key)?;
+        let (parts, stored) = blocking(move || {
+            let parts = make();
+            let mut digest = Digester::default();
+            for part in &parts {
+                digest.add(part);
+            }
+            Ok((parts, digest.finish()))
+        })
+        .await?;
+        if stored.size <= PART as u64 {
+            self.put_whole(&path, media_type, PutPayload::from_iter(parts))
+                .await?;
+            return Ok(stored);
+        }
+        let body = stream::iter(parts.into_iter().flat_map(chunks).map(Ok)).boxed();
+        self.put(key, media_type, body).await
+    }
+
     /// Reads an object, or the part of `range` that it has; [`ObjectsError::Unavailable`] if it has none of it.
     pub async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, ObjectsError> {
         let options = GetOptions {
@@ -386,11 +411,11 @@ struct Digester {
 
 impl Digester {
     async fn update(&mut self, bytes: Bytes) -> Result<(), ObjectsError> {
-        self.size += bytes.len() as u64;
         if bytes.len() < HASH_ELSEWHERE {
-            self.hash.update(&bytes);
+            self.add(&bytes);
             return Ok(());
         }
+        self.size += bytes.len() as u64;
         let mut hash = std::mem::take(&mut self.hash);
         self.hash = blocking(move || {
             hash.update(&bytes);
@@ -398,6 +423,11 @@ impl Digester {
         })
         .await?;
         Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        self.hash.update(bytes);
     }
 
     fn finish(self) -> Stored {

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{
     ObjectsError,
+    coalesce::Meter,
     found::Found,
     local::{LocalSource, is_gone, walk},
     place::{Place, connect},
@@ -39,6 +40,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Sources {
     options: Vec<(String, String)>,
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    /// What was seen of each store.
+    meters: Mutex<HashMap<String, Arc<Meter>>>,
 }
 
 impl Sources {
@@ -47,6 +50,7 @@ impl Sources {
         Sources {
             options,
             stores: Mutex::default(),
+            meters: Mutex::default(),
         }
     }
 
@@ -106,8 +110,17 @@ impl Sources {
     pub async fn open(&self, url: &str) -> Result<Arc<dyn Source>, ObjectsError> {
         match Place::parse(url)? {
             Place::Local(path) => Ok(Arc::new(blocking(move || LocalSource::open(path)).await?)),
-            Place::Remote { root, path } => Ok(Arc::new(RemoteSource::open(self.store(&root)?, path).await?)),
+            Place::Remote { root, path } => {
+                let store = self.store(&root)?;
+                let meter = self.meter(&root);
+                Ok(Arc::new(RemoteSource::open(store, path, meter).await?))
+            }
         }
+    }
+
+    fn meter(&self, root: &str) -> Arc<Meter> {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(meters.entry(root.to_owned()).or_default())
     }
 
     fn store(&self, root: &str) -> Result<Arc<dyn ObjectStore>, ObjectsError> {
@@ -419,6 +432,7 @@ mod tests {
                     Some(range) => {
                         let (start, end) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
                         let (start, end): (usize, usize) = (start.parse().unwrap(), end.parse().unwrap());
+                        let end = end.min(all.len() - 1);
                         response
                             .status(206)
                             .header("Content-Range", format!("bytes {start}-{end}/{}", all.len()))

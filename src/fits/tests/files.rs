@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fits_well::FitsWriter;
@@ -17,7 +17,13 @@ use crate::fits::{File, FitsError, Source, SourceError};
 pub(super) struct Memory {
     bytes: Bytes,
     pub(super) requests: AtomicUsize,
+    /// Bytes that were read, those wanted twice in one request once.
+    pub(super) read: AtomicU64,
     pub(super) replaced: AtomicBool,
+    /// Whether it counts as a file of this machine.
+    pub(super) local: AtomicBool,
+    /// Whoever reads from here on is told that the store failed.
+    pub(super) fails_from: AtomicU64,
 }
 
 impl Memory {
@@ -25,7 +31,10 @@ impl Memory {
         Arc::new(Self {
             bytes: bytes.into(),
             requests: AtomicUsize::new(0),
+            read: AtomicU64::new(0),
             replaced: AtomicBool::new(false),
+            local: AtomicBool::new(false),
+            fails_from: AtomicU64::new(u64::MAX),
         })
     }
 }
@@ -51,10 +60,23 @@ impl Source for Memory {
             "{ranges:?}"
         );
         assert!(ranges.is_sorted_by_key(|range| range.start), "{ranges:?}");
+        let mut end = 0;
+        for range in &ranges {
+            let new = range.end.saturating_sub(range.start.max(end));
+            self.read.fetch_add(new, Ordering::Relaxed);
+            end = end.max(range.end);
+        }
+        if end > self.fails_from.load(Ordering::Relaxed) {
+            return futures::future::err(SourceError::Other("500".into())).boxed();
+        }
         let parts = ranges
             .into_iter()
             .map(|range| self.bytes.slice(range.start as usize..range.end as usize));
         futures::future::ok(parts.collect()).boxed()
+    }
+
+    fn is_local(&self) -> bool {
+        self.local.load(Ordering::Relaxed)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {

@@ -5,3 +5,4 @@ mod footprints;
 mod hostile;
 mod images;
 mod sky;
+mod sweep;

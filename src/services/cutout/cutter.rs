@@ -1,9 +1,13 @@
 //! What every kind of cutting shares: the images that are open and the memory; and a cutout that is made at once,
 //! without a job.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::{
     files::{Files, OpenFile},
@@ -18,8 +22,22 @@ use crate::{
     uws::Timestamp,
 };
 
-/// What decoding may hold beside the pixels that it is for.
-const WORKING: u64 = 32 << 20;
+/// What decoding may hold beside the pixels that it is for, at first.
+pub(super) const WORKING: u64 = 32 << 20;
+
+/// Runs `work` on the threads of rayon, so that no thread of the runtime is held up; nothing if it panics.
+pub(super) async fn on_all_threads<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (send, receive) = oneshot::channel();
+    rayon::spawn(move || {
+        if let Ok(done) = catch_unwind(AssertUnwindSafe(work)) {
+            // Nobody waits any more if the job is over.
+            let _ = send.send(done);
+        }
+    });
+    receive.await.ok()
+}
 
 /// Cuts; one for the process.
 pub struct Cutter {
@@ -159,3 +177,21 @@ impl Cutter {
 
 /// Up to this a file is written on the thread that asks for it: a fraction of a millisecond.
 const SMALL: u64 = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_leaves_the_thread_of_the_runtime_to_others() {
+        let (go, wait) = std::sync::mpsc::channel();
+        // It ends only if the runtime's one thread comes to the other side.
+        let work = on_all_threads(move || wait.recv());
+        let (done, sent) = tokio::join!(work, async move { go.send(7) });
+        assert_eq!((done, sent), (Some(Ok(7)), Ok(())));
+        assert_eq!(
+            on_all_threads(|| assert!(std::env::args().count() == 0)).await,
+            None
+        );
+    }
+}

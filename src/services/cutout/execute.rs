@@ -1,39 +1,50 @@
 //! A cutout job at work: image by image, box by box, several at once, in bounded memory.
 
-use std::{collections::HashSet, future::Future, pin::pin, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use bytes::Bytes;
 use futures::{
     Stream, StreamExt,
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
-
-use tokio::task::coop::consume_budget;
+use rayon::prelude::*;
+use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
     Cutout,
+    cutter::{Cutter, WORKING},
+    files::OpenFile,
     image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
     limits::MAX_PAIRS,
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
-    memory::{Held, Memory},
+    memory::Held,
     names::Names,
     parameters::{Request, positions},
     plan::{Plan, PlanError, PlannedImage, Selection},
 };
 use crate::{
     engine::{Context, Failure},
-    fits::{Cut, Edge, File, FitsError, Hdu, Kind, NewCard, Reason, Region, Value, bytes_of, cut, write},
+    fits::{
+        Admission, Cut, Edge, File, FitsError, Hdu, NewCard, Reason, Region, Step, Sweep, Value, bytes_of,
+        write_parts,
+    },
     sky::{Length, Shape, Size},
     uws::Timestamp,
 };
 
-/// Cutouts on their way at once.
-const IN_FLIGHT: usize = 8;
+/// Cutouts that are being stored at once.
+const STORING: usize = 8;
+/// Images that are cut at once.
+const IMAGES: usize = 4;
 /// Images whose headers are read ahead.
 const AHEAD: usize = 4;
-/// What decoding may hold beside the pixels that it is for, at first; see [`Job::cut_all`].
-const WORKING: u64 = 32 << 20;
 /// Media type of cutouts (RFC 4047).
 const FITS: &str = "application/fits";
 
@@ -46,7 +57,7 @@ pub async fn run(service: &Cutout, context: &Context) -> Result<(), Failure> {
 }
 
 async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
-    let request = request(service, context).await?;
+    let request = Arc::new(request(service, context).await?);
     if !request.list.unused.is_empty() {
         context.log(format!(
             "Columns that were not used: {}",
@@ -124,7 +135,7 @@ async fn plan(service: &Cutout, context: &Context, request: &Request) -> Result<
 struct Job<'a> {
     service: &'a Cutout,
     context: &'a Context,
-    request: &'a Request,
+    request: &'a Arc<Request>,
     names: Names,
     rows: Vec<Row>,
     done: usize,
@@ -134,10 +145,13 @@ struct Job<'a> {
 /// An image with its headers.
 struct Opened {
     planned: PlannedImage,
-    file: Result<Arc<File>, Fault>,
+    file: Result<OpenFile, Fault>,
     source: SourceColumns,
     columns: ImageColumns,
 }
+
+/// Where a position lies on an image: its place in the list, and its boxes.
+type Found = (usize, Result<Vec<HduBox>, Fault>);
 
 /// A cutout to be made.
 struct Task {
@@ -150,49 +164,57 @@ struct Task {
     row: Row,
 }
 
-/// What becomes of a task.
-type Running<'a> = FuturesUnordered<BoxFuture<'a, Result<Row, Failure>>>;
-
-impl<'a> Job<'a> {
+impl Job<'_> {
     async fn cut_images(&mut self, images: Vec<PlannedImage>) -> Result<(), Failure> {
-        let mut running: Running<'a> = FuturesUnordered::new();
+        let (sender, mut rows) = mpsc::unbounded_channel();
+        let shared = Shared {
+            cutter: &self.service.cutter,
+            context: self.context,
+            request: self.request,
+            rows: sender,
+            held: AtomicUsize::new(0),
+        };
+        let mut cutting: FuturesUnordered<BoxFuture<'_, Result<(), Failure>>> = FuturesUnordered::new();
         let mut images = pin!(self.open_ahead(images));
-        while let Some(opened) = self.alongside(&mut running, images.next()).await? {
-            let opened = Arc::new(opened?);
-            for task in self.tasks(&opened).await? {
-                while running.len() >= IN_FLIGHT {
-                    self.settle(running.next().await)?;
-                }
-                let memory = self.memory_for(&task, &mut running).await?;
-                running.push(Box::pin(make(
-                    self.service,
-                    self.context,
-                    self.request,
-                    task,
-                    memory,
-                )));
+        let mut more = true;
+        while more || !cutting.is_empty() {
+            tokio::select! {
+                biased;
+                Some(row) = rows.recv() => self.settle(row)?,
+                Some(done) = cutting.next(), if !cutting.is_empty() => done?,
+                opened = images.next(), if more && cutting.len() < IMAGES => match opened {
+                    None => more = false,
+                    Some(opened) => {
+                        let (opened, found) = opened?;
+                        let tasks = self.tasks(&Arc::new(opened), found).await?;
+                        if !tasks.is_empty() {
+                            cutting.push(Box::pin(shared.cut_image(tasks)));
+                        }
+                    }
+                },
             }
         }
-        while let Some(row) = running.next().await {
-            self.settle(Some(row))?;
+        while let Ok(row) = rows.try_recv() {
+            self.settle(row)?;
         }
         Ok(())
     }
 
-    /// Opens images in their order, a few ahead of the one that is cut.
-    fn open_ahead(&self, images: Vec<PlannedImage>) -> impl Stream<Item = Result<Opened, Failure>> + use<> {
-        let cutter = Arc::clone(&self.service.cutter);
+    /// Opens images in their order, a few ahead of those that are cut, and looks where the positions lie on them.
+    fn open_ahead(
+        &self,
+        images: Vec<PlannedImage>,
+    ) -> impl Stream<Item = Result<(Opened, Vec<Found>), Failure>> + use<> {
+        let (cutter, request) = (Arc::clone(&self.service.cutter), Arc::clone(self.request));
         stream::iter(images)
             .map(move |planned| {
-                let cutter = Arc::clone(&cutter);
+                let (cutter, request) = (Arc::clone(&cutter), Arc::clone(&request));
                 // On a task of its own it goes on while cutouts are made.
                 tokio::spawn(async move {
-                    let file = cutter
-                        .files()
-                        .open(&planned.image.url)
-                        .await
-                        .map(|open| open.file);
-                    Opened::new(planned, file)
+                    let file = cutter.files().open(&planned.image.url).await;
+                    let opened = Opened::new(planned, file);
+                    let found = look(&opened, &request, &opened.planned.rows).await;
+                    (opened, found)
                 })
             })
             .buffered(AHEAD)
@@ -201,28 +223,10 @@ impl<'a> Job<'a> {
             })
     }
 
-    /// Waits for `work` while cutouts go on.
-    async fn alongside<T>(
-        &mut self,
-        running: &mut Running<'a>,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return Ok(done),
-                row = running.next(), if !running.is_empty() => self.settle(row)?,
-            }
-        }
-    }
-
     /// Takes the row of a cutout that was made, or was not.
-    fn settle(&mut self, row: Option<Result<Row, Failure>>) -> Result<(), Failure> {
-        if let Some(row) = row.transpose()? {
-            self.add(row);
-            self.tell();
-        }
+    fn settle(&mut self, row: Row) -> Result<(), Failure> {
+        self.add(row);
+        self.tell();
         self.context.checkpoint()
     }
 
@@ -246,11 +250,11 @@ impl<'a> Job<'a> {
             .progress(self.done as u64, self.total as u64, "cutting");
     }
 
-    /// The cutouts of an image, in an order in which neighbours share rows or tiles. Positions whose box does not touch
-    /// it are no business of it unless the job named it; those that fail have their row at once.
-    async fn tasks(&mut self, opened: &Arc<Opened>) -> Result<Vec<Task>, Failure> {
+    /// The cutouts of an image. Positions whose box does not touch it are no business of it unless the job named it;
+    /// those that fail have their row at once.
+    async fn tasks(&mut self, opened: &Arc<Opened>, found: Vec<Found>) -> Result<Vec<Task>, Failure> {
         let mut tasks = Vec::new();
-        for (at, boxes) in look(opened, self.request).await {
+        for (at, boxes) in found {
             consume_budget().await;
             match boxes {
                 Ok(boxes) => {
@@ -277,11 +281,6 @@ impl<'a> Job<'a> {
             consume_budget().await;
             task.name = self.names.take(&task.row.id, &opened.planned.image);
         }
-        tasks.sort_by_key(|task| {
-            task.boxes
-                .first()
-                .map(|first| (first.hdu, first.region.area.y_min, first.region.area.x_min))
-        });
         Ok(tasks)
     }
 
@@ -320,22 +319,6 @@ impl<'a> Job<'a> {
             size: None,
             sha256: None,
             source: SourceColumns::default(),
-        }
-    }
-
-    /// Memory for a cutout. While the job has others on their way it waits for those; if it has none, it is other jobs
-    /// that it waits for, and it is SUSPENDED.
-    async fn memory_for(&mut self, task: &Task, running: &mut Running<'a>) -> Result<Held, Failure> {
-        let memory = self.service.cutter.memory();
-        let bytes = needs(task, self.request.edge, memory);
-        loop {
-            if let Some(held) = memory.try_hold(bytes) {
-                return Ok(held);
-            }
-            match running.next().await {
-                Some(row) => self.settle(Some(row))?,
-                None => return self.context.suspended(memory.hold(bytes)).await,
-            }
         }
     }
 
@@ -437,7 +420,7 @@ fn failed(row: Row, fault: Fault) -> Row {
 }
 
 impl Opened {
-    fn new(planned: PlannedImage, file: Result<Arc<File>, Fault>) -> Opened {
+    fn new(planned: PlannedImage, file: Result<OpenFile, Fault>) -> Opened {
         let image = &planned.image;
         let shared = |text: &Option<String>| text.as_deref().map(Arc::from);
         let columns = ImageColumns {
@@ -450,7 +433,7 @@ impl Opened {
         let etag = file
             .as_ref()
             .ok()
-            .and_then(|file| file.etag())
+            .and_then(|open| open.file.etag())
             .map(|etag| etag.trim_matches('"').into());
         let source = SourceColumns {
             source: Some(manifest::source(&planned.collection, image)),
@@ -465,197 +448,351 @@ impl Opened {
     }
 }
 
-/// The boxes of the positions that may lie on an image. However many they are, other work goes on meanwhile, and the job
-/// can be aborted.
-async fn look(opened: &Opened, request: &Request) -> Vec<(usize, Result<Vec<HduBox>, Fault>)> {
-    let file = opened.file.as_ref().map_err(Clone::clone);
-    let hdus = file.and_then(|file| Ok((file, chosen(file, &request.hdus)?)));
-    let mut found = Vec::with_capacity(opened.planned.rows.len());
-    for at in opened.planned.rows.iter().copied() {
-        consume_budget().await;
-        let row = &request.list.rows[at];
-        let size = row.size.unwrap_or(request.size);
-        let boxes = match &hdus {
-            Ok((file, hdus)) => boxes(file, hdus, !request.hdus.is_empty(), &row.shape, size),
-            Err(fault) => Err(fault.clone()),
+/// The boxes of positions (places in the list) on an image, worked out by all threads; other work goes on meanwhile.
+async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<Found> {
+    let file = match &opened.file {
+        Ok(open) => Arc::clone(&open.file),
+        Err(fault) => return places.iter().map(|at| (*at, Err(fault.clone()))).collect(),
+    };
+    let (request, places) = (Arc::clone(request), places.to_vec());
+    let looking = super::cutter::on_all_threads(move || {
+        let hdus = chosen(&file, &request.hdus);
+        let look = |at: &usize| {
+            let row = &request.list.rows[*at];
+            let size = row.size.unwrap_or(request.size);
+            let boxes = match &hdus {
+                Ok(hdus) => boxes(&file, hdus, !request.hdus.is_empty(), &row.shape, size),
+                Err(fault) => Err(fault.clone()),
+            };
+            (*at, boxes)
         };
-        found.push((at, boxes));
+        places.par_iter().map(look).collect()
+    });
+    let gone = || {
+        Fault::new(
+            Reason::SourceUnreadable,
+            "its coordinates could not be worked out",
+        )
+    };
+    match looking.await {
+        Some(found) => found,
+        None => opened.planned.rows.iter().map(|at| (*at, Err(gone()))).collect(),
     }
-    found
-}
-
-/// Bytes that a cutout takes: its pixels, once more where they are padded, and in the file; and what decoding takes.
-fn needs(task: &Task, edge: Edge, memory: &Memory) -> u64 {
-    let decoding = task.hdus().map(|(hdu, _)| working(hdu, memory)).max();
-    pixels(task, edge)
-        .saturating_mul(3)
-        .saturating_add(decoding.unwrap_or(0))
-}
-
-/// Bytes of the pixels of every HDU of a cutout.
-fn pixels(task: &Task, edge: Edge) -> u64 {
-    task.hdus().fold(0, |all, (hdu, region)| {
-        all.saturating_add(bytes_of(hdu, region, edge).unwrap_or(0))
-    })
 }
 
 impl Task {
+    /// The file, if it could be opened.
+    fn file(&self) -> Option<&Arc<File>> {
+        self.opened.file.as_ref().ok().map(|open| &open.file)
+    }
+
     /// The HDUs to cut and their boxes.
     fn hdus(&self) -> impl Iterator<Item = (&Hdu, &Region)> {
-        let file = self.opened.file.as_ref().ok();
         self.boxes
             .iter()
-            .filter_map(move |found| Some((file?.hdus().get(found.hdu)?, &found.region)))
+            .filter_map(move |found| Some((self.file()?.hdus().get(found.hdu)?, &found.region)))
     }
-}
 
-fn working(hdu: &Hdu, memory: &Memory) -> u64 {
-    if hdu.kind() == Kind::Compressed {
-        WORKING.min(memory.total() / 4)
-    } else {
-        0
-    }
-}
-
-/// Makes a cutout: its row says what came of it. Only what concerns the whole job is an error.
-async fn make(
-    service: &Cutout,
-    context: &Context,
-    request: &Request,
-    task: Task,
-    held: Held,
-) -> Result<Row, Failure> {
-    match cut_all(service, context, request, &task, held).await {
-        Err(Stop::Failure(failure)) => Err(failure),
-        Err(Stop::Fault(fault)) => {
-            // A box that is refused for where it lies is shown all the same.
-            let area = task.boxes.first().map(|first| first.region.area);
-            Ok(failed(Row { area, ..task.row }, fault))
+    /// Bytes of its pixels; an error if they can never be held.
+    fn check_size(&self, edge: Edge, limit: u64) -> Result<(), FitsError> {
+        let mut bytes = 0_u64;
+        for (hdu, region) in self.hdus() {
+            bytes = bytes.saturating_add(bytes_of(hdu, region, edge)?);
         }
-        Ok((made, bytes, _held)) => {
-            let stored = context.put(&task.name, FITS, bytes).await?;
-            Ok(Row {
-                hdu: Some(made.hdus),
-                area: Some(made.area),
-                coverage: Some(made.coverage),
-                file: Some(task.name),
-                size: Some(stored.size),
-                sha256: Some(stored.sha256),
-                ..task.row
-            })
+        // Once as it is cut, once as it is stored.
+        let bytes = bytes.saturating_mul(2);
+        if bytes > limit {
+            let what = "the cutout";
+            return Err(FitsError::TooLarge { what, bytes, limit });
         }
+        Ok(())
     }
 }
 
-/// Why a cutout is not made.
-enum Stop {
-    Fault(Fault),
-    Failure(Failure),
+/// What the images of a job share while they are cut.
+struct Shared<'a> {
+    cutter: &'a Cutter,
+    context: &'a Context,
+    request: &'a Arc<Request>,
+    rows: mpsc::UnboundedSender<Row>,
+    /// Images and cutouts that hold memory.
+    held: AtomicUsize,
 }
 
-impl From<FitsError> for Stop {
-    fn from(error: FitsError) -> Stop {
-        Stop::Fault(error.into())
+/// Counts while it lives.
+struct Counted<'a>(&'a AtomicUsize, Held);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize, held: Held) -> Counted<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Counted(count, held)
+    }
+
+    fn split(&mut self, bytes: u64) -> Counted<'a> {
+        Counted::new(self.0, self.1.split(bytes))
     }
 }
 
-/// What a file holds.
-struct Made {
-    hdus: String,
-    area: crate::fits::PixelBox,
-    coverage: f64,
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
-/// Cuts every HDU and writes them into one file. If decoding takes more memory than was thought, it is held anew, as
-/// far as there is as much.
-async fn cut_all(
-    service: &Cutout,
-    context: &Context,
-    request: &Request,
-    task: &Task,
-    mut held: Held,
-) -> Result<(Made, Bytes, Held), Stop> {
-    let file = task
-        .opened
-        .file
-        .as_ref()
-        .map_err(|fault| Stop::Fault(fault.clone()))?;
-    let most = service.cutter.memory().total();
-    let least = pixels(task, request.edge).saturating_mul(2);
-    if least > most {
-        return Err(FitsError::TooLarge {
-            what: "the cutout",
-            bytes: least,
-            limit: most,
-        }
-        .into());
-    }
-    let mut allowed = 0;
-    let cuts = loop {
-        match cut_hdus(service, request, task, file, allowed).await {
-            Ok(cuts) => break cuts,
-            Err(FitsError::TooLarge { bytes, .. }) if (allowed + 1..=most).contains(&bytes) => {
-                drop(held);
-                held = service
-                    .cutter
-                    .memory()
-                    .hold(needs(task, request.edge, service.cutter.memory()).saturating_add(bytes))
-                    .await;
-                allowed = bytes;
+/// Cutouts that have to be tried once more.
+#[derive(Default)]
+struct Again {
+    /// The file was another by now.
+    changed: Vec<Task>,
+    /// Decoding takes more memory than was thought; bytes.
+    larger: Vec<Task>,
+    working: u64,
+}
+
+impl Shared<'_> {
+    /// Makes the cutouts of an image. If the image was open before and has been replaced since, it is opened once more.
+    async fn cut_image(&self, mut tasks: Vec<Task>) -> Result<(), Failure> {
+        let mut working = WORKING.min(self.cutter.memory().total() / 4);
+        let mut anew = false;
+        loop {
+            let Some(opened) = tasks.first().map(|task| Arc::clone(&task.opened)) else {
+                return Ok(());
+            };
+            let Ok(open) = &opened.file else { return Ok(()) };
+            let mut again = self.sweep(open, tasks, working, open.warm && !anew).await?;
+            if again.changed.is_empty() {
+                tasks = again.larger;
+            } else {
+                self.cutter.files().forget(&opened.planned.image.url, &open.file);
+                anew = true;
+                tasks = self.reopen(&opened, again.changed).await;
+                tasks.append(&mut again.larger);
             }
-            Err(error) => return Err(error.into()),
+            working = working.max(again.working);
         }
-    };
-    context.checkpoint().map_err(Stop::Failure)?;
-    let first = cuts
-        .first()
-        .ok_or_else(|| Stop::Fault(Fault::new(Reason::SourceUnreadable, "there is nothing to cut")))?;
-    let made = Made {
-        hdus: cuts
-            .iter()
-            .map(|cut| cut.hdu().to_string())
-            .collect::<Vec<_>>()
-            .join(" "),
-        area: first.area(),
-        coverage: first.coverage(),
-    };
-    let date = Timestamp::of_this_host().to_string();
-    let date = date.trim_end_matches('Z').to_owned();
-    let cuts: Vec<_> = cuts
-        .into_iter()
-        .map(|cut| {
-            let cards = provenance(context, request, task, &cut, &date);
-            (cut, cards)
+    }
+
+    /// The same cutouts of the image as it is now.
+    async fn reopen(&self, opened: &Opened, tasks: Vec<Task>) -> Vec<Task> {
+        let file = self.cutter.files().open(&opened.planned.image.url).await;
+        let file = file.map(|open| OpenFile { warm: false, ..open });
+        let opened = Arc::new(Opened::new(opened.planned.clone(), file));
+        let places: Vec<usize> = tasks.iter().map(|task| task.at).collect();
+        let found = look(&opened, self.request, &places).await;
+        let mut kept = Vec::with_capacity(tasks.len());
+        for (mut task, (_, boxes)) in tasks.into_iter().zip(found) {
+            task.opened = Arc::clone(&opened);
+            task.row.source = opened.source.clone();
+            match boxes {
+                Ok(boxes) => kept.push(Task { boxes, ..task }),
+                Err(fault) => self.settle(failed(task.row, fault)),
+            }
+        }
+        kept
+    }
+
+    fn settle(&self, row: Row) {
+        // The job is over if nobody takes it.
+        let _ = self.rows.send(row);
+    }
+
+    /// A sweep of an image, and the tasks that it has by their number.
+    async fn begin(&self, open: &OpenFile, tasks: Vec<Task>, working: u64) -> (Sweep, HashMap<usize, Task>) {
+        let most = self.cutter.memory().total();
+        let mut sweep = Sweep::new(File::clone(&open.file), self.request.edge, working);
+        let mut begun = HashMap::with_capacity(tasks.len());
+        for (id, task) in tasks.into_iter().enumerate() {
+            consume_budget().await;
+            if let Err(error) = task.check_size(self.request.edge, most) {
+                self.settle(refused(task, error.into()));
+                continue;
+            }
+            let regions: Vec<_> = task
+                .boxes
+                .iter()
+                .map(|found| (found.hdu, found.region.clone()))
+                .collect();
+            sweep.add(id, &regions);
+            begun.insert(id, task);
+        }
+        (sweep, begun)
+    }
+
+    /// Cuts an image in one walk, and stores what comes of it on the way. Decoding may hold `working` bytes.
+    async fn sweep(
+        &self,
+        open: &OpenFile,
+        tasks: Vec<Task>,
+        working: u64,
+        warm: bool,
+    ) -> Result<Again, Failure> {
+        let memory = self.cutter.memory();
+        let url = tasks
+            .first()
+            .map(|task| task.opened.planned.image.url.clone())
+            .unwrap_or_default();
+        let (mut sweep, mut open_tasks) = self.begin(open, tasks, working).await;
+        let mut again = Again::default();
+        let mut own: Option<Counted<'_>> = None;
+        let mut credit: Option<Counted<'_>> = None;
+        let mut holding: HashMap<usize, Counted<'_>> = HashMap::new();
+        let mut queue = VecDeque::new();
+        let mut storing = FuturesUnordered::new();
+        let mut ended = false;
+        while !ended || !storing.is_empty() || !queue.is_empty() {
+            while storing.len() < STORING
+                && let Some((task, cuts, held)) = queue.pop_front()
+            {
+                storing.push(self.store(task, cuts, held));
+            }
+            let busy = !storing.is_empty();
+            let mut admit = |id: usize, bytes: u64| {
+                let held = if own.is_none() {
+                    None
+                } else {
+                    credit
+                        .take()
+                        .or_else(|| Some(Counted::new(&self.held, memory.try_hold(room(bytes))?)))
+                };
+                match held {
+                    Some(held) => {
+                        holding.insert(id, held);
+                        Admission::Yes
+                    }
+                    None if busy || holding.is_empty() => Admission::Wait,
+                    None => Admission::Later,
+                }
+            };
+            let step = tokio::select! {
+                biased;
+                Some(row) = storing.next(), if busy => {
+                    self.settle(row?);
+                    continue;
+                }
+                step = sweep.step(&mut admit), if !ended => step,
+            };
+            let finished = match step {
+                Step::Finished(finished) => finished,
+                Step::NeedsMemory(_) if busy => {
+                    if let Some(row) = storing.next().await {
+                        self.settle(row?);
+                    }
+                    continue;
+                }
+                Step::NeedsMemory(bytes) => {
+                    // All that it takes at once: who waits holds nothing.
+                    drop(own.take());
+                    let mut both = self.hold(room(bytes).saturating_add(working)).await?;
+                    credit = Some(both.split(room(bytes)));
+                    own = Some(both);
+                    continue;
+                }
+                Step::End => {
+                    ended = true;
+                    own = None;
+                    continue;
+                }
+            };
+            for finished in finished {
+                let Some(task) = open_tasks.remove(&finished.id) else {
+                    continue;
+                };
+                let held = holding.remove(&finished.id);
+                match finished.cuts {
+                    Ok(cuts) => queue.push_back((task, cuts, held)),
+                    Err(error) => self.uncut(open, task, &error, (working, warm), &mut again),
+                }
+            }
+        }
+        self.cutter.files().confirm(&url, &open.file);
+        Ok(again)
+    }
+
+    /// What becomes of a task that was not cut, with so much memory, out of a file that was open before or was not.
+    fn uncut(
+        &self,
+        open: &OpenFile,
+        task: Task,
+        error: &FitsError,
+        (working, warm): (u64, bool),
+        again: &mut Again,
+    ) {
+        match error {
+            FitsError::TooLarge { bytes, .. }
+                if (working + 1..=self.cutter.memory().total()).contains(bytes) =>
+            {
+                again.working = again.working.max(*bytes);
+                again.larger.push(task);
+            }
+            error if warm && error.reason() == Reason::SourceChanged => again.changed.push(task),
+            error => {
+                if matches!(error.reason(), Reason::SourceChanged | Reason::SourceUnreadable) {
+                    self.cutter
+                        .files()
+                        .forget(&task.opened.planned.image.url, &open.file);
+                }
+                self.settle(refused(task, error.into()));
+            }
+        }
+    }
+
+    /// Memory, once there is as much. If the job holds none, it is other jobs that it waits for, and it is SUSPENDED.
+    async fn hold(&self, bytes: u64) -> Result<Counted<'_>, Failure> {
+        let memory = self.cutter.memory();
+        let held = if self.held.load(Ordering::Relaxed) == 0 {
+            self.context.suspended(memory.hold(bytes)).await?
+        } else {
+            memory.hold(bytes).await
+        };
+        Ok(Counted::new(&self.held, held))
+    }
+
+    /// Writes and stores a cutout; gives its row. Only what concerns the whole job is an error.
+    async fn store(&self, task: Task, cuts: Vec<Cut>, _held: Option<Counted<'_>>) -> Result<Row, Failure> {
+        let (Some(first), Some(file)) = (cuts.first(), task.file()) else {
+            return Ok(refused(
+                task,
+                Fault::new(Reason::SourceUnreadable, "there is nothing to cut"),
+            ));
+        };
+        let hdus: Vec<String> = cuts.iter().map(|cut| cut.hdu().to_string()).collect();
+        let (area, coverage) = (first.area(), first.coverage());
+        let date = Timestamp::of_this_host().to_string();
+        let date = date.trim_end_matches('Z').to_owned();
+        let cuts: Vec<_> = cuts
+            .into_iter()
+            .map(|cut| {
+                let cards = provenance(self.context, self.request, &task, &cut, &date);
+                (cut, cards)
+            })
+            .collect();
+        let file = Arc::clone(file);
+        let made = self
+            .context
+            .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date));
+        let stored = made.await?;
+        Ok(Row {
+            hdu: Some(hdus.join(" ")),
+            area: Some(area),
+            coverage: Some(coverage),
+            file: Some(task.name),
+            size: Some(stored.size),
+            sha256: Some(stored.sha256),
+            ..task.row
         })
-        .collect();
-    let opened = Arc::clone(&task.opened);
-    // Sums over all pixels are worked out there.
-    let bytes =
-        tokio::task::spawn_blocking(move || opened.file.as_ref().ok().map(|file| write(file, cuts, &date)))
-            .await
-            .map_err(|error| Stop::Failure(Failure::fatal(error.to_string())))?;
-    bytes
-        .map(|bytes| (made, bytes, held))
-        .ok_or_else(|| Stop::Failure(Failure::fatal("An image was closed.")))
+    }
 }
 
-async fn cut_hdus(
-    service: &Cutout,
-    request: &Request,
-    task: &Task,
-    file: &File,
-    allowed: u64,
-) -> Result<Vec<Cut>, FitsError> {
-    let mut cuts = Vec::with_capacity(task.boxes.len());
-    for (hdu, region) in task.hdus() {
-        let pixels = bytes_of(hdu, region, request.edge)?;
-        let limit = pixels
-            .saturating_mul(2)
-            .saturating_add(working(hdu, service.cutter.memory()))
-            .min(service.cutter.memory().total());
-        cuts.push(cut(file, hdu, region, request.edge, limit.max(allowed)).await?);
-    }
-    Ok(cuts)
+/// Bytes that a cutout of so many bytes of pixels takes.
+fn room(pixels: u64) -> u64 {
+    // Cards.
+    pixels.saturating_add(32 << 10)
+}
+
+/// The row of a cutout that is not made. A box that is refused for where it lies is shown all the same.
+fn refused(task: Task, fault: Fault) -> Row {
+    let area = task.boxes.first().map(|first| first.region.area);
+    failed(Row { area, ..task.row }, fault)
 }
 
 /// Cards that say where a cutout comes from.
@@ -728,33 +865,4 @@ fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date
         ),
     ]);
     cards
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::FutureExt;
-
-    use super::*;
-    use crate::{store::Image, uws::Parameters};
-
-    #[tokio::test]
-    async fn other_work_goes_on_while_many_positions_are_looked_at() {
-        let list = String::from("RA,DEC\n") + &"1,2\n".repeat(10_000);
-        let request = Request::read(&Parameters::default(), Some(list.as_bytes()), 10_000).unwrap();
-        let image = Image {
-            path: "a.fits".into(),
-            url: "file:///a.fits".into(),
-            ..Image::default()
-        };
-        let planned = PlannedImage {
-            collection: "maps".into(),
-            image: Arc::new(image),
-            named: true,
-            rows: (0..10_000).collect(),
-        };
-        let opened = Opened::new(planned, Err(Fault::new(Reason::SourceUnreadable, "gone")));
-        // In one go it would never let the thread go.
-        assert!(look(&opened, &request).now_or_never().is_none());
-        assert_eq!(look(&opened, &request).await.len(), 10_000);
-    }
 }

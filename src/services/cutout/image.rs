@@ -35,6 +35,12 @@ impl Fault {
 
 impl From<FitsError> for Fault {
     fn from(error: FitsError) -> Fault {
+        Fault::from(&error)
+    }
+}
+
+impl From<&FitsError> for Fault {
+    fn from(error: &FitsError) -> Fault {
         let reason = error.reason();
         match error {
             // What a store says of itself is for the log of the server.

@@ -17,7 +17,19 @@ pub struct Memory {
 /// Memory that is held until this is dropped.
 #[derive(Debug)]
 pub struct Held {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Parts off `bytes` of it, or all if it has less.
+    pub fn split(&mut self, bytes: u64) -> Held {
+        let units = usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
+        let permit = self.permit.as_mut().and_then(|permit| {
+            let most = permit.num_permits();
+            permit.split(units.min(most))
+        });
+        Held { permit }
+    }
 }
 
 impl Memory {
@@ -42,16 +54,14 @@ impl Memory {
         let permit = Arc::clone(&self.free)
             .try_acquire_many_owned(self.units_of(bytes))
             .ok()?;
-        Some(Held {
-            _permit: Some(permit),
-        })
+        Some(Held { permit: Some(permit) })
     }
 
     /// Memory, once it is free.
     pub async fn hold(&self, bytes: u64) -> Held {
         // The semaphore is never closed.
         Held {
-            _permit: Arc::clone(&self.free)
+            permit: Arc::clone(&self.free)
                 .acquire_many_owned(self.units_of(bytes))
                 .await
                 .ok(),
@@ -83,5 +93,11 @@ mod tests {
         assert!(memory.hold(1).now_or_never().is_some());
         drop(most);
         assert!(memory.try_hold(u64::MAX).is_some());
+        let mut both = memory.try_hold(1 << 20).unwrap();
+        let part = both.split(UNIT + 1);
+        drop(both);
+        assert!(memory.try_hold((1 << 20) - UNIT).is_none());
+        drop(part);
+        assert!(memory.try_hold(1 << 20).is_some());
     }
 }

@@ -673,6 +673,27 @@ async fn a_cutout_that_needs_more_than_all_memory_is_a_row() {
 }
 
 #[tokio::test]
+async fn an_image_that_was_replaced_is_not_cut_as_it_was() {
+    let bench = Bench::new(1 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, 0.0, &[]));
+    bench.ingest().await;
+    let ask = [
+        ("POSITIONS", "RA,DEC\n10,0"),
+        ("SIZE", "2"),
+        ("ID", "maps/a.fits"),
+    ];
+    let (_, first) = bench.run(&ask).await;
+    assert_eq!(first["rows"][0]["status"], "ok", "{first}");
+    // The same pixels elsewhere: it is open and has other coordinates now.
+    bench.write("a.fits", &tan_image(50.0, 0.0, &[]));
+    let (_, second) = bench.run(&ask).await;
+    assert_eq!(second["rows"][0]["reason"], "outside_footprint", "{second}");
+    std::fs::remove_file(bench.image("a.fits")).unwrap();
+    let (_, third) = bench.run(&ask).await;
+    assert_eq!(third["rows"][0]["reason"], "source_unreadable", "{third}");
+}
+
+#[tokio::test]
 async fn ingest_again_reads_only_what_has_changed() {
     let bench = Bench::new(1 << 20).await;
     bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'r'"]));
