@@ -72,6 +72,7 @@ pub enum AppError {
 pub struct App {
     address: SocketAddr,
     jobs: Jobs,
+    auth: Auth,
     /// Ends the taking of jobs and the sweeps; from then on the server is not ready.
     stop_engine: CancellationToken,
     engine: Vec<JoinHandle<()>>,
@@ -146,6 +147,7 @@ impl App {
         Ok(App {
             address,
             jobs,
+            auth,
             stop_engine,
             engine: running,
             stop_rest,
@@ -172,6 +174,12 @@ impl App {
         let ended = futures::future::join_all(self.rest);
         if tokio::time::timeout(LAST_ANSWERS, ended).await.is_err() {
             tracing::warn!("some requests were not answered in time");
+        }
+        if tokio::time::timeout(LAST_ANSWERS, self.auth.settle())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some changes were not brought to their end in time");
         }
     }
 }

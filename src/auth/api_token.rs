@@ -4,9 +4,9 @@ use std::{str::FromStr, time::Duration};
 
 use uuid::Uuid;
 
-use super::{API_TOKEN_PREFIX, Auth, AuthError, By, Known, Role, Secret, age, hash};
+use super::{API_TOKEN_PREFIX, Auth, AuthError, By, Known, Role, Secret, age, hash, record};
 use crate::{
-    store::{ApiToken, NewToken, StoreError},
+    store::{ApiToken, NewToken, Person, StoreError},
     uws::Timestamp,
 };
 
@@ -66,30 +66,34 @@ pub struct NewApiToken {
 }
 
 impl Auth {
-    /// Makes a token for this person, who has this role now and does not give more of it away; gives its only copy, or
-    /// nothing if the person has [`MAX_TOKENS`].
+    /// Makes a token for the caller, who does not give away more than the role of now; gives its only copy, or nothing
+    /// if the caller has [`MAX_TOKENS`].
     pub async fn create_token(
         &self,
-        subject: &str,
-        role: Role,
+        by: &Known,
         new: &NewApiToken,
     ) -> Result<Option<(ApiToken, String)>, StoreError> {
         let token = format!("{API_TOKEN_PREFIX}{}", Secret::new().expose());
-        let stored = self
-            .0
-            .store
+        let change = self.0.store.transaction().await?;
+        let stored = change
             .create_token(
                 &NewToken {
-                    subject: subject.to_owned(),
+                    subject: by.subject.clone(),
                     name: new.name.clone(),
                     scopes: new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
-                    role: role.as_str().to_owned(),
+                    role: by.caller.role.as_str().to_owned(),
                     hash: hash(&token),
                     expires: new.expires,
                 },
                 MAX_TOKENS,
             )
             .await?;
+        if let Some(stored) = &stored {
+            let detail = format!("{} until {}", new.name, stored.expires_at);
+            let entry = by.caller.entry("token created", stored.id, detail);
+            record(&change, &entry).await?;
+        }
+        change.commit().await?;
         Ok(stored.map(|stored| (stored, token)))
     }
 
@@ -98,24 +102,32 @@ impl Auth {
         self.0.store.tokens_of(subject).await
     }
 
-    /// Ends a token of this person; whether there was one.
-    pub async fn revoke_token(&self, subject: &str, id: Uuid) -> Result<bool, StoreError> {
-        self.0.store.revoke_token(subject, id).await
+    /// Ends a token of the caller's; whether there was one.
+    pub async fn revoke_token(&self, by: &Known, id: Uuid) -> Result<bool, StoreError> {
+        let change = self.0.store.transaction().await?;
+        let revoked = change.revoke_token(&by.subject, id).await?;
+        if revoked {
+            let entry = by.caller.entry("token revoked", id, "");
+            record(&change, &entry).await?;
+        }
+        change.commit().await?;
+        Ok(revoked)
     }
 
     pub(super) async fn by_api_token(&self, token: &str) -> Result<Known, AuthError> {
         let Some((stored, person)) = self.0.store.token(hash(token)).await? else {
-            return Err(AuthError::Token(
-                "the token is unknown, has ended or was revoked".into(),
-            ));
+            let why = "the token is unknown, has ended or was revoked".to_owned();
+            return Err(match self.0.store.any_token(hash(token)).await? {
+                Some((stored, owner)) => not_taken(&stored, &owner, why),
+                None => AuthError::Token(why),
+            });
         };
         self.0.store.touch_token(stored.id).await?;
         // Deleting an account there tells nobody here: what no login has stood behind for long is not trusted.
         if age(person.seen_at) > UNVOUCHED {
-            return Err(AuthError::Token(format!(
-                "the owner of the token has not signed in for {} days",
-                UNVOUCHED.as_secs() / 86_400
-            )));
+            let days = UNVOUCHED.as_secs() / 86_400;
+            let why = format!("the owner of the token has not signed in for {days} days");
+            return Err(not_taken(&stored, &person, why));
         }
         let scopes: Vec<Scope> = stored
             .scopes
@@ -133,6 +145,17 @@ impl Auth {
         } else {
             Role::User
         };
-        Ok(self.known(&person, role, By::ApiToken(scopes), Some(stored.expires_at)))
+        Ok(Known {
+            token: Some(stored.id),
+            ..self.known(&person, role, By::ApiToken(scopes), Some(stored.expires_at))
+        })
+    }
+}
+
+fn not_taken(token: &ApiToken, owner: &Person, why: String) -> AuthError {
+    AuthError::ApiToken {
+        id: token.id,
+        owner: owner.name.clone(),
+        why,
     }
 }

@@ -1,8 +1,10 @@
 //! Who is asking: the caller of a request and the roles that it holds.
 
-use std::str::FromStr;
+use std::{net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+use crate::store::NewAudit;
 
 /// What a caller may do, each including the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub struct Caller {
     pub role: Role,
     /// What the caller may have at once.
     pub limits: Limits,
+    /// Where the request comes from, as far as proxies are trusted; for the record.
+    pub address: Option<IpAddr>,
 }
 
 /// What one person may have at once; `None` means any number.
@@ -81,6 +85,18 @@ impl Caller {
             name: "local".into(),
             role: Role::Admin,
             limits: Limits::default(),
+            address: None,
+        }
+    }
+
+    /// An entry of the record: what the caller did, and to what.
+    pub fn entry(&self, action: &str, subject: impl Into<String>, detail: impl Into<String>) -> NewAudit {
+        NewAudit {
+            actor: Some(self.name.clone()),
+            action: action.into(),
+            subject: subject.into(),
+            detail: detail.into(),
+            address: self.address.map(|address| address.to_string()),
         }
     }
 
@@ -100,6 +116,7 @@ mod tests {
             name: "o".into(),
             role: Role::Operator,
             limits: Limits::default(),
+            address: None,
         };
         assert!(operator.has(Role::User) && operator.has(Role::Operator) && !operator.has(Role::Admin));
         assert!(Caller::local().has(Role::Admin));

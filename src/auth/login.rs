@@ -4,10 +4,12 @@
 //! is taken from there before the provider is asked: a callback that is sent twice does nothing the second time, while
 //! asking the provider twice would end the first login. The browser that began is known by a secret in a cookie.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Auth, AuthError, Next, ProviderError, Secret, hash};
+use super::{Auth, AuthError, Next, ProviderError, Refusal, Secret, hash, record};
 use crate::store::{NewAudit, NewSession, StoreError};
 
 /// What the database keeps of a login is encrypted for this purpose.
@@ -117,7 +119,34 @@ impl Auth {
         redirect: &Url,
         answer: &Answer,
         browser: Option<&Secret>,
-        address: Option<String>,
+        address: Option<IpAddr>,
+    ) -> Result<(Secret, Next), LoginError> {
+        let finished = self.try_login(redirect, answer, browser, address).await;
+        let action = match &finished {
+            // Who has no role is on the record by name.
+            Ok(_) | Err(LoginError::Local | LoginError::NoRole) => return finished,
+            Err(LoginError::Expired | LoginError::Refused(_)) => "login refused",
+            Err(LoginError::Unavailable(_)) => "login failed",
+        };
+        if let Err(error) = &finished {
+            self.refused(Refusal {
+                actor: None,
+                action,
+                subject: "GET /account/callback".into(),
+                detail: error.to_string(),
+                address,
+            })
+            .await;
+        }
+        finished
+    }
+
+    async fn try_login(
+        &self,
+        redirect: &Url,
+        answer: &Answer,
+        browser: Option<&Secret>,
+        address: Option<IpAddr>,
     ) -> Result<(Secret, Next), LoginError> {
         let oidc = self.0.oidc.as_ref().ok_or(LoginError::Local)?;
         let state = answer.state.as_deref().ok_or(LoginError::Expired)?;
@@ -154,8 +183,15 @@ impl Auth {
         let identity = &tokens.identity;
         let Some(role) = identity.role else {
             self.disable(&identity.subject).await?;
-            self.refused(identity.name.clone(), "login without a role", address)
-                .await;
+            self.refused(Refusal {
+                // The provider's name of one who has none here: it may be another's here.
+                actor: None,
+                action: "login refused",
+                subject: identity.name.clone(),
+                detail: "without a role".into(),
+                address,
+            })
+            .await;
             return Err(LoginError::NoRole);
         };
         let person = self
@@ -165,41 +201,32 @@ impl Auth {
             .await?;
         let secret = Secret::new();
         let (idle, lifetime) = (self.0.settings.session_idle, self.0.settings.session_lifetime);
-        self.0
-            .store
+        let sealed = oidc
+            .sealed(&tokens)
+            .map_err(|error| LoginError::Unavailable(error.into()))?;
+        let change = self.0.store.transaction().await?;
+        change
             .create_session(NewSession {
                 id_hash: secret.hash(),
                 subject: identity.subject.clone(),
                 sid: identity.sid.clone(),
                 role: role.as_str().to_owned(),
-                sealed: oidc
-                    .sealed(&tokens)
-                    .map_err(|error| LoginError::Unavailable(error.into()))?,
+                sealed,
                 idle_ms: idle.as_millis() as i64,
                 lifetime_ms: lifetime.as_millis() as i64,
                 fresh_ms: tokens.expires_in.as_millis() as i64,
             })
             .await?;
-        self.record(NewAudit {
+        let entry = NewAudit {
             actor: Some(person.name),
             action: "login".into(),
             subject: role.as_str().into(),
             detail: String::new(),
-            address,
-        })
-        .await;
+            address: address.map(|address| address.to_string()),
+        };
+        record(&change, &entry).await?;
+        change.commit().await?;
         Ok((secret, Next::new(Some(&begun.next))))
-    }
-
-    async fn refused(&self, name: String, why: &str, address: Option<String>) {
-        self.record(NewAudit {
-            actor: Some(name),
-            action: "refused".into(),
-            subject: why.into(),
-            detail: String::new(),
-            address,
-        })
-        .await;
     }
 }
 

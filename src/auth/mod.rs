@@ -20,11 +20,14 @@ mod people;
 pub mod policy;
 mod provider;
 mod rate;
+mod record;
 mod seal;
 mod session;
 mod transport;
 
 use std::{sync::Arc, time::Duration};
+
+use uuid::Uuid;
 
 pub use access_token::{Identity, TokenError};
 pub use api_token::{MAX_TOKEN_LIFETIME, MAX_TOKENS, NewApiToken, Scope};
@@ -36,11 +39,12 @@ pub use next::Next;
 pub use people::Ended;
 pub use provider::{Provider, ProviderError};
 pub use rate::{Rates, TooFast, network};
+pub use record::{Refusal, record};
 pub use seal::{Seal, Secret, hash};
 
 use crate::{
     settings::{AuthMode, AuthSettings, QuotaSettings, Settings},
-    store::{NewAudit, Person, Quota, Store, StoreError},
+    store::{Person, Quota, Store, StoreError},
     uws::Timestamp,
 };
 
@@ -60,6 +64,7 @@ struct Inner {
     settings: AuthSettings,
     /// None in mode `local`.
     oidc: Option<Oidc>,
+    recorder: record::Recorder,
 }
 
 struct Oidc {
@@ -102,6 +107,8 @@ pub struct Known {
     pub by: By,
     /// When that ends, a session at the latest; never in mode `local`.
     pub until: Option<Timestamp>,
+    /// The identifier of the API token, if by one.
+    pub token: Option<Uuid>,
 }
 
 impl Known {
@@ -123,6 +130,16 @@ pub enum AuthError {
     /// The token is not one that is taken; the text is for its bearer.
     #[error("{0}")]
     Token(String),
+    /// One of our own tokens, which is not taken.
+    #[error("{why}")]
+    ApiToken {
+        /// Its identifier, no secret.
+        id: Uuid,
+        /// Public name of its owner.
+        owner: String,
+        /// For its bearer.
+        why: String,
+    },
     /// The session has ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,
@@ -169,6 +186,7 @@ impl Auth {
             quota: settings.quota.clone(),
             settings: settings.auth.clone(),
             oidc,
+            recorder: record::Recorder::default(),
         })))
     }
 
@@ -201,6 +219,7 @@ impl Auth {
                 subject: "local".into(),
                 by: By::Local,
                 until: None,
+                token: None,
             });
         };
         match credential {
@@ -243,10 +262,12 @@ impl Auth {
                 name: person.name.clone(),
                 role,
                 limits: self.limits(&person.quota),
+                address: None,
             },
             subject: person.subject.clone(),
             by,
             until,
+            token: None,
         }
     }
 
@@ -269,24 +290,6 @@ impl Auth {
         self.0.store.disable_person(subject).await?;
         self.0.store.end_sessions(Some(subject), None).await?;
         Ok(())
-    }
-
-    /// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
-    pub async fn record(&self, entry: NewAudit) {
-        record(&self.0.store, entry).await;
-    }
-}
-
-/// Keeps a record of what was done; that it cannot be kept is logged, and stops nobody.
-pub async fn record(store: &Store, entry: NewAudit) {
-    tracing::info!(
-        action = entry.action,
-        actor = entry.actor,
-        subject = entry.subject,
-        "audit"
-    );
-    if let Err(error) = store.audit(&entry).await {
-        tracing::error!(%error, "the audit record was not written");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The people of this server, as administrators see them: roles, quotas, logins, and the record of what was done.
 
-use super::{Auth, Known};
-use crate::store::{AuditEntry, NewAudit, Person, Quota, StoreError};
+use super::{Auth, Known, record};
+use crate::store::{AuditEntry, AuditFilter, Person, Quota, StoreError};
 
 /// What an administrator has taken from a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,13 @@ impl Auth {
         name: &str,
         quota: &Quota,
     ) -> Result<Option<Person>, StoreError> {
-        let person = self.0.store.set_quota(name, *quota).await?;
+        let change = self.0.store.transaction().await?;
+        let person = change.set_quota(name, *quota).await?;
         if person.is_some() {
-            self.record(entry(by, "quota set", name, format!("{quota:?}")))
-                .await;
+            let entry = by.caller.entry("quota set", name, format!("{quota:?}"));
+            record(&change, &entry).await?;
         }
+        change.commit().await?;
         Ok(person)
     }
 
@@ -43,26 +45,23 @@ impl Auth {
         let Some(person) = self.0.store.person(name).await? else {
             return Ok(None);
         };
-        let sessions = self.0.store.end_sessions(Some(&person.subject), None).await?;
-        let tokens = self.0.store.revoke_tokens(&person.subject).await?;
+        let change = self.0.store.transaction().await?;
+        let sessions = change.end_sessions(Some(&person.subject), None).await?;
+        let tokens = change.revoke_tokens(&person.subject).await?;
         let detail = format!("{sessions} sessions, {tokens} tokens");
-        self.record(entry(by, "sessions and tokens ended", name, detail))
-            .await;
+        let entry = by.caller.entry("sessions and tokens ended", name, detail);
+        record(&change, &entry).await?;
+        change.commit().await?;
         Ok(Some(Ended { sessions, tokens }))
     }
 
-    /// What was done, newest first, before the entry of this number.
-    pub async fn audit_log(&self, before: Option<i64>, limit: u64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.0.store.audit_log(before, limit).await
-    }
-}
-
-fn entry(by: &Known, action: &str, subject: &str, detail: String) -> NewAudit {
-    NewAudit {
-        actor: Some(by.caller.name.clone()),
-        action: action.into(),
-        subject: subject.into(),
-        detail,
-        address: None,
+    /// What was done as far as the filter means it, newest first, before the entry of this number.
+    pub async fn audit_log(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.0.store.audit_log(filter, before, limit).await
     }
 }

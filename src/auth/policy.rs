@@ -107,18 +107,94 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("DELETE", "/account/token/{id}", Who::User),
 ];
 
-/// The row of a method and path, whatever the names of the path's parameters (`{name}` or `:name`); HEAD is as GET.
-pub fn who(method: &str, path: &str) -> Option<Who> {
-    static ROWS: LazyLock<HashMap<(&str, String), Who>> = LazyLock::new(|| {
-        let rows = POLICY.iter().flat_map(|(methods, path, who)| {
-            methods
-                .split(' ')
-                .map(move |method| ((method, nameless(path)), *who))
-        });
-        rows.collect()
+/// What is served beside the OpenAPI document.
+pub const BESIDE: &[(&str, &str, Who)] = &[
+    ("GET", "/openapi.json", Who::Anyone),
+    ("GET", "/docs", Who::Anyone),
+    ("GET", LIVE, Who::Anyone),
+    ("GET", READY, Who::Anyone),
+];
+
+/// Probes of whoever runs the server, which lie at the root whatever the public URL is.
+pub const LIVE: &str = "/livez";
+/// Likewise.
+pub const READY: &str = "/readyz";
+
+/// What the policy says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// There is a row: these may.
+    Of(Who),
+    /// The path, as the policy has it, is there for other methods.
+    OtherMethods(&'static str),
+    /// Nobody may: there is nothing here.
+    Closed,
+}
+
+/// All rows of one path.
+struct Lane {
+    path: &'static str,
+    /// None is a parameter: any text but the empty one.
+    segments: Vec<Option<&'static str>>,
+    methods: HashMap<&'static str, Who>,
+}
+
+static LANES: LazyLock<Vec<Lane>> = LazyLock::new(|| {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for (methods, path, who) in POLICY.iter().chain(BESIDE) {
+        let methods = methods.split(' ').map(|method| (method, *who));
+        if let Some(lane) = lanes
+            .iter_mut()
+            .find(|lane| nameless(lane.path) == nameless(path))
+        {
+            lane.methods.extend(methods);
+        } else {
+            lanes.push(Lane {
+                path,
+                segments: path
+                    .split('/')
+                    .map(|segment| (!segment.starts_with('{')).then_some(segment))
+                    .collect(),
+                methods: methods.collect(),
+            });
+        }
+    }
+    // As the router does: of two that fit, the one whose text is given earlier.
+    lanes.sort_by_key(|lane| {
+        let open: Vec<bool> = lane.segments.iter().map(Option::is_none).collect();
+        open
     });
-    let method = if method == "HEAD" { "GET" } else { method };
-    ROWS.get(&(method, nameless(path))).copied()
+    lanes
+});
+
+/// What the policy says of a request for this path below the public URL; HEAD is as GET.
+pub fn row(method: &str, path: &str) -> Row {
+    let asked: Vec<&str> = path.split('/').collect();
+    let fits = |lane: &&Lane| {
+        lane.segments.len() == asked.len()
+            && lane.segments.iter().zip(&asked).all(|(ours, asked)| match ours {
+                Some(text) => text == asked,
+                None => !asked.is_empty(),
+            })
+    };
+    let Some(lane) = LANES.iter().find(fits) else {
+        return Row::Closed;
+    };
+    match lane.methods.get(read_as(method)) {
+        Some(who) => Row::Of(*who),
+        None => Row::OtherMethods(lane.path),
+    }
+}
+
+/// The row of a method and a path's pattern, whatever the names of its parameters (`{name}` or `:name`); HEAD is as GET.
+pub fn who(method: &str, pattern: &str) -> Option<Who> {
+    let pattern = nameless(pattern);
+    let lane = LANES.iter().find(|lane| nameless(lane.path) == pattern)?;
+    lane.methods.get(read_as(method)).copied()
+}
+
+fn read_as(method: &str) -> &str {
+    if method == "HEAD" { "GET" } else { method }
 }
 
 fn nameless(path: &str) -> String {
@@ -151,5 +227,33 @@ mod tests {
         assert_eq!(who("DELETE", "/api/:param0/async/:param1"), Some(Who::Owner));
         assert_eq!(who("POST", "/api/v1/me"), None);
         assert_eq!(who("GET", "/api/v1/secrets"), None);
+    }
+
+    #[test]
+    fn a_request_has_the_row_that_the_router_takes_and_what_has_none_is_closed() {
+        for (method, path, expected) in [
+            ("GET", "/api/v1/jobs", Row::Of(Who::User)),
+            ("HEAD", "/api/v1/jobs/counts", Row::Of(Who::User)),
+            ("GET", "/api/v1/jobs/1", Row::Of(Who::Owner)),
+            ("GET", "/api/v1/async", Row::Of(Who::User)),
+            ("GET", "/api/echo/async/1/results/a.b", Row::Of(Who::Owner)),
+            ("GET", "/api/v1/admin/audit", Row::Of(Who::Admin)),
+            ("GET", "/livez", Row::Of(Who::Anyone)),
+            ("POST", "/api/v1/jobs/1/shares", Row::Of(Who::OwnerAlone)),
+            (
+                "PUT",
+                "/api/v1/jobs/1/shares",
+                Row::OtherMethods("/api/v1/jobs/{id}/shares"),
+            ),
+            ("get", "/api/v1/me", Row::OtherMethods("/api/v1/me")),
+            ("GET", "/api/v1/secrets", Row::Closed),
+            ("GET", "/api/v1/admin/%61udit", Row::Closed),
+            ("GET", "/api/v1/me/", Row::Closed),
+            ("GET", "/api//async", Row::Closed),
+            ("GET", "", Row::Closed),
+            ("GET", "/", Row::Closed),
+        ] {
+            assert_eq!(row(method, path), expected, "{method} {path}");
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::{
         Answer, By, Known, LoginError, LogoutError, MAX_TOKEN_LIFETIME, MAX_TOKENS, NewApiToken, Next, Scope,
         Secret, TooFast,
     },
-    store::{ApiToken, NewAudit},
+    store::ApiToken,
     uws::Timestamp,
 };
 
@@ -112,7 +112,7 @@ impl Account {
             return Reply::of(self.too_many_logins(pause, &Next::new(None)));
         }
         let browser = cookie(request.headers(), door.login_cookie()).and_then(Secret::parse);
-        let address = Some(door.address(request).to_string());
+        let address = Some(door.address(request));
         let finished = door
             .auth
             .finish_login(&self.0.callback_url(), &answer, browser.as_ref(), address)
@@ -237,6 +237,7 @@ impl Account {
                     .address(door.address(request))
                     .map_err(|too_fast| Problem::too_many("too many requests", too_fast.0))?;
                 Err(Problem::usage("logout_token", error.to_string())
+                    .refusal("logout refused", "")
                     .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
             }
         }
@@ -249,7 +250,6 @@ impl Account {
     async fn create_token(
         &self,
         KnownBy(known): KnownBy,
-        request: &Request,
         body: Json<schema::NewToken>,
     ) -> Result<Reply<Created<schema::CreatedToken>>, Problem> {
         #[derive(Serialize)]
@@ -258,18 +258,16 @@ impl Account {
             #[serde(flatten)]
             of: TokenDocument<'a>,
         }
-        let subject = personal(&known)?;
+        personal(&known)?;
         let new = new_token(&body.0)?;
         let (stored, token) = self
             .0
             .door
             .auth
-            .create_token(subject, known.caller.role, &new)
+            .create_token(&known, &new)
             .await
             .map_err(Problem::unavailable)?
             .ok_or_else(too_many_tokens)?;
-        self.record(&known, request, "token created", stored.id.to_string())
-            .await;
         let url = self.0.url(&format!("/account/token/{}", stored.id));
         Reply::created(
             &url,
@@ -304,16 +302,15 @@ impl Account {
     async fn revoke_token(
         &self,
         KnownBy(known): KnownBy,
-        request: &Request,
         id: Path<String>,
     ) -> Result<Reply<Nothing>, Problem> {
-        let subject = personal(&known)?;
+        personal(&known)?;
         let revoked = match id.parse() {
             Ok(id) => self
                 .0
                 .door
                 .auth
-                .revoke_token(subject, id)
+                .revoke_token(&known, id)
                 .await
                 .map_err(Problem::unavailable)?,
             Err(_) => false,
@@ -321,7 +318,6 @@ impl Account {
         if !revoked {
             return Err(Problem::not_found("token not found"));
         }
-        self.record(&known, request, "token revoked", id.0).await;
         Ok(Reply::done())
     }
 }
@@ -351,19 +347,6 @@ impl Account {
             }
         };
         page::failure(status, title, &error.to_string(), &self.0.login_url(next))
-    }
-
-    async fn record(&self, known: &Known, request: &Request, action: &str, subject: String) {
-        let door = &self.0.door;
-        door.auth
-            .record(NewAudit {
-                actor: Some(known.caller.name.clone()),
-                action: action.into(),
-                subject,
-                detail: String::new(),
-                address: Some(door.address(request).to_string()),
-            })
-            .await;
     }
 }
 

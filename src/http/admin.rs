@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     auth::Limits,
-    store::{Person, Quota, StoreError, Worker, WorkerId},
+    store::{AuditFilter, Person, Quota, StoreError, Worker, WorkerId},
     uws::Timestamp,
 };
 
@@ -173,11 +173,25 @@ impl Admin {
         })
     }
 
-    /// Logins, refusals, deletions and what administrators changed, newest first
+    /// Logins, refusals, deletions and what operators and administrators changed, newest first
+    ///
+    /// All that is given must hold. Of refusals from one source only so many have an entry; the next one that has says
+    /// how many had none.
     #[oai(path = "/audit", method = "get", operation_id = "getAudit")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn audit(
         &self,
         Identified(_caller): Identified,
+        /// With exactly this action.
+        action: Query<Once<String>>,
+        /// Done by the one of exactly this name.
+        actor: Query<Once<String>>,
+        /// With this text in what it was done to.
+        subject: Query<Once<String>>,
+        /// Done then or later.
+        since: Query<Once<Timestamp>>,
+        /// Done before that time.
+        until: Query<Once<Timestamp>>,
         /// Entries before the one of this number.
         before: Query<Once<u64>>,
         /// Entries of a page, at most 1,000.
@@ -197,12 +211,19 @@ impl Admin {
         struct List<'a> {
             items: Vec<Entry<'a>>,
         }
+        let filter = AuditFilter {
+            action: action.0.0,
+            actor: actor.0.0,
+            subject: subject.0.0,
+            since: since.0.0,
+            until: until.0.0,
+        };
         let before = before.0.0.map(|id| i64::try_from(id).unwrap_or(i64::MAX));
         let entries = self
             .0
             .door
             .auth
-            .audit_log(before, page(limit.0.0))
+            .audit_log(&filter, before, page(limit.0.0))
             .await
             .map_err(unavailable)?;
         let items = entries.iter().map(|entry| Entry {

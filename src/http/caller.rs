@@ -1,4 +1,5 @@
-//! Who sends a request, and whether the policy lets them in. Every handler has its caller from here.
+//! Who sends a request, and whether the policy lets them in: asked before any handler runs, which has its caller from
+//! here.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -6,19 +7,24 @@ use std::{
 };
 
 use poem::{
-    FromRequest, PathPattern, Request, RequestBody, Result,
+    Endpoint, EndpointExt, FromRequest, IntoEndpoint, PathPattern, Request, RequestBody, Response, Result,
+    endpoint::BoxEndpoint,
+    error::{MethodNotAllowedError, NotFoundError},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
+use tracing::Instrument;
 use url::Url;
 
 use super::{body::Watch, problem::Problem};
-use crate::{
-    auth::{Auth, AuthError, By, Caller, Credential, Known, Rates, Scope, TooFast, policy},
-    store::NewAudit,
+use crate::auth::{
+    Auth, AuthError, By, Caller, Credential, Known, Rates, Refusal, Scope, TooFast,
+    policy::{self, Row, Who},
 };
 
 /// What a page of ours says with each request that changes something: a form of another site cannot.
 pub const PAGE_HEADER: HeaderName = HeaderName::from_static("sidereal-request");
+/// Longest path in logs and the record, in characters.
+const MAX_PATH: usize = 1_000;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -84,19 +90,109 @@ impl Door {
         forwarded(request.headers(), self.trusted_proxies).unwrap_or(peer)
     }
 
-    /// The caller of a request, if the policy lets it in.
-    async fn admit(&self, request: &Request) -> Result<Known, Problem> {
-        let who = self.row(request)?;
-        let credential = self.credential(request.headers())?;
-        let address = self.address(request);
-        self.rates.before(address, credential).map_err(too_fast)?;
-        let known = match self.auth.identify(credential).await {
-            Ok(known) => known,
+    /// Puts the policy before all routes of the public listener: whoever is not let in reaches none of them, whether
+    /// their handlers ask who it is or not.
+    pub fn before(
+        self: &Arc<Self>,
+        routes: impl IntoEndpoint<Endpoint = impl Endpoint + 'static>,
+    ) -> BoxEndpoint<'static> {
+        let door = Arc::clone(self);
+        routes
+            .into_endpoint()
+            .map_to_response()
+            .around(move |routes, request| {
+                let door = Arc::clone(&door);
+                door.pass(routes, request)
+            })
+            .boxed()
+    }
+
+    async fn pass(
+        self: Arc<Self>,
+        routes: Arc<impl Endpoint<Output = Response> + 'static>,
+        request: Request,
+    ) -> Result<Response> {
+        let who = self.row(&request)?;
+        let attempt = Attempt::of(&self, &request);
+        if !changes(&request) {
+            return self.answer(&*routes, request, who, attempt).await;
+        }
+        // In a task of its own: who goes away half-way must not undo half of it, nor the record of it.
+        let door = Arc::clone(&self);
+        let answer = async move { door.answer(&*routes, request, who, attempt).await };
+        match self.auth.spawn(answer.instrument(tracing::Span::current())).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => Err(Problem::internal(error).into()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        routes: &impl Endpoint<Output = Response>,
+        mut request: Request,
+        who: Who,
+        attempt: Attempt,
+    ) -> Result<Response> {
+        let mut name = None;
+        if who.role().is_some() {
+            let known = match self.identify(&request, &attempt).await {
+                Ok(known) => known,
+                Err(problem) => {
+                    self.note(None, &attempt, &problem).await;
+                    return Err(problem.into());
+                }
+            };
+            name = Some(known.caller.name.clone());
+            if let Err(problem) = self.admit(&request, &known, who) {
+                self.note(name, &attempt, &problem).await;
+                return Err(problem.into());
+            }
+            request.set_data(Admitted { known, who });
+        }
+        let answer = routes.call(request).await;
+        if let Err(error) = &answer
+            && let Some(problem) = error.downcast_ref::<Problem>()
+        {
+            self.note(name, &attempt, problem).await;
+        }
+        answer
+    }
+
+    /// Keeps a record of a problem, if it is that somebody was refused something.
+    pub async fn note(&self, actor: Option<String>, attempt: &Attempt, problem: &Problem) {
+        if let Some((action, detail)) = problem.refused() {
+            let refusal = Refusal {
+                actor,
+                action,
+                subject: attempt.what.clone(),
+                detail,
+                address: Some(attempt.address),
+            };
+            self.auth.refused(refusal).await;
+        }
+    }
+
+    /// The caller of a request.
+    async fn identify(&self, request: &Request, attempt: &Attempt) -> Result<Known, Problem> {
+        let credential = match self.credential(request.headers()) {
+            Ok(credential) => credential,
             Err(error) => {
-                self.rates.unknown(address, credential).map_err(too_fast)?;
+                self.rates.address(attempt.address).map_err(too_fast)?;
                 return Err(refusal(error));
             }
         };
+        self.rates.before(attempt.address, credential).map_err(too_fast)?;
+        let mut known = match self.auth.identify(credential).await {
+            Ok(known) => known,
+            Err(error) => {
+                self.rates
+                    .unknown(attempt.address, credential)
+                    .map_err(too_fast)?;
+                return Err(refusal(error));
+            }
+        };
+        known.caller.address = Some(attempt.address);
         self.rates
             .known(
                 credential,
@@ -107,44 +203,59 @@ impl Door {
         if let Some(body) = request.data::<Watch>() {
             body.belongs_to(&known.caller.name);
         }
-        if let By::Session(_) = known.by {
-            self.check_page(request)?;
-        }
-        let scope = policy::scope(request.method().as_str());
-        if !known.allows(scope) {
-            return Err(insufficient(scope));
-        }
-        if who.role().is_some_and(|role| !known.caller.has(role)) {
-            let what = format!("{} {}", request.method(), request.original_uri().path());
-            self.auth
-                .record(NewAudit {
-                    actor: Some(known.caller.name.clone()),
-                    action: "refused".into(),
-                    subject: what,
-                    detail: String::new(),
-                    address: Some(self.address(request).to_string()),
-                })
-                .await;
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "your role does not allow this",
-            ));
-        }
         Ok(known)
     }
 
-    fn row(&self, request: &Request) -> Result<policy::Who, Problem> {
+    /// Whether this caller may do this.
+    fn admit(&self, request: &Request, known: &Known, who: Who) -> Result<(), Problem> {
+        if let By::Session(_) = known.by {
+            self.check_page(request)?;
+        }
+        let aside = known
+            .token
+            .map_or_else(String::new, |id| format!("by API token {id}"));
+        let scope = policy::scope(request.method().as_str());
+        if !known.allows(scope) {
+            return Err(insufficient(scope).refusal("refused", aside));
+        }
+        if who.role().is_some_and(|role| !known.caller.has(role)) {
+            let problem = Problem::new(StatusCode::FORBIDDEN, "your role does not allow this");
+            return Err(problem.refusal("refused", aside));
+        }
+        Ok(())
+    }
+
+    /// Who may send this. What has no row is not there, whatever the routes have.
+    fn row(&self, request: &Request) -> Result<Who> {
+        let path = request.uri().path();
+        let below = path
+            .strip_prefix(&self.base_path)
+            .filter(|below| below.starts_with('/'))
+            // The probes are for whoever runs the server and may not know its public URL.
+            .or_else(|| [policy::LIVE, policy::READY].contains(&path).then_some(path));
+        match below.map_or(Row::Closed, |below| policy::row(request.method().as_str(), below)) {
+            Row::Of(who) => Ok(who),
+            Row::Closed => Err(NotFoundError.into()),
+            Row::OtherMethods(path) => {
+                let mut error = poem::Error::from(MethodNotAllowedError);
+                error.set_data(PathPattern(format!("{}{path}", self.base_path).into()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the row that was asked is that of the route that has come of it.
+    fn agrees(&self, request: &Request, who: Who) -> bool {
         let pattern = request
             .data::<PathPattern>()
             .map(|pattern| &*pattern.0)
             .unwrap_or_default();
-        let path = pattern.strip_prefix(&self.base_path).unwrap_or(pattern);
-        policy::who(request.method().as_str(), path)
-            .ok_or_else(|| Problem::internal(format!("no policy for {} {path}", request.method())))
+        let pattern = pattern.strip_prefix(&self.base_path).unwrap_or(pattern);
+        policy::who(request.method().as_str(), pattern) == Some(who)
     }
 
     /// What the request shows. A token in the query is none, and a header that cannot be read is not as if it were absent.
-    fn credential<'a>(&self, headers: &'a HeaderMap) -> Result<Credential<'a>, Problem> {
+    fn credential<'a>(&self, headers: &'a HeaderMap) -> Result<Credential<'a>, AuthError> {
         if self.auth.is_local() {
             return Ok(Credential::None);
         }
@@ -153,9 +264,9 @@ impl Door {
             let token = value.to_str().ok().and_then(bearer);
             return match (token, shown.next()) {
                 (Some(token), None) => Ok(Credential::Bearer(token)),
-                _ => Err(refusal(AuthError::Token(
+                _ => Err(AuthError::Token(
                     "expected one Authorization: Bearer TOKEN".into(),
-                ))),
+                )),
             };
         }
         Ok(cookie(headers, self.session_cookie()).map_or(Credential::None, Credential::Session))
@@ -163,7 +274,7 @@ impl Door {
 
     /// What changes something must come from a page of ours: a browser sends its cookie along with any site's form.
     pub fn check_page(&self, request: &Request) -> Result<(), Problem> {
-        if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        if is_safe(request.method()) {
             return Ok(());
         }
         let headers = request.headers();
@@ -236,14 +347,19 @@ pub fn refusal(error: AuthError) -> Problem {
         }
     };
     match error {
-        AuthError::Anonymous | AuthError::SessionEnded => unauthorized(error.to_string(), ""),
-        AuthError::Token(why) => {
+        AuthError::Anonymous => unauthorized(error.to_string(), ""),
+        AuthError::SessionEnded => unauthorized(error.to_string(), "").refusal("session refused", ""),
+        AuthError::Token(ref why) | AuthError::ApiToken { ref why, .. } => {
             let said: String = why
                 .chars()
                 .filter(|c| c.is_ascii() && !c.is_control() && !"\"\\".contains(*c))
                 .collect();
             let parameters = format!(", error=\"invalid_token\", error_description=\"{said}\"");
-            unauthorized(why, &parameters)
+            let aside = match &error {
+                AuthError::ApiToken { id, owner, .. } => format!("API token {id} of {owner}"),
+                _ => String::new(),
+            };
+            unauthorized(why.clone(), &parameters).refusal("token refused", aside)
         }
         AuthError::NoRole => Problem::new(StatusCode::FORBIDDEN, error.to_string()),
         AuthError::Unavailable(source) => Problem::unavailable(source),
@@ -266,28 +382,77 @@ fn insufficient(scope: Scope) -> Problem {
     }
 }
 
+/// What is asked for and from where, as the record has it.
+pub struct Attempt {
+    what: String,
+    address: IpAddr,
+}
+
+impl Attempt {
+    /// Of a request that came through this door.
+    pub fn of(door: &Door, request: &Request) -> Self {
+        let path = request.original_uri().path();
+        let path: String = told(path, &door.base_path).chars().take(MAX_PATH).collect();
+        Attempt {
+            what: format!("{} {path}", request.method()),
+            address: door.address(request),
+        }
+    }
+}
+
+/// A path as logs and the record have it: a share link is a secret, and so is the way out.
+pub fn told<'a>(path: &'a str, base_path: &str) -> &'a str {
+    match path.strip_prefix(base_path) {
+        Some(below) if below.starts_with("/share/") => "/share/…",
+        Some(below) if below.starts_with("/account/logout/") => "/account/logout/…",
+        _ => path,
+    }
+}
+
+/// Whether a request changes something: below `/account` also by GET, where browsers are sent.
+fn changes(request: &Request) -> bool {
+    !is_safe(request.method()) || request.uri().path().contains("/account/")
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
 /// The caller of a request.
 pub struct Identified(pub Caller);
 
 /// The caller of a request, and by what it is known.
 pub struct KnownBy(pub Known);
 
-async fn admitted(request: &Request) -> Result<Known, Problem> {
-    let door = request
-        .data::<Arc<Door>>()
-        .ok_or_else(|| Problem::internal("a route without its door"))?;
-    door.admit(request).await
+/// Who was let in, and by which row.
+#[derive(Clone)]
+struct Admitted {
+    known: Known,
+    who: Who,
+}
+
+fn admitted(request: &Request) -> Result<Known, Problem> {
+    let door = request.data::<Arc<Door>>();
+    let admitted = request.data::<Admitted>();
+    let (Some(door), Some(Admitted { known, who })) = (door, admitted) else {
+        return Err(Problem::internal("a caller where anyone may come in"));
+    };
+    if door.agrees(request, *who) {
+        Ok(known.clone())
+    } else {
+        Err(Problem::internal("the policy was asked for another route"))
+    }
 }
 
 impl<'a> FromRequest<'a> for Identified {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        Ok(Identified(admitted(request).await?.caller))
+        Ok(Identified(admitted(request)?.caller))
     }
 }
 
 impl<'a> FromRequest<'a> for KnownBy {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        Ok(KnownBy(admitted(request).await?))
+        Ok(KnownBy(admitted(request)?))
     }
 }
 

@@ -19,7 +19,12 @@ use poem_openapi::registry::MetaApi;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{body::Bounds, guard::Guard, problem::Problem};
+use super::{
+    body::Bounds,
+    caller::{Attempt, Door, told},
+    guard::Guard,
+    problem::Problem,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,6 +38,8 @@ pub struct Edge {
     pub base_path: String,
     /// Judges requests before they are read.
     pub guard: Option<Guard>,
+    /// Keeps the record of those that are refused.
+    pub door: Option<Arc<Door>>,
     /// Bounds of bodies.
     pub bounds: Bounds,
     /// Bounds of bodies below `/account`, where anyone may send them; they take no room from the others.
@@ -112,9 +119,13 @@ impl Edge {
         let below = path.strip_prefix(&self.base_path).unwrap_or_default();
         let of_account = below.starts_with("/account/");
         let always_json = of_account || below.starts_with("/api/v1/");
-        let span = tracing::info_span!("request", %id, %method, path = self.logged(path));
+        let span = tracing::info_span!("request", %id, %method, path = told(path, &self.base_path));
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
+            if let Some(door) = &self.door {
+                let attempt = Attempt::of(door, &request);
+                door.note(None, &attempt, &problem).instrument(span.clone()).await;
+            }
             (None, Err((problem, None)))
         } else {
             let bounds = if of_account {
@@ -152,15 +163,6 @@ impl Edge {
         span.in_scope(|| tracing::debug!(status = response.status().as_u16(), ?took, "answered"));
         count(&method, pattern.as_ref(), &response, took);
         response
-    }
-
-    /// A path as the log has it: a share link is a secret, and so is the way out.
-    fn logged<'a>(&self, path: &'a str) -> &'a str {
-        match path.strip_prefix(&self.base_path) {
-            Some(below) if below.starts_with("/share/") => "/share/…",
-            Some(below) if below.starts_with("/account/logout/") => "/account/logout/…",
-            _ => path,
-        }
     }
 
     fn admit(&self, request: &mut Request) -> Result<(), Problem> {
@@ -296,6 +298,7 @@ mod tests {
         Edge {
             small_bounds: Bounds::new(1 << 10, 8),
             base_path: "/base".into(),
+            door: None,
             guard: Some(Guard::new(&"http://127.0.0.1:8080/base".parse().unwrap(), true)),
             bounds: Bounds::new(10, 8),
             methods: Methods::of(&<Api as OpenApi>::meta()),

@@ -164,12 +164,13 @@ pub fn routes<S: OpenApi + 'static>(
     let uploads = if local { UPLOADS } else { UPLOADS / 4 };
     let edge = Edge {
         base_path,
+        door: Some(Arc::clone(&site.door)),
         guard: Some(Guard::new(&public, local)),
         bounds: Bounds::new(settings.max_body, uploads),
         small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),
         methods: Methods::of(&<Apis<S> as OpenApi>::meta()),
     };
-    Ok(edge.around(whole.data(Arc::clone(&site.door))))
+    Ok(edge.around(site.door.before(whole.data(Arc::clone(&site.door)))))
 }
 
 /// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.
@@ -189,6 +190,7 @@ pub fn internal_routes(
     Edge {
         base_path: String::new(),
         guard: None,
+        door: None,
         bounds: Bounds::new(1 << 20, UPLOADS),
         small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),
         methods: Methods::default(),

@@ -36,6 +36,14 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     destroyed: Option<Timestamp>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    refused: Option<Box<Refused>>,
+}
+
+/// That somebody was refused something, as the audit record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refused {
+    action: &'static str,
+    aside: String,
 }
 
 /// A fault in one parameter.
@@ -79,7 +87,29 @@ impl Problem {
             headers: Vec::new(),
             destroyed: None,
             source: None,
+            refused: None,
         }
+    }
+
+    /// The same as a refusal of this kind, with what only the record is to know. Every 403 is one, of the kind `refused`,
+    /// unless it is a job's phase that forbids something.
+    #[must_use]
+    pub fn refusal(mut self, action: &'static str, aside: impl Into<String>) -> Self {
+        let aside = aside.into();
+        self.refused = Some(Box::new(Refused { action, aside }));
+        self
+    }
+
+    /// For the audit record, if somebody was refused something: of which kind, and why.
+    pub fn refused(&self) -> Option<(&'static str, String)> {
+        let is_ours = self.status == StatusCode::FORBIDDEN && self.label == Label::AuthorizationError;
+        let (action, aside) = match &self.refused {
+            Some(refused) => (refused.action, &refused.aside[..]),
+            None if is_ours => ("refused", ""),
+            None => return None,
+        };
+        let gap = if aside.is_empty() { "" } else { "; " };
+        Some((action, format!("{}{gap}{aside}", self.message)))
     }
 
     /// A parameter cannot be taken: 400.
@@ -444,6 +474,22 @@ mod tests {
             assert!(!rendered(&problem, None, false).1.contains("password"));
             assert!(!rendered(&problem, None, true).1.contains("password"));
         }
+    }
+
+    #[test]
+    fn what_the_record_has_of_a_refusal_is_not_told() {
+        let forbidden = Problem::new(StatusCode::FORBIDDEN, "no");
+        assert_eq!(forbidden.refused(), Some(("refused", "no".into())));
+        let token = Problem::new(StatusCode::UNAUTHORIZED, "no").refusal("token refused", "API token 7");
+        assert_eq!(token.refused(), Some(("token refused", "no; API token 7".into())));
+        assert!(!rendered(&token, None, true).1.contains('7'));
+        assert_eq!(Problem::new(StatusCode::UNAUTHORIZED, "sign in").refused(), None);
+        let phase = JobsError::IllegalPhase {
+            phase: crate::uws::Phase::Completed,
+            action: "be run",
+        };
+        assert_eq!(Problem::from(phase).refused(), None);
+        assert!(Problem::from(JobsError::Forbidden).refused().is_some());
     }
 
     #[test]

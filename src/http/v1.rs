@@ -28,8 +28,8 @@ use super::{
     schema, services,
 };
 use crate::{
-    auth::{By, Limits, Role},
-    jobs::{BulkAction, BulkOutcome, BulkTarget, Place, SearchFilter, Submission},
+    auth::{By, Limits, Refusal, Role},
+    jobs::{BulkAction, BulkOutcome, BulkTarget, JobsError, Place, SearchFilter, Submission},
     uws::{Job, JobId, Phase, Timestamp, json},
 };
 
@@ -200,6 +200,19 @@ impl V1 {
             _ => return Err(Problem::usage("ids", "expected either ids or filter")),
         };
         let outcomes = self.0.jobs.bulk(&caller, action, &target).await?;
+        let mut others = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome.error, Some(JobsError::Forbidden)));
+        if let Some(first) = others.next() {
+            let refusal = Refusal {
+                actor: Some(caller.name.clone()),
+                action: "refused",
+                subject: "POST /api/v1/jobs/bulk".into(),
+                detail: format!("{} jobs of others, first {}", others.count() + 1, first.id),
+                address: caller.address,
+            };
+            self.0.door.auth.refused(refusal).await;
+        }
         Reply::json(&report(outcomes))
     }
 

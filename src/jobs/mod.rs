@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
 pub use operate::Queue;
+use quota::is_own;
 
 use crate::{
     auth::{self, Caller, Role},
@@ -29,7 +30,7 @@ use crate::{
     notify::{Change, Watch},
     objects::{ObjectsError, Results},
     store::{
-        LogLine, NewAudit, NewJob, Run, StoreError, StoredResult, Tombstone,
+        LogLine, NewJob, Run, StoreError, StoredResult, Tombstone,
         jobs::{Created, Edit, FIRST_VERSION},
     },
     uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
@@ -392,8 +393,8 @@ impl Jobs {
         Ok((job, version))
     }
 
-    /// Fails unless the caller may see the job, without reading all of it; gives the name of its service.
-    async fn authorise(&self, caller: &Caller, place: Place<'_>) -> Result<String, JobsError> {
+    /// Fails unless the caller may see the job, without reading all of it; gives its owner and the name of its service.
+    async fn authorise(&self, caller: &Caller, place: Place<'_>) -> Result<(String, String), JobsError> {
         let Some((owner, service)) = self.engine.store.owner(place.id).await? else {
             return Err(self.absent(caller, place).await?);
         };
@@ -401,7 +402,7 @@ impl Jobs {
             return Err(JobsError::NotFound("job"));
         }
         may_see(caller, Some(&owner))?;
-        Ok(service)
+        Ok((owner, service))
     }
 
     /// Why a job is not there.
@@ -507,7 +508,8 @@ impl Jobs {
                 quote: accepted.quote,
                 run_id: run_id.map(|run_id| (!run_id.is_empty()).then(|| run_id.to_owned())),
             };
-            if let Some(edited) = self.engine.store.edit(job.id, edit).await? {
+            let owner = job.owner.as_deref().unwrap_or_default();
+            if let Some(edited) = self.edit(caller, job.id, owner, edit).await? {
                 let replaced = upload_keys(&job.parameters)
                     .filter(|key| upload_keys(&edited.parameters).all(|kept| kept != *key));
                 self.remove_uploads(replaced).await;
@@ -551,7 +553,7 @@ impl Jobs {
                 action: "be run",
             });
         }
-        if quota::is_own(caller, &job) {
+        if is_own(caller, &job) {
             self.may_queue(caller).await?;
         }
         match self.queue_checked(caller, &job, version).await? {
@@ -592,19 +594,30 @@ impl Jobs {
         }
     }
 
-    /// Queues a job that is still at `version`; of the caller's own no more than there may be.
+    /// Queues a job that is still at `version`; of the caller's own no more than there may be. That it is someone else's
+    /// is recorded with it.
     async fn queue(&self, caller: &Caller, job: &Job, version: i64) -> Result<Option<Job>, JobsError> {
         let store = &self.engine.store;
-        let queued = match caller.limits.queued.filter(|_| quota::is_own(caller, job)) {
-            None => store.run(job.id, version, STEP).await?,
-            Some(most) => match store
+        let queued = if !is_own(caller, job) {
+            let change = store.transaction().await?;
+            let queued = change.run(job.id, version, STEP).await?;
+            if queued.is_some() {
+                let entry = caller.entry("job run", job.id.to_string(), whose(job));
+                auth::record(&change, &entry).await?;
+            }
+            change.commit().await?;
+            queued
+        } else if let Some(most) = caller.limits.queued {
+            match store
                 .run_within(job.id, version, STEP, &caller.name, most)
                 .await?
             {
                 Run::Queued(queued) => Some(*queued),
                 Run::Changed => None,
                 Run::Full => return Err(quota::queue_full(most)),
-            },
+            }
+        } else {
+            store.run(job.id, version, STEP).await?
         };
         match queued {
             Some(queued) => {
@@ -629,7 +642,18 @@ impl Jobs {
             }
             _ => {}
         }
-        let aborted = self.engine.store.abort(place.id).await?;
+        let aborted = if is_own(caller, &job) {
+            self.engine.store.abort(place.id).await?
+        } else {
+            let change = self.engine.store.transaction().await?;
+            let aborted = change.abort(place.id).await?;
+            if aborted.is_some() {
+                let entry = caller.entry("job aborted", place.id.to_string(), whose(&job));
+                auth::record(&change, &entry).await?;
+            }
+            change.commit().await?;
+            aborted
+        };
         if aborted.is_some() {
             self.engine.notifier.tell(Change::Stopped(place.id));
         }
@@ -640,26 +664,28 @@ impl Jobs {
     pub async fn hold(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
         operate::operator(caller)?;
         self.authorise(caller, place).await?;
-        let held = self.engine.store.hold(place.id).await?;
+        let change = self.engine.store.transaction().await?;
+        let held = change.hold(place.id).await?;
         if let Some(job) = &held {
-            let owner = job.owner.as_deref().unwrap_or_default();
-            let detail = format!("{} job of {owner}", job.service);
-            self.record(caller, "job held", place.id.to_string(), detail)
-                .await;
+            let entry = caller.entry("job held", place.id.to_string(), whose(job));
+            auth::record(&change, &entry).await?;
         }
+        change.commit().await?;
         self.edited(caller, place, held, "be held").await
     }
 
     /// Destroys a job: stops it, removes its results, forgets all but a tombstone.
     pub async fn delete(&self, caller: &Caller, place: Place<'_>) -> Result<(), JobsError> {
         self.authorise(caller, place).await?;
-        let Some(tombstone) = self.engine.store.destroy(place.id).await? else {
+        let change = self.engine.store.transaction().await?;
+        let Some(tombstone) = change.destroy(place.id).await? else {
             return Err(JobsError::NotFound("job"));
         };
-        self.engine.notifier.tell(Change::Stopped(place.id));
         let detail = format!("{} job of {}", tombstone.service, tombstone.owner);
-        self.record(caller, "job deleted", place.id.to_string(), detail)
-            .await;
+        let entry = caller.entry("job deleted", place.id.to_string(), detail);
+        auth::record(&change, &entry).await?;
+        change.commit().await?;
+        self.engine.notifier.tell(Change::Stopped(place.id));
         self.remove_objects(place.id).await;
         Ok(())
     }
@@ -682,10 +708,9 @@ impl Jobs {
         let job = self.get(caller, place).await?;
         let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
         let seconds = check::duration(service.describe(), Some(seconds));
+        let owner = job.owner.as_deref().unwrap_or_default();
         let edited = self
-            .engine
-            .store
-            .edit(place.id, Edit::ExecutionDuration(seconds))
+            .edit(caller, place.id, owner, Edit::ExecutionDuration(seconds))
             .await?;
         if edited.is_some() {
             self.engine.notifier.tell(Change::Limit(place.id));
@@ -701,10 +726,12 @@ impl Jobs {
         place: Place<'_>,
         time: Timestamp,
     ) -> Result<Job, JobsError> {
-        let name = self.authorise(caller, place).await?;
-        let service = self.service(&name).ok_or(JobsError::NotFound("service"))?;
+        let (owner, service) = self.authorise(caller, place).await?;
+        let service = self.service(&service).ok_or(JobsError::NotFound("service"))?;
         let time = check::destruction(service.describe(), time, Timestamp::of_this_host())?;
-        let edited = self.engine.store.edit(place.id, Edit::Destruction(time)).await?;
+        let edited = self
+            .edit(caller, place.id, &owner, Edit::Destruction(time))
+            .await?;
         self.edited(caller, place, edited, "be changed").await
     }
 
@@ -715,9 +742,9 @@ impl Jobs {
         place: Place<'_>,
         run_id: Option<String>,
     ) -> Result<Job, JobsError> {
-        self.authorise(caller, place).await?;
+        let (owner, _) = self.authorise(caller, place).await?;
         check_run_id(run_id.as_deref())?;
-        let edited = self.engine.store.edit(place.id, Edit::RunId(run_id)).await?;
+        let edited = self.edit(caller, place.id, &owner, Edit::RunId(run_id)).await?;
         self.edited(caller, place, edited, "be changed").await
     }
 
@@ -779,15 +806,31 @@ impl Jobs {
         self.events.subscribe(caller.clone(), last)
     }
 
-    async fn record(&self, caller: &Caller, action: &str, subject: String, detail: String) {
-        let entry = NewAudit {
-            actor: Some(caller.name.clone()),
-            action: action.to_owned(),
-            subject,
-            detail,
-            address: None,
+    /// Changes a job of this owner. That it is someone else's job is recorded with the change, or neither happens.
+    async fn edit(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        owner: &str,
+        edit: Edit,
+    ) -> Result<Option<Job>, JobsError> {
+        if owner == caller.name {
+            return Ok(self.engine.store.edit(id, edit).await?);
+        }
+        let what = match &edit {
+            Edit::Description { .. } => "parameters".to_owned(),
+            Edit::ExecutionDuration(seconds) => format!("execution duration {seconds} s"),
+            Edit::Destruction(time) => format!("destruction {time}"),
+            Edit::RunId(_) => "label".to_owned(),
         };
-        auth::record(&self.engine.store, entry).await;
+        let change = self.engine.store.transaction().await?;
+        let edited = change.edit(id, edit).await?;
+        if let Some(job) = &edited {
+            let detail = format!("{what}; {}", whose(job));
+            auth::record(&change, &caller.entry("job changed", id.to_string(), detail)).await?;
+        }
+        change.commit().await?;
+        Ok(edited)
     }
 
     async fn check(
@@ -872,6 +915,15 @@ fn content(job: &Job, name: &str) -> Result<Content, JobsError> {
             size: *size,
         }),
     }
+}
+
+/// What the record says of a job.
+fn whose(job: &Job) -> String {
+    format!(
+        "{} job of {}",
+        job.service,
+        job.owner.as_deref().unwrap_or_default()
+    )
 }
 
 /// Owner or operator.

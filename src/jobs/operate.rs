@@ -2,7 +2,7 @@
 
 use super::{Jobs, JobsError};
 use crate::{
-    auth::{Caller, Role},
+    auth::{self, Caller, Role},
     notify::Change,
     store::{Depth, Worker, WorkerId},
 };
@@ -47,19 +47,21 @@ impl Jobs {
         draining: bool,
     ) -> Result<Worker, JobsError> {
         operator(caller)?;
-        let told = self.engine.store.set_draining(worker, draining).await?;
+        let change = self.engine.store.transaction().await?;
+        let told = change.set_draining(worker, draining).await?;
         let told = told.ok_or(JobsError::NotFound("worker"))?;
-        self.engine.notifier.tell(Change::Workers);
-        if !draining {
-            self.engine.notifier.tell(Change::Queue);
-        }
         let action = if draining {
             "worker drained"
         } else {
             "worker resumed"
         };
-        self.record(caller, action, worker.0.to_string(), told.host.clone())
-            .await;
+        let entry = caller.entry(action, worker.0.to_string(), &told.host);
+        auth::record(&change, &entry).await?;
+        change.commit().await?;
+        self.engine.notifier.tell(Change::Workers);
+        if !draining {
+            self.engine.notifier.tell(Change::Queue);
+        }
         Ok(told)
     }
 }

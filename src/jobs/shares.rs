@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Content, Jobs, JobsError, Place};
+use super::{Content, Jobs, JobsError, Place, quota::is_own};
 use crate::{
-    auth::{Caller, Secret, hash},
+    auth::{self, Caller, Secret, hash},
     engine::UsageError,
     store::{Share, StoredResult},
     uws::{Job, JobId, Timestamp},
@@ -26,7 +26,7 @@ impl Jobs {
         expires: Timestamp,
     ) -> Result<(Share, Secret), JobsError> {
         let job = self.get(caller, place).await?;
-        if job.owner.as_deref() != Some(caller.name.as_str()) {
+        if !is_own(caller, &job) {
             return Err(JobsError::Forbidden);
         }
         let left = expires.millis() - Timestamp::of_this_host().millis();
@@ -41,12 +41,13 @@ impl Jobs {
             return Err(UsageError::new("share", message).into());
         }
         let secret = Secret::new();
-        let share = self
-            .engine
-            .store
-            .create_share(place.id, secret.hash(), expires)
-            .await?;
+        let change = self.engine.store.transaction().await?;
+        let share = change.create_share(place.id, secret.hash(), expires).await?;
         let share = share.ok_or(JobsError::NotFound("job"))?;
+        let detail = format!("link {} until {}", share.id, share.expires_at);
+        let entry = caller.entry("share link made", place.id.to_string(), detail);
+        auth::record(&change, &entry).await?;
+        change.commit().await?;
         Ok((share, secret))
     }
 
@@ -63,12 +64,15 @@ impl Jobs {
         place: Place<'_>,
         share: Uuid,
     ) -> Result<(), JobsError> {
-        self.authorise(caller, place).await?;
-        if self.engine.store.revoke_share(place.id, share).await? {
-            Ok(())
-        } else {
-            Err(JobsError::NotFound("share"))
+        let (owner, service) = self.authorise(caller, place).await?;
+        let change = self.engine.store.transaction().await?;
+        if !change.revoke_share(place.id, share).await? {
+            return Err(JobsError::NotFound("share"));
         }
+        let detail = format!("link {share}; {service} job of {owner}");
+        let entry = caller.entry("share link revoked", place.id.to_string(), detail);
+        auth::record(&change, &entry).await?;
+        Ok(change.commit().await?)
     }
 
     /// The job that this link leads to.

@@ -26,7 +26,23 @@ pub struct NewAudit {
     pub address: Option<String>,
 }
 
-/// An entry of the record. Texts are cut at 1,000 characters.
+/// Which entries are meant: all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// With exactly this action.
+    pub action: Option<String>,
+    /// Done by the one of exactly this name.
+    pub actor: Option<String>,
+    /// With this text in what it was done to.
+    pub subject: Option<String>,
+    /// Done then or later.
+    pub since: Option<Timestamp>,
+    /// Done before.
+    pub until: Option<Timestamp>,
+}
+
+/// An entry of the record. Texts are cut at 1,000 characters, and what is no character to be seen is written as its
+/// number: `\u{1b}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Rises with each entry.
@@ -49,34 +65,65 @@ const INSERT: Sql = Sql::both(
     "INSERT INTO audit (at, actor, action, subject, detail, address) VALUES ({now}, $1, $2, $3, $4, $5)",
 );
 
-const PAGE: Sql = Sql::both("SELECT * FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2");
+/// Null stands for all there is.
+const PAGE: Sql = Sql {
+    sqlite: "SELECT * FROM audit WHERE id < $1 AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR actor = $4) \
+             AND ($5 IS NULL OR instr(subject, $5) > 0) AND ($6 IS NULL OR at >= $6) AND ($7 IS NULL OR at < $7) \
+             ORDER BY id DESC LIMIT $2",
+    postgres: "SELECT * FROM audit WHERE id < $1 AND ($3::text IS NULL OR action = $3) \
+               AND ($4::text IS NULL OR actor = $4) AND ($5::text IS NULL OR strpos(subject, $5) > 0) \
+               AND ($6::bigint IS NULL OR at >= $6) AND ($7::bigint IS NULL OR at < $7) \
+               ORDER BY id DESC LIMIT $2",
+};
 
 impl Store {
     /// Adds an entry.
     pub async fn audit(&self, new: &NewAudit) -> Result<(), StoreError> {
+        let shown = |of: &Option<String>| optional_text(of.as_deref().map(plain).as_deref());
         let values: [Value; 5] = [
-            optional_text(new.actor.as_deref().map(cut)),
-            text(cut(&new.action)),
-            text(cut(&new.subject)),
-            text(cut(&new.detail)),
-            optional_text(new.address.as_deref().map(cut)),
+            shown(&new.actor),
+            text(&plain(&new.action)),
+            text(&plain(&new.subject)),
+            text(&plain(&new.detail)),
+            shown(&new.address),
         ];
         self.execute(INSERT, values).await?;
         Ok(())
     }
 
-    /// Up to `limit` entries, newest first; `before` is the last entry of the page before.
-    pub async fn audit_log(&self, before: Option<i64>, limit: u64) -> Result<Vec<AuditEntry>, StoreError> {
-        let values: [Value; 2] = [before.unwrap_or(i64::MAX).into(), natural(limit).into()];
+    /// Up to `limit` of the entries that the filter means, newest first; `before` is the last entry of the page before.
+    pub async fn audit_log(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let values: [Value; 7] = [
+            before.unwrap_or(i64::MAX).into(),
+            natural(limit).into(),
+            optional_text(filter.action.as_deref()),
+            optional_text(filter.actor.as_deref()),
+            optional_text(filter.subject.as_deref()),
+            filter.since.map(Timestamp::millis).into(),
+            filter.until.map(Timestamp::millis).into(),
+        ];
         let rows = self.select(PAGE, values).await?;
         rows.iter().map(entry).collect()
     }
 }
 
-fn cut(text: &str) -> &str {
-    text.char_indices()
-        .nth(MAX_TEXT)
-        .map_or(text, |(end, _)| &text[..end])
+/// A text as whoever reads the record is to see it: what would move the cursor or turn the line around is written out.
+fn plain(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(MAX_TEXT) {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 fn entry(row: &QueryResult) -> Result<AuditEntry, StoreError> {

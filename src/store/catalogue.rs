@@ -236,11 +236,11 @@ impl Store {
                     .do_nothing()
                     .to_owned(),
             )
-            .exec_without_returning(&self.write)
+            .exec_without_returning(&self.writer())
             .await?;
         let row = collection::Entity::find()
             .filter(collection::Column::Name.eq(name))
-            .one(&self.write)
+            .one(&self.writer())
             .await?;
         let row = row.ok_or_else(|| StoreError::Corrupt(format!("collection {name:?} vanished")))?;
         let root = collection_root::ActiveModel {
@@ -250,7 +250,7 @@ impl Store {
         let columns = [collection_root::Column::Collection, collection_root::Column::Url];
         collection_root::Entity::insert(root)
             .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
-            .exec_without_returning(&self.write)
+            .exec_without_returning(&self.writer())
             .await?;
         Ok(CollectionId(row.id))
     }
@@ -259,7 +259,7 @@ impl Store {
     pub async fn collection(&self, name: &str) -> Result<Option<CollectionId>, StoreError> {
         let row = collection::Entity::find()
             .filter(collection::Column::Name.eq(storable(name).as_ref()))
-            .one(&self.read)
+            .one(&self.reader())
             .await?;
         Ok(row.map(|row| CollectionId(row.id)))
     }
@@ -268,12 +268,12 @@ impl Store {
     pub async fn collections(&self) -> Result<Vec<Collection>, StoreError> {
         let rows = collection::Entity::find()
             .order_by_asc(collection::Column::Name)
-            .all(&self.read)
+            .all(&self.reader())
             .await?;
         let mut roots: HashMap<i64, Vec<String>> = HashMap::new();
         for root in collection_root::Entity::find()
             .order_by_asc(collection_root::Column::Url)
-            .all(&self.read)
+            .all(&self.reader())
             .await?
         {
             roots.entry(root.collection).or_default().push(root.url);
@@ -284,7 +284,7 @@ impl Store {
             .column_as(image::Column::Id.count(), "count")
             .group_by(image::Column::Collection)
             .into_model::<Count>()
-            .all(&self.read)
+            .all(&self.reader())
             .await?;
         let counts: HashMap<i64, i64> = counts
             .into_iter()
@@ -323,7 +323,7 @@ impl Store {
                     image::Column::Described,
                 ])
                 .into_tuple()
-                .all(&self.read)
+                .all(&self.reader())
                 .await?;
             versions.extend(rows.into_iter().map(|(path, url, size, etag, described)| {
                 (
@@ -389,7 +389,7 @@ impl Store {
             .select_only()
             .column(image::Column::Id)
             .into_tuple()
-            .one(&self.read)
+            .one(&self.reader())
             .await?;
         Ok(id.map(ImageId))
     }
@@ -412,7 +412,7 @@ impl Store {
             .select_only()
             .columns([image::Column::Id, image::Column::Url])
             .into_tuple()
-            .all(&self.read)
+            .all(&self.reader())
             .await?;
         Ok(rows.into_iter().map(|(id, url)| (ImageId(id), url)).collect())
     }
@@ -423,7 +423,7 @@ impl Store {
         for images in images.chunks(INSERT_ROWS) {
             let deleted = image::Entity::delete_many()
                 .filter(image::Column::Id.is_in(images.iter().map(|id| id.0)))
-                .exec(&self.write)
+                .exec(&self.writer())
                 .await?;
             removed += deleted.rows_affected;
         }
@@ -439,7 +439,7 @@ impl Store {
         image::Entity::find()
             .filter(image::Column::Collection.eq(collection.0))
             .filter(image::Column::Path.eq(storable(path).as_ref()))
-            .one(&self.read)
+            .one(&self.reader())
             .await?
             .map(Catalogued::try_from)
             .transpose()
@@ -457,7 +457,7 @@ impl Store {
             .filter(image::Column::Id.gt(after.map_or(0, |id| id.0)))
             .order_by_asc(image::Column::Id)
             .limit(limit)
-            .all(&self.read)
+            .all(&self.reader())
             .await?
             .into_iter()
             .map(Catalogued::try_from)

@@ -309,7 +309,7 @@ impl Store {
         let before = job::Entity::find()
             .filter(job::Column::Owner.eq(owner))
             .filter(job::Column::IdempotencyKey.eq(key.map(|key| storable(key).into_owned())))
-            .one(&self.write)
+            .one(&self.writer())
             .await?;
         let Some(before) = before else {
             return Ok(None);
@@ -329,7 +329,7 @@ impl Store {
 
     /// The whole job, and its version, which rises with each change of it.
     pub async fn versioned(&self, id: JobId) -> Result<Option<(Job, i64)>, StoreError> {
-        match job::Entity::find_by_id(id.0).one(&self.read).await? {
+        match job::Entity::find_by_id(id.0).one(&self.reader()).await? {
             Some(row) => {
                 let version = row.version;
                 Ok(Some((self.with_results(row).await?, version)))
@@ -359,7 +359,7 @@ impl Store {
         if count > MAX_LISTED_RESULTS {
             query = query.filter(job_result::Column::Principal.eq(true));
         }
-        let rows = query.all(&self.read).await?;
+        let rows = query.all(&self.reader()).await?;
         Ok(rows
             .into_iter()
             .map(|row| ResultRef {
@@ -383,7 +383,7 @@ impl Store {
             .select_only()
             .columns([job::Column::Phase, job::Column::Version])
             .into_tuple()
-            .one(&self.read)
+            .one(&self.reader())
             .await?;
         row.map(|(phase, version)| {
             phase
@@ -400,7 +400,7 @@ impl Store {
             .select_only()
             .columns([job::Column::Owner, job::Column::Service])
             .into_tuple()
-            .one(&self.read)
+            .one(&self.reader())
             .await?)
     }
 
@@ -447,7 +447,7 @@ impl Store {
             let rows = job::Entity::find()
                 .filter(job::Column::Id.is_in(chunk.iter().map(|id| id.0)))
                 .into_partial_model::<job::Summary>()
-                .all(&self.read)
+                .all(&self.reader())
                 .await?;
             for row in rows {
                 summaries.push(row.into_summary()?);
@@ -475,7 +475,7 @@ impl Store {
         }
         query
             .into_partial_model::<job::Summary>()
-            .all(&self.read)
+            .all(&self.reader())
             .await?
             .into_iter()
             .map(job::Summary::into_summary)
@@ -507,7 +507,7 @@ impl Store {
             .filter(self.condition(filter))
             .group_by(job::Column::Phase)
             .into_tuple()
-            .all(&self.read)
+            .all(&self.reader())
             .await?;
         rows.into_iter()
             .map(|(phase, count)| {
@@ -591,10 +591,10 @@ impl Store {
             Edit::Destruction(time) => query.col_expr(job::Column::Destruction, Expr::value(time.millis())),
             Edit::RunId(run_id) => query.col_expr(job::Column::RunId, label(run_id.as_deref())),
         };
-        if query.exec(&self.write).await?.rows_affected == 0 {
+        if query.exec(&self.writer()).await?.rows_affected == 0 {
             return Ok(None);
         }
-        match job::Entity::find_by_id(id.0).one(&self.write).await? {
+        match job::Entity::find_by_id(id.0).one(&self.writer()).await? {
             Some(row) => Ok(Some(self.with_results(row).await?)),
             None => Ok(None),
         }

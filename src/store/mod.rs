@@ -20,12 +20,12 @@ pub mod sweep;
 pub mod tokens;
 pub mod workers;
 
-use std::{str::FromStr, time::Duration};
+use std::{ops::Deref, str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions,
-    TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    QueryResult, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
+    TransactionOptions, TransactionTrait, Value,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
@@ -33,7 +33,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use audit::{AuditEntry, NewAudit};
+pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use catalogue::{
     Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
 };
@@ -106,7 +106,36 @@ pub struct Store {
     dialect: Dialect,
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// What everything is read and written through, if it is to happen at once or not at all.
+    transaction: Option<Arc<DatabaseTransaction>>,
     url: String,
+}
+
+/// The database in a transaction: all that is written through it happens when it is committed, or not at all. It holds
+/// a connection, on SQLite the only one that writes: nothing else is to be waited for meanwhile.
+#[derive(Debug)]
+pub struct Transaction {
+    store: Store,
+    transaction: Arc<DatabaseTransaction>,
+}
+
+impl Deref for Transaction {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Transaction {
+    /// Makes it so.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        drop(self.store);
+        match Arc::try_unwrap(self.transaction) {
+            Ok(transaction) => Ok(transaction.commit().await?),
+            Err(_) => Err(StoreError::Corrupt("a transaction that is still used".into())),
+        }
+    }
 }
 
 impl Store {
@@ -119,6 +148,7 @@ impl Store {
                 dialect: Dialect::Sqlite,
                 read,
                 write,
+                transaction: None,
                 url: url.into(),
             })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -127,6 +157,7 @@ impl Store {
                 dialect: Dialect::Postgres,
                 read: pool.clone(),
                 write: pool,
+                transaction: None,
                 url: url.into(),
             })
         } else {
@@ -161,7 +192,7 @@ impl Store {
 
     /// Names of the migrations that have not been applied; writes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = migration::Migrator::get_pending_migrations_read_only(&self.read).await?;
+        let pending = migration::Migrator::get_pending_migrations_read_only(&self.reader()).await?;
         Ok(pending
             .iter()
             .map(|migration| migration.name().to_owned())
@@ -207,7 +238,7 @@ impl Store {
         sql: Sql,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        Ok(self.read.query_all_raw(self.statement(sql, values)).await?)
+        Ok(self.reader().query_all_raw(self.statement(sql, values)).await?)
     }
 
     /// Rows that a statement which writes gives back.
@@ -216,24 +247,53 @@ impl Store {
         sql: Sql,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        Ok(self.write.query_all_raw(self.statement(sql, values)).await?)
+        Ok(self.writer().query_all_raw(self.statement(sql, values)).await?)
     }
 
     async fn execute(&self, sql: Sql, values: impl IntoIterator<Item = Value>) -> Result<u64, StoreError> {
         Ok(self
-            .write
+            .writer()
             .execute_raw(self.statement(sql, values))
             .await?
             .rows_affected())
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        begin(&self.write).await
+        begin(&self.writer()).await
+    }
+
+    /// Begins a transaction.
+    pub async fn transaction(&self) -> Result<Transaction, StoreError> {
+        let transaction = Arc::new(self.begin().await?);
+        Ok(Transaction {
+            store: Store {
+                transaction: Some(Arc::clone(&transaction)),
+                ..self.clone()
+            },
+            transaction,
+        })
+    }
+
+    fn reader(&self) -> DatabaseExecutor<'_> {
+        self.through(&self.read)
+    }
+
+    fn writer(&self) -> DatabaseExecutor<'_> {
+        self.through(&self.write)
+    }
+
+    fn through<'a>(&'a self, pool: &'a DatabaseConnection) -> DatabaseExecutor<'a> {
+        match &self.transaction {
+            Some(transaction) => DatabaseExecutor::Transaction(transaction),
+            None => DatabaseExecutor::Connection(pool),
+        }
     }
 }
 
 /// A transaction that takes SQLite's write lock at once: one that reads first and writes later could fail.
-async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+async fn begin(
+    connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
+) -> Result<DatabaseTransaction, StoreError> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

@@ -72,6 +72,12 @@ const LIVING: Sql = Sql::both(concat!(
      WHERE t.hash = $1 AND t.expires_at > {now} AND NOT p.disabled"
 ));
 
+const ANY: Sql = Sql::both(concat!(
+    "SELECT t.*, ",
+    person_columns!(),
+    " FROM api_token t JOIN person p ON p.subject = t.subject WHERE t.hash = $1"
+));
+
 const UNTOUCHED: Sql =
     Sql::both("SELECT 1 FROM api_token WHERE id = $1 AND (last_used IS NULL OR last_used < {now} - 60000)");
 
@@ -117,7 +123,16 @@ impl Store {
 
     /// The token of this hash that has not ended, of a person who is not disabled.
     pub async fn token(&self, hash: [u8; 32]) -> Result<Option<(ApiToken, Person)>, StoreError> {
-        let rows = self.select(LIVING, [bytes(hash)]).await?;
+        self.one_token(LIVING, hash).await
+    }
+
+    /// The token of this hash, even if it has ended or its person is disabled: for the record of who was refused.
+    pub async fn any_token(&self, hash: [u8; 32]) -> Result<Option<(ApiToken, Person)>, StoreError> {
+        self.one_token(ANY, hash).await
+    }
+
+    async fn one_token(&self, sql: Sql, hash: [u8; 32]) -> Result<Option<(ApiToken, Person)>, StoreError> {
+        let rows = self.select(sql, [bytes(hash)]).await?;
         rows.first()
             .map(|row| Ok((token(row)?, person(row, "p_")?)))
             .transpose()

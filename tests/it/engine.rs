@@ -370,6 +370,7 @@ fn alice() -> Caller {
         name: "alice".into(),
         role: Role::User,
         limits: Limits::default(),
+        address: None,
     }
 }
 
@@ -585,6 +586,7 @@ async fn a_held_job_runs_only_after_another_run(backend: Backend) {
         name: "o".into(),
         role: Role::Operator,
         limits: Limits::default(),
+        address: None,
     };
     let busy: Vec<JobId> = futures::stream::iter(0..4)
         .then(|_| site.create("gate"))
@@ -621,6 +623,7 @@ async fn a_drained_worker_ends_what_it_runs_and_takes_more_once_resumed(backend:
         name: "o".into(),
         role: Role::Operator,
         limits: Limits::default(),
+        address: None,
     };
     for by_hint in [true, false] {
         let mut site = Site::idle_with(
@@ -752,6 +755,7 @@ async fn others_see_nothing_of_a_job(backend: Backend) {
         name: "bob".into(),
         role: Role::User,
         limits: Limits::default(),
+        address: None,
     };
     let job = site.create("finish").await;
     site.until(job, Phase::Completed).await;
@@ -807,6 +811,7 @@ async fn operators_see_every_job(backend: Backend) {
         name: "o".into(),
         role: Role::Operator,
         limits: Limits::default(),
+        address: None,
     };
     let job = site.create("finish").await;
     site.until(job, Phase::Completed).await;
@@ -936,6 +941,7 @@ async fn a_repeated_idempotency_key_makes_one_job(backend: Backend) {
         name: "bob".into(),
         role: Role::User,
         limits: Limits::default(),
+        address: None,
     };
     assert_ne!(site.jobs.create(&bob, "probe", keyed).await.unwrap().id, first.id);
 }
@@ -1037,6 +1043,7 @@ async fn events_tell_of_ones_own_jobs(backend: Backend) {
             name: "bob".into(),
             role: Role::User,
             limits: Limits::default(),
+            address: None,
         },
         None,
     );

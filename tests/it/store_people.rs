@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use futures::future::{join_all, try_join_all};
 use sidereal::{
     store::{
-        ApiToken, AuditEntry, Ending, Finish, Full, Login, NewAudit, NewJob, NewSession, NewToken, Person,
-        Quota, Report, Room, Run, Session, Store, StoredResult, Usage, WorkerId,
+        ApiToken, AuditEntry, AuditFilter, Ending, Finish, Full, Login, NewAudit, NewJob, NewSession,
+        NewToken, Person, Quota, Report, Room, Run, Session, Store, StoredResult, Usage, WorkerId,
         jobs::{Created, Edit, FIRST_VERSION},
     },
-    uws::{JobId, ParameterValue, Parameters, Timestamp},
+    uws::{JobId, ParameterValue, Parameters, Phase, Timestamp},
 };
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ on_both_back_ends!(
     a_job_is_shared_until_the_link_ends,
     links_go_with_their_job,
     the_audit_record_is_read_backwards,
+    the_audit_record_is_searched,
+    a_transaction_is_all_or_nothing,
     what_has_expired_is_forgotten,
     an_owners_use_is_counted,
     a_claim_keeps_to_the_owners_limits,
@@ -544,25 +546,113 @@ async fn the_audit_record_is_read_backwards(backend: Backend) {
         actor: (n > 0).then(|| "ann".into()),
         action: format!("act {n}"),
         subject: "job".into(),
-        detail: "é\0".repeat(n * 300),
+        detail: "é\u{1b}".repeat(n * 300),
         address: Some("2001:db8::1".into()),
     };
     for n in 0..5 {
         store.audit(&new(n)).await.unwrap();
     }
-    let first = store.audit_log(None, 3).await.unwrap();
-    let rest = store.audit_log(Some(first[2].id), 3).await.unwrap();
+    let first = store.audit_log(&AuditFilter::default(), None, 3).await.unwrap();
+    let rest = store
+        .audit_log(&AuditFilter::default(), Some(first[2].id), 3)
+        .await
+        .unwrap();
     let entries: Vec<AuditEntry> = first.into_iter().chain(rest).collect();
     let actions: Vec<&str> = entries.iter().map(|entry| &entry.action[..]).collect();
     assert_eq!(actions, ["act 4", "act 3", "act 2", "act 1", "act 0"]);
-    assert_eq!(store.audit_log(Some(entries[4].id), 3).await.unwrap(), []);
+    let all = AuditFilter::default();
+    assert_eq!(store.audit_log(&all, Some(entries[4].id), 3).await.unwrap(), []);
     let (last, middle) = (&entries[0], &entries[3]);
-    assert_eq!(middle.detail, "é\u{FFFD}".repeat(300));
-    assert_eq!(last.detail, "é\u{FFFD}".repeat(500), "cut where it is too long");
+    assert_eq!(middle.detail, "é\\u{1b}".repeat(300), "shown as what it is");
+    assert_eq!(last.detail, "é\\u{1b}".repeat(500), "cut where it is too long");
     assert_eq!((last.actor.as_deref(), &last.subject[..]), (Some("ann"), "job"));
     assert_eq!(last.address.as_deref(), Some("2001:db8::1"));
     assert_eq!(entries[4].actor, None);
     assert!(last.at >= middle.at);
+}
+
+async fn the_audit_record_is_searched(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    for (actor, action, subject) in [
+        (Some("ann"), "refused", "GET /api/v1/jobs/100%"),
+        (Some("bob"), "refused", "GET /api/v1/me"),
+        (None, "refused", "POST /api/v1/jobs"),
+        (Some("ann"), "login", "user"),
+    ] {
+        let new = NewAudit {
+            actor: actor.map(str::to_owned),
+            action: action.into(),
+            subject: subject.into(),
+            ..NewAudit::default()
+        };
+        store.audit(&new).await.unwrap();
+    }
+    let found = async |filter: AuditFilter| -> Vec<String> {
+        let entries = store.audit_log(&filter, None, 10).await.unwrap();
+        entries.into_iter().map(|entry| entry.subject).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let by_ann = AuditFilter {
+        actor: some("ann"),
+        ..AuditFilter::default()
+    };
+    assert_eq!(found(by_ann.clone()).await, ["user", "GET /api/v1/jobs/100%"]);
+    let refused = AuditFilter {
+        action: some("refused"),
+        ..by_ann
+    };
+    assert_eq!(found(refused).await, ["GET /api/v1/jobs/100%"]);
+    for (subject, number) in [("/jobs", 2), ("100%", 1), ("%", 1), ("/JOBS", 0), ("", 4)] {
+        let filter = AuditFilter {
+            subject: some(subject),
+            ..AuditFilter::default()
+        };
+        assert_eq!(found(filter).await.len(), number, "{subject}");
+    }
+    let at = store.audit_log(&AuditFilter::default(), None, 1).await.unwrap()[0].at;
+    let later = Timestamp::from_millis(at.millis() + 1);
+    for (since, until, number) in [
+        (later, None, 0),
+        (None, later, 4),
+        (Timestamp::from_millis(0), later, 4),
+        (None, Timestamp::from_millis(0), 0),
+    ] {
+        let filter = AuditFilter {
+            since,
+            until,
+            ..AuditFilter::default()
+        };
+        assert_eq!(found(filter).await.len(), number, "{since:?} {until:?}");
+    }
+}
+
+async fn a_transaction_is_all_or_nothing(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    seen(store, "ann").await;
+    let [kept, gone] = [
+        create(store, new_job("ann")).await,
+        create(store, new_job("ann")).await,
+    ];
+    let entry = |action: &str| NewAudit {
+        action: action.into(),
+        ..NewAudit::default()
+    };
+    for (job, commits) in [(&kept, false), (&gone, true)] {
+        let change = store.transaction().await.unwrap();
+        assert!(change.abort(*job).await.unwrap().is_some());
+        assert!(change.destroy(*job).await.unwrap().is_some());
+        change.audit(&entry("destroyed")).await.unwrap();
+        assert_eq!(change.get(*job).await.unwrap(), None, "it sees what it does");
+        if commits {
+            change.commit().await.unwrap();
+        }
+    }
+    assert_eq!(store.get(kept).await.unwrap().unwrap().phase, Phase::Pending);
+    assert_eq!(store.get(gone).await.unwrap(), None);
+    let all = AuditFilter::default();
+    assert_eq!(store.audit_log(&all, None, 10).await.unwrap().len(), 1);
 }
 
 async fn what_has_expired_is_forgotten(backend: Backend) {

@@ -9,6 +9,7 @@ mod m0006_token_role;
 mod m0007_pending;
 mod m0008_logout;
 mod m0009_image_cells;
+mod m0010_audit_search;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_pending::Migration),
             Box::new(m0008_logout::Migration),
             Box::new(m0009_image_cells::Migration),
+            Box::new(m0010_audit_search::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ mod operators;
 mod outage;
 mod policy;
 mod quotas;
+mod record;
 mod sessions;
 
 /// Settings of a server behind this issuer, which knows it by this secret.

@@ -1,8 +1,28 @@
 //! The policy: every route of the OpenAPI document, asked by everyone, answers as `sidereal::auth::policy` says.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use poem::test::TestClient;
+use poem_openapi::{OpenApi, payload::PlainText};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sidereal::auth::policy::{self, Who};
+use sidereal::{
+    auth::{
+        Auth,
+        policy::{self, Who},
+    },
+    engine::Engine,
+    http,
+    jobs::Jobs,
+    notify::Notifier,
+    objects::Results,
+    settings::{AuthMode, Settings},
+    store::Store,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::oidc;
 use crate::harness::{Backend, Issuer, Site};
@@ -164,4 +184,95 @@ async fn lists_show_ones_own() {
             assert_eq!(list.contains(&id), sees, "{path}: {list}");
         }
     }
+}
+
+/// What a service brings whose handlers ask nobody who it is. They count how often they are reached.
+struct Careless(Arc<AtomicUsize>);
+
+#[OpenApi(prefix_path = "/api/v1/cutout")]
+#[expect(
+    clippy::unused_async,
+    reason = "poem-openapi takes asynchronous operations only"
+)]
+impl Careless {
+    #[oai(path = "/collections", method = "get")]
+    async fn with_a_row(&self) -> PlainText<&'static str> {
+        self.reached()
+    }
+
+    #[oai(path = "/collections", method = "post")]
+    async fn without_a_row_for_the_method(&self) -> PlainText<&'static str> {
+        self.reached()
+    }
+
+    #[oai(path = "/secrets", method = "get")]
+    async fn without_a_row(&self) -> PlainText<&'static str> {
+        self.reached()
+    }
+}
+
+impl Careless {
+    fn reached(&self) -> PlainText<&'static str> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        PlainText("reached")
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_nobody_is_behind_the_policy_all_the_same() {
+    let issuer = Issuer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let store = Store::open(&format!("sqlite://{path}/test.db")).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut settings = Settings::default();
+    settings.auth.mode = AuthMode::Oidc;
+    settings.auth.issuer = Some(issuer.issuer().parse().unwrap());
+    settings.auth.client_secret = Some("a secret that is long enough".to_owned().into());
+    let auth = Auth::new(&settings, store.clone()).unwrap();
+    let jobs = Jobs::new(Engine {
+        store,
+        results: Arc::new(Results::open(&format!("file://{path}/results")).unwrap()),
+        notifier: Notifier::new(),
+        services: Vec::new().into(),
+        settings: settings.engine.clone(),
+    });
+    let reached = Arc::new(AtomicUsize::new(0));
+    let service = Careless(Arc::clone(&reached));
+    let routes = http::routes(&jobs, auth, &settings, service, &CancellationToken::new()).unwrap();
+    let client = TestClient::new(routes);
+
+    let people = PEOPLE.map(|(person, role)| (person, token(&issuer, person, role)));
+    let collections = "/api/v1/cutout/collections";
+    let mut let_in = 0;
+    for (method, path, who) in [
+        (Method::GET, collections, Some(Who::User)),
+        (Method::HEAD, collections, Some(Who::User)),
+        // The handlers are there, rows are not.
+        (Method::POST, collections, None),
+        (Method::GET, "/api/v1/cutout/secrets", None),
+    ] {
+        for (person, token) in &people {
+            let mut request = client.request(method.clone(), path);
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let status = request.send().await.0.status();
+            let expected = match who {
+                None if method == Method::POST => StatusCode::METHOD_NOT_ALLOWED,
+                None => StatusCode::NOT_FOUND,
+                Some(who) if may(who, person) => StatusCode::OK,
+                Some(_) if *person == "nobody" => StatusCode::UNAUTHORIZED,
+                Some(_) => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(status, expected, "{method} {path} by {person}");
+            let_in += usize::from(status == StatusCode::OK);
+            assert_eq!(
+                reached.load(Ordering::Relaxed),
+                let_in,
+                "{method} {path} by {person}"
+            );
+        }
+    }
+    assert_eq!(let_in, 8);
 }
