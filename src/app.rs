@@ -106,7 +106,6 @@ impl App {
             rest.push(connected.map_err(|error| AppError::Notify(error.into()))?);
         }
         let cutout = cutout(&settings, &store);
-        let api = services::api(cutout.clone());
         let engine = Engine {
             services: services(&settings, cutout.as_ref()).into(),
             store,
@@ -119,6 +118,7 @@ impl App {
         }
         let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
+        let api = services::api(cutout, jobs.clone());
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {

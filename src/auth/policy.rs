@@ -77,6 +77,8 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/jobs/{id}/shares", Who::Owner),
     ("POST", "/api/v1/jobs/{id}/shares", Who::OwnerAlone),
     ("DELETE", "/api/v1/jobs/{id}/shares/{share}", Who::Owner),
+    ("GET", "/api/v1/jobs/{id}/results/{name}/preview", Who::Owner),
+    ("GET", "/api/v1/cutout/preview", Who::User),
     ("GET", "/api/v1/cutout/collections", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}", Who::User),
     ("GET", "/api/v1/events", Who::User),
@@ -93,6 +95,7 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/share/{secret}/{id}", Who::Anyone),
     ("GET", "/share/{secret}/{id}/results", Who::Anyone),
     ("GET", "/share/{secret}/{id}/results/{name}", Who::Anyone),
+    ("GET", "/share/{secret}/{id}/results/{name}/preview", Who::Anyone),
     ("GET", "/share/{secret}/{id}/parameters/{name}", Who::Anyone),
     // The provider of logins and its browsers bring what they are known by along.
     ("GET", "/account/provider", Who::Anyone),

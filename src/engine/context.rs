@@ -128,6 +128,12 @@ impl Context {
         }
     }
 
+    /// A result of this run of at most `limit` bytes, as it was stored.
+    pub async fn stored(&self, name: &str, limit: u64) -> Result<Bytes, Failure> {
+        let read = self.engine.results.read(&self.key(name), limit).await;
+        read.map_err(|error| self.storage(&error))
+    }
+
     /// Stores a result; it becomes visible within a moment. `name` is unique in the job.
     pub async fn put(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
         self.store(name, media_type, body, false).await

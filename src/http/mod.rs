@@ -47,8 +47,8 @@ use url::Url;
 pub use caller::{Door, Identified};
 pub use form::{Asked, Form};
 pub use parameter::{Many, Once};
-pub use problem::Problem;
-pub use reply::{Content, JsonOf, Kind, Reply, Xml};
+pub use problem::{Fault as ParameterFault, Problem};
+pub use reply::{Content, JsonOf, Kind, Picture, Reply, Xml, foreign};
 
 use self::{
     body::{Bounds, UPLOADS},

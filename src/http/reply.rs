@@ -296,6 +296,18 @@ impl Kind for Content {
     }
 }
 
+/// A picture (PNG).
+pub struct Picture;
+
+impl Kind for Picture {
+    fn responses() -> Vec<MetaResponse> {
+        vec![
+            described("", StatusCode::OK, vec![bytes("image/png")]),
+            described("It is what the client has.", StatusCode::NOT_MODIFIED, Vec::new()),
+        ]
+    }
+}
+
 /// Server-sent events whose data is JSON with the schema of `S`.
 pub struct Events<S>(PhantomData<S>);
 

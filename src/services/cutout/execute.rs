@@ -1,7 +1,7 @@
 //! A cutout job at work: image by image, box by box, several at once, in bounded memory.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     pin::pin,
     sync::{
         Arc,
@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use futures::{
     Stream, StreamExt,
     future::BoxFuture,
@@ -25,16 +26,19 @@ use super::{
     limits::MAX_PAIRS,
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
     memory::Held,
-    names::Names,
-    parameters::{Request, positions},
+    names::{self, Names},
+    parameters::{Format, Request, positions},
+    picture::{self, Wish},
     plan::{Plan, PlanError, PlannedImage, Selection},
+    render::PNG,
 };
 use crate::{
     engine::{Context, Failure},
     fits::{
         Admission, Cut, Edge, File, FitsError, Hdu, NewCard, Reason, Region, Step, Sweep, Value, bytes_of,
-        write_parts,
+        write, write_parts,
     },
+    objects::Stored,
     sky::{Length, Shape, Size},
     uws::Timestamp,
 };
@@ -83,6 +87,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
     context.progress(0, total as u64, "cutting");
     job.cut_images(std::mem::take(&mut plan.images)).await?;
     job.add_unmatched(&plan).await;
+    job.draw_bands().await?;
     job.finish().await
 }
 
@@ -257,7 +262,11 @@ impl Job<'_> {
         for (at, boxes) in found {
             consume_budget().await;
             match boxes {
-                Ok(boxes) => {
+                Ok(mut boxes) => {
+                    if self.request.format == Format::Png {
+                        // A picture is of one image.
+                        boxes.truncate(1);
+                    }
                     let row = self.row(opened, at, boxes.first());
                     tasks.push(Task {
                         opened: Arc::clone(opened),
@@ -355,9 +364,66 @@ impl Job<'_> {
         }
     }
 
+    /// Draws the picture of three bands of each position that has them, from the files that were stored.
+    async fn draw_bands(&mut self) -> Result<(), Failure> {
+        let Some(bands) = &self.request.preview.rgb else {
+            return Ok(());
+        };
+        let made = self.rows.iter().filter(|row| row.status == Status::Ok);
+        let mut positions: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
+        for row in made {
+            positions.entry(row.row).or_default().push(row.clone());
+        }
+        for rows in positions.into_values() {
+            self.context.checkpoint()?;
+            match three(rows, bands) {
+                Ok(three) => self.draw_three(&three).await?,
+                Err(missing) => self.context.log(missing),
+            }
+        }
+        Ok(())
+    }
+
+    async fn draw_three(&mut self, rows: &[Row; 3]) -> Result<(), Failure> {
+        let context = self.context;
+        let memory = self.service.cutter.memory();
+        let sizes = rows.each_ref().map(|row| row.size.unwrap_or(0));
+        // The files, and their pixels.
+        let needed = sizes.iter().sum::<u64>().saturating_mul(2);
+        let id = &rows[0].id;
+        if needed > memory.total() {
+            context.log(format!(
+                "{id} has no picture of three bands: its files are too large"
+            ));
+            return Ok(());
+        }
+        let held = context.suspended(memory.hold(needed)).await?;
+        let mut files = Vec::with_capacity(rows.len());
+        for (row, size) in rows.iter().zip(sizes) {
+            files.push(
+                context
+                    .stored(row.file.as_deref().unwrap_or_default(), size)
+                    .await?,
+            );
+        }
+        let Ok(files) = <[Bytes; 3]>::try_from(files) else {
+            return Ok(());
+        };
+        let shown = rows.each_ref().map(|row| row.file.as_deref().unwrap_or_default());
+        match picture::of_bands(files, self.request.preview.style, shown.join(", ")).await {
+            Ok(picture) => {
+                let name = self.names.take_rgb(id);
+                context.put(&name, PNG, picture).await?;
+            }
+            Err(fault) => context.log(format!("{id} has no picture of three bands: {}", fault.message)),
+        }
+        drop(held);
+        Ok(())
+    }
+
     /// Stores the manifests, and what `result` stands for.
     async fn finish(self) -> Result<(), Failure> {
-        let (context, mut rows) = (self.context, self.rows);
+        let (context, mut rows, format) = (self.context, self.rows, self.request.format);
         let (job, parameters) = (context.job(), context.parameters().clone());
         let (rows, json, csv) = tokio::task::spawn_blocking(move || {
             rows.sort_by(|a, b| {
@@ -389,11 +455,12 @@ impl Job<'_> {
                 }),
                 None,
             ) => {
-                let stored = crate::objects::Stored {
+                let stored = Stored {
                     size: *size,
                     sha256: sha256.clone(),
                 };
-                context.alias("result", file, FITS, &stored)?;
+                let media_type = if format == Format::Png { PNG } else { FITS };
+                context.alias("result", file, media_type, &stored)?;
             }
             _ => context.alias("result", "manifest.json", "application/json", &manifest)?,
         }
@@ -408,6 +475,39 @@ fn arcmin(length: Length) -> Option<f64> {
         Length::Degrees(degrees) => Some(degrees * 60.0),
         Length::Pixels(_) => None,
     }
+}
+
+/// Of each band the first cutout of a position: of the same observation and type as the first band's if there is one.
+fn three(mut rows: Vec<Row>, bands: &[String; 3]) -> Result<[Row; 3], String> {
+    rows.sort_by(|a, b| (&a.image.collection, &a.image.image).cmp(&(&b.image.collection, &b.image.image)));
+    let of = |band: &str| -> Vec<&Row> {
+        let is = |row: &&Row| {
+            row.image
+                .band
+                .as_deref()
+                .is_some_and(|own| own.eq_ignore_ascii_case(band))
+        };
+        rows.iter().filter(is).collect()
+    };
+    let [red, green, blue] = bands;
+    let first = of(red).first().copied();
+    let like = |band: &str| {
+        let of_band = of(band);
+        let alike = |row: &&&Row| {
+            first.is_some_and(|first| {
+                (&first.image.obs, &first.image.product_type) == (&row.image.obs, &row.image.product_type)
+            })
+        };
+        of_band.iter().find(alike).or(of_band.first()).copied()
+    };
+    let (Some(red), Some(green), Some(blue)) = (first, like(green), like(blue)) else {
+        let id = rows.first().map(|row| row.id.to_string()).unwrap_or_default();
+        return Err(format!(
+            "{id} has no picture of three bands: not all of {} were cut",
+            bands.join(", ")
+        ));
+    };
+    Ok([red.clone(), green.clone(), blue.clone()])
 }
 
 fn failed(row: Row, fault: Fault) -> Row {
@@ -652,7 +752,7 @@ impl Shared<'_> {
                 } else {
                     credit
                         .take()
-                        .or_else(|| Some(Counted::new(&self.held, memory.try_hold(room(bytes))?)))
+                        .or_else(|| Some(Counted::new(&self.held, memory.try_hold(self.room(bytes))?)))
                 };
                 match held {
                     Some(held) => {
@@ -682,8 +782,8 @@ impl Shared<'_> {
                 Step::NeedsMemory(bytes) => {
                     // All that it takes at once: who waits holds nothing.
                     drop(own.take());
-                    let mut both = self.hold(room(bytes).saturating_add(working)).await?;
-                    credit = Some(both.split(room(bytes)));
+                    let mut both = self.hold(self.room(bytes).saturating_add(working)).await?;
+                    credit = Some(both.split(self.room(bytes)));
                     own = Some(both);
                     continue;
                 }
@@ -767,26 +867,70 @@ impl Shared<'_> {
             })
             .collect();
         let file = Arc::clone(file);
-        let made = self
-            .context
-            .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date));
-        let stored = made.await?;
+        let kept = if self.request.is_pictured() {
+            let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date)).await;
+            let bytes = bytes.map_err(|error| Failure::fatal(error.to_string()))?;
+            self.store_picture(&task, bytes).await?
+        } else {
+            let made = self
+                .context
+                .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date));
+            let stored = made.await?;
+            Ok((task.name.clone(), stored))
+        };
+        let (name, stored) = match kept {
+            Ok(kept) => kept,
+            Err(fault) => return Ok(failed(task.row, fault)),
+        };
         Ok(Row {
             hdu: Some(hdus.join(" ")),
             area: Some(area),
             coverage: Some(coverage),
-            file: Some(task.name),
+            file: Some(name),
             size: Some(stored.size),
             sha256: Some(stored.sha256),
             ..task.row
         })
     }
-}
 
-/// Bytes that a cutout of so many bytes of pixels takes.
-fn room(pixels: u64) -> u64 {
-    // Cards.
-    pixels.saturating_add(32 << 10)
+    /// Stores a cutout and its picture beside it, or with FORMAT=png the picture alone; gives what its row names.
+    async fn store_picture(
+        &self,
+        task: &Task,
+        bytes: Bytes,
+    ) -> Result<Result<(String, Stored), Fault>, Failure> {
+        let planned = &task.opened.planned;
+        let wish = Wish {
+            hdu: None,
+            style: self.request.preview.style,
+            source: format!("{}/{}", planned.collection, planned.image.path),
+        };
+        let name = names::picture(&task.name);
+        if self.request.format == Format::Png {
+            return match picture::of_bytes(bytes, wish).await {
+                Ok(picture) => Ok(Ok((name.clone(), self.context.put(&name, PNG, picture).await?))),
+                Err(fault) => Ok(Err(fault)),
+            };
+        }
+        let stored = self.context.put(&task.name, FITS, bytes.clone()).await?;
+        match picture::of_bytes(bytes, wish).await {
+            Ok(picture) => {
+                self.context.put(&name, PNG, picture).await?;
+            }
+            Err(fault) => self
+                .context
+                .log(format!("{} has no picture: {}", task.name, fault.message)),
+        }
+        Ok(Ok((task.name.clone(), stored)))
+    }
+
+    /// Bytes that a cutout of so many bytes of pixels takes.
+    fn room(&self, pixels: u64) -> u64 {
+        // What is drawn lies in memory as a file too.
+        let copies = if self.request.is_pictured() { 2 } else { 1 };
+        // Cards.
+        pixels.saturating_mul(copies).saturating_add(32 << 10)
+    }
 }
 
 /// The row of a cutout that is not made. A box that is refused for where it lies is shown all the same.

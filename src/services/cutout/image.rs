@@ -175,7 +175,7 @@ fn hdu_box(file: &File, hdu: &Hdu, shape: &Shape, size: Size) -> Result<Option<H
 const UNKNOWN: [f64; 2] = [f64::NAN; 2];
 
 /// All pixels of an image; of more axes, those that `cut` takes for x and y. None if it has less than two.
-fn whole(hdu: &Hdu) -> Option<PixelBox> {
+pub fn whole(hdu: &Hdu) -> Option<PixelBox> {
     let axes = hdu.wcs().ok().flatten().map_or([0, 1], crate::fits::Wcs::axes);
     let length = |axis: usize| i64::try_from(*hdu.shape().get(axes[axis])?).ok();
     Some(PixelBox {

@@ -6,6 +6,8 @@ use crate::sky::{Length, Size};
 pub const MAX_DEGREES: f64 = 10.0;
 /// Longest side of a box in pixels.
 pub const MAX_PIXELS: u32 = 20_000;
+/// Most pixels of a piece that is drawn on demand, of one plane.
+pub const MAX_PREVIEW: u64 = 1 << 24;
 /// Longest name that a user may give a position, in characters.
 pub const MAX_OBJID: usize = 100;
 /// Longest name of a collection, band, type, tag or HDU that is looked for, in bytes.

@@ -3,7 +3,8 @@
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `names` and `manifest` are what the user gets to see; `ingest` fills the
-//! catalogue, by the `keywords` of headers; `routes` is what is served beside the jobs.
+//! catalogue, by the `keywords` of headers; `routes` is what is served beside the jobs; `render` draws, and `picture`
+//! feeds it.
 
 pub mod cutter;
 mod execute;
@@ -17,6 +18,7 @@ mod manifest;
 mod memory;
 mod names;
 mod parameters;
+mod picture;
 mod plan;
 pub mod render;
 pub mod routes;

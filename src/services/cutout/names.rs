@@ -31,7 +31,16 @@ impl Names {
         if parts.is_empty() {
             parts.push(stem(&image.path));
         }
-        let name = clean(&[&[id], &parts[..]].concat().join("_"));
+        self.unique(&clean(&[&[id], &parts[..]].concat().join("_")))
+    }
+
+    /// `{id}_rgb.png`, a picture of several cutouts; no picture of one has this name.
+    pub fn take_rgb(&mut self, id: &str) -> String {
+        picture(&self.unique(&clean(&format!("{id}_rgb"))))
+    }
+
+    /// The name with the ending of cutouts, or the next like it that is not taken.
+    fn unique(&mut self, name: &str) -> String {
         let room = LONGEST - ".fits".len();
         let mut taken = format!("{}.fits", &name[..name.len().min(room)]);
         let count = self.asked.entry(taken.clone()).or_default();
@@ -43,6 +52,11 @@ impl Names {
         }
         taken
     }
+}
+
+/// The name of a cutout's picture.
+pub fn picture(cutout: &str) -> String {
+    format!("{}.png", stem(cutout))
 }
 
 /// The file's name without the endings of images.

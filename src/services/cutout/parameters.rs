@@ -5,6 +5,7 @@ use chrono::{Days, Months};
 use super::{
     limits::{MAX_WORD, check_size},
     list::List,
+    render::{self, Preview},
 };
 use crate::{
     engine::{ParameterInfo, ParameterKind, UsageError},
@@ -46,8 +47,8 @@ pub struct Request {
     pub edge: Edge,
     /// What the cutouts are written as.
     pub format: Format,
-    /// Whether there is a picture of each cutout besides.
-    pub preview: bool,
+    /// How pictures are drawn, and whether there is one of each cutout besides.
+    pub preview: Preview,
     /// Whether there are light curves besides.
     pub lightcurve: bool,
 }
@@ -66,7 +67,7 @@ pub enum Format {
 
 impl Format {
     /// Those that are made.
-    const MADE: &[Format] = &[Format::Fits];
+    const MADE: &[Format] = &[Format::Fits, Format::Png];
 
     /// The value of FORMAT.
     pub fn name(self) -> &'static str {
@@ -79,6 +80,11 @@ impl Format {
 }
 
 impl Request {
+    /// Whether each cutout is drawn.
+    pub fn is_pictured(&self) -> bool {
+        self.format == Format::Png || self.preview.wanted
+    }
+
     /// Reads parameters, POSITIONS from `positions` (its bytes, wherever they were); answers every fault.
     pub fn read(
         parameters: &Parameters,
@@ -109,7 +115,10 @@ impl Request {
         let (from, to) = take(&mut faults, text(parameters, "DATES").and_then(dates)).unwrap_or_default();
         let edge = take(&mut faults, text(parameters, "EDGE").and_then(edge));
         let format = take(&mut faults, text(parameters, "FORMAT").and_then(format));
-        let preview = take(&mut faults, switch(parameters, "PREVIEW"));
+        let preview = render::parameters::read(parameters).unwrap_or_else(|found| {
+            faults.extend(found);
+            Preview::default()
+        });
         let lightcurve = take(&mut faults, switch(parameters, "LIGHTCURVE"));
         let list = positions
             .map(|bytes| List::read(bytes, max_positions))
@@ -139,7 +148,7 @@ impl Request {
                     pols: Vec::new(),
                     edge,
                     format: format.unwrap_or_default(),
-                    preview: preview.unwrap_or_default(),
+                    preview,
                     lightcurve: lightcurve.unwrap_or_default(),
                 })
             }
@@ -334,7 +343,7 @@ pub fn describe() -> Vec<ParameterInfo> {
         default: default.map(str::to_owned),
         ..info
     };
-    vec![
+    let mut all = vec![
         ParameterInfo {
             kind: ParameterKind::File,
             required: true,
@@ -403,13 +412,21 @@ pub fn describe() -> Vec<ParameterInfo> {
             )
         },
         ParameterInfo {
-            kind: ParameterKind::Choice { options: &["fits"] },
+            kind: ParameterKind::Choice {
+                options: &["fits", "png"],
+            },
             ..single(
-                text("FORMAT", "meta.code.mime", "Format of the cutouts."),
+                text(
+                    "FORMAT",
+                    "meta.code.mime",
+                    "Format of the cutouts; png is a picture of the first image of each.",
+                ),
                 Some("fits"),
             )
         },
-    ]
+    ];
+    all.extend(render::parameters::describe());
+    all
 }
 
 #[cfg(test)]
@@ -505,7 +522,7 @@ mod tests {
             ("HDUS", "1e9", "from 0"),
             ("HDUS", "99999999999999999999", "from 0"),
             ("EDGE", "round", "trim, pad, strict"),
-            ("FORMAT", "png", "expected fits"),
+            ("FORMAT", "jpeg", "expected fits"),
             ("POSITIONS", "RA,DEC\n1,2\n999,2", "row 2"),
             ("POSITIONS", "", "is empty"),
         ] {

@@ -614,7 +614,7 @@ async fn bad_requests_are_refused_before_anything_is_queued() {
             vec![good, ("SIZE", "601")],
             "SIZE: \"601\" is above the limit of 600 arcmin",
         ),
-        (vec![good, ("FORMAT", "png")], "FORMAT"),
+        (vec![good, ("FORMAT", "jpeg")], "FORMAT"),
         (vec![good, ("BOX", "1")], "BOX"),
         (vec![good, ("SIZE", "1"), ("SIZE", "2")], "SIZE"),
         (vec![("SIZE", "1")], "POSITIONS"),

@@ -67,14 +67,11 @@ pub struct Limits {
 impl Limits {
     /// Where a value lies in between, 0 to 1. If the cuts are one value, as of a constant image, it lies in the middle.
     pub fn share(&self, value: f64) -> f64 {
-        if value == self.low && value == self.high {
-            return 0.5;
-        }
-        if value <= self.low {
-            return 0.0;
-        }
-        if value >= self.high {
-            return 1.0;
+        match (value <= self.low, value >= self.high) {
+            (true, true) => return 0.5,
+            (true, false) => return 0.0,
+            (false, true) => return 1.0,
+            (false, false) => {}
         }
         // Halves, since the span of the largest numbers is none.
         (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
@@ -264,6 +261,7 @@ fn grown(bad: &[bool], by: usize) -> Vec<bool> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::*;
 

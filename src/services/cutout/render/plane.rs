@@ -168,6 +168,7 @@ fn read<const N: usize>(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::*;
 

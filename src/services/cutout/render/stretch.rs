@@ -62,6 +62,7 @@ impl FromStr for Stretch {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::*;
 

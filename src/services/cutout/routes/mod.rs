@@ -2,22 +2,25 @@
 //! `auth::policy`.
 
 mod catalogue;
+mod preview;
 mod schema;
 
 use std::sync::Arc;
 
 use super::Cutout;
-use crate::{http::Problem, store::StoreError};
+use crate::{http::Problem, jobs::Jobs, store::StoreError};
 
 pub use catalogue::Catalogue;
+pub use preview::Previews;
 
 /// All of them.
-pub type Api = Catalogue;
+pub type Api = (Catalogue, Previews);
 
 /// What they share.
 pub struct Site {
     /// `None` if the service is not served.
     cutout: Option<Arc<Cutout>>,
+    jobs: Jobs,
 }
 
 impl Site {
@@ -29,9 +32,9 @@ impl Site {
 }
 
 /// The APIs of the service, all of whose paths are not there without it.
-pub fn api(cutout: Option<Arc<Cutout>>) -> Api {
-    let site = Arc::new(Site { cutout });
-    Catalogue(site)
+pub fn api(cutout: Option<Arc<Cutout>>, jobs: Jobs) -> Api {
+    let site = Arc::new(Site { cutout, jobs });
+    (Catalogue(Arc::clone(&site)), Previews(site))
 }
 
 /// The database did not do as asked.
