@@ -140,7 +140,9 @@ async fn store(file: File, part: Cut, folder: Arc<Path>, row: usize) -> anyhow::
     tokio::task::spawn_blocking(move || {
         let parts = write_parts(&file, vec![(part, Vec::new())], DATE);
         let mut digest = Sha256::new();
-        parts.iter().for_each(|part| digest.update(part));
+        for part in &parts {
+            digest.update(part);
+        }
         let name = format!("{row}.fits");
         let mut out = std::fs::File::create(folder.join(&name))?;
         for part in parts {

@@ -191,6 +191,9 @@ async fn jobs_make_pictures_beside_their_files_or_instead(backend: Backend) {
     }
 }
 
+/// Parameters of a request.
+type Asked<'a> = &'a [(&'a str, &'a str)];
+
 async fn a_piece_of_an_image_is_drawn_on_demand(backend: Backend) {
     const PATH: &str = "/api/v1/cutout/preview";
     let (site, _folder) = site(backend).await;
@@ -217,7 +220,7 @@ async fn a_piece_of_an_image_is_drawn_on_demand(backend: Backend) {
     let ([width, height], _) = decoded(&site.get(&query(PATH, &circle)).await.expect(200).body);
     assert!(width < 3 && height <= 2, "{width} x {height}");
 
-    let faulty: [(&[(&str, &str)], u16, &str); 12] = [
+    let faulty: [(Asked, u16, &str); 12] = [
         (&[SIZE, PLACE[0], PLACE[1]], 400, "ID"),
         (&[id], 400, "POS"),
         (&[id, ("RA", "10")], 400, "DEC"),
@@ -275,7 +278,7 @@ async fn a_result_is_drawn_for_whoever_may_see_it(backend: Backend) {
         assert!(refused.text().contains(expected), "{path}: {}", refused.text());
     }
 
-    let body = serde_json::json!({ "expires": chrono::Utc::now() + chrono::TimeDelta::hours(1) });
+    let body = serde_json::json!({ "expires": "2040-01-01T00:00:00Z" });
     let share = site
         .request(Method::POST, &format!("/api/v1/jobs/{id}/shares"))
         .json(&body);
@@ -372,7 +375,7 @@ async fn cuts_stretches_and_colours_are_those_of_astropy() {
         let off = got
             .iter()
             .zip(&wanted)
-            .filter(|(got, wanted)| f64::from(**got) != **wanted)
+            .filter(|(got, wanted)| (f64::from(**got) - **wanted).abs() > 0.5)
             .count();
         assert!(off <= 2, "{off} of {} differ", got.len());
     }

@@ -164,6 +164,7 @@ fn shape_box(file: &File, shape: &Shape) -> Result<PixelBox, FitsError> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is a table of shapes")]
 fn boxes_of_shapes_hold_every_pixel_of_them_and_little_more() {
     let patch: &[(&str, &str)] = &[];
     let pole: &[(&str, &str)] = &[("CRVAL2", "90.0"), ("CRVAL1", "0.0")];
