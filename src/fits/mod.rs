@@ -16,6 +16,7 @@ mod header;
 mod kept;
 mod lines;
 mod pad;
+mod physical;
 mod piece;
 mod source;
 mod sweep;

@@ -186,7 +186,8 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn written(&self) -> Cow<'_, str> {
+    /// As it stands in a table: without escapes, empty if it is none.
+    pub fn written(&self) -> Cow<'_, str> {
         match self {
             Cell::Null => Cow::Borrowed(""),
             Cell::Text(text) => Cow::Borrowed(text),

@@ -164,7 +164,7 @@ async fn cutouts_of_a_real_image_are_its_pixels_in_every_compression(backend: Ba
     assert_eq!(
         csv.lines().next().unwrap(),
         "row,id,ra,dec,xsize,ysize,collection,image,band,obs,type,hdu,status,reason,message,x_min,x_max,y_min,y_max,\
-         coverage,file,size,sha256,source,etag"
+         coverage,file,size,sha256,source,etag,weight_coverage"
     );
     assert_eq!(csv.lines().count(), 11);
 }
@@ -379,7 +379,7 @@ async fn past_a_thousand_files_only_the_manifests_are_listed() {
         .iter()
         .map(|r| r["id"].as_str().unwrap())
         .collect();
-    assert_eq!(ids, ["manifest.json", "manifest.csv", "result"]);
+    assert_eq!(ids, ["manifest.json", "manifest.csv", "manifest.vot", "result"]);
     site.get(&format!("{job}/results/o1000_m13.fits"))
         .await
         .expect(200);

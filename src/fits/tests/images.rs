@@ -379,3 +379,59 @@ fn headers_far_apart_and_long_are_found() {
     let error = cut_of(&file, 1, area(1, 2, 1, 2), Edge::Trim).expect_err("one axis");
     assert!(matches!(error, FitsError::NotAnImage { hdu: 1 }));
 }
+
+#[test]
+fn what_pixels_mean_is_scaled_and_undefined_ones_are_nan() {
+    let image = |bitpix: &str, width: usize, data: &[u8]| {
+        let mut cards = vec![
+            "SIMPLE  = T".to_owned(),
+            format!("BITPIX  = {bitpix}"),
+            "NAXIS   = 2".into(),
+            format!("NAXIS1  = {width}"),
+            "NAXIS2  = 1".into(),
+            "BSCALE  = 0.5".into(),
+            "BZERO   = 100".into(),
+        ];
+        if !bitpix.starts_with('-') {
+            cards.push("BLANK   = 7".into());
+        }
+        let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+        let file = open(hdu(&cards, data)).expect("a good file");
+        let cut = cut_of(&file, 0, area(1, width as i64, 1, 1), Edge::Trim).expect("inside");
+        cut.physical().collect::<Vec<f64>>()
+    };
+    let stored = [0_i16, 7, -200, 255];
+    for (bitpix, data) in [
+        (
+            "16",
+            stored.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>(),
+        ),
+        (
+            "32",
+            stored.iter().flat_map(|n| i32::from(*n).to_be_bytes()).collect(),
+        ),
+        (
+            "64",
+            stored.iter().flat_map(|n| i64::from(*n).to_be_bytes()).collect(),
+        ),
+    ] {
+        let values = image(bitpix, 4, &data);
+        assert!(values[1].is_nan(), "{bitpix}");
+        assert_eq!((values[0], values[2], values[3]), (100.0, 0.0, 227.5), "{bitpix}");
+    }
+    let bytes = image("8", 3, &[0, 7, 255]);
+    assert!(bytes[1].is_nan());
+    assert_eq!((bytes[0], bytes[2]), (100.0, 227.5));
+    let floats: Vec<u8> = [1.5_f32, f32::NAN, 7.0]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    let doubles: Vec<u8> = [1.5_f64, f64::NAN, 7.0]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    for values in [image("-32", 3, &floats), image("-64", 3, &doubles)] {
+        assert!(values[1].is_nan());
+        assert_eq!((values[0], values[2]), (100.75, 103.5));
+    }
+}

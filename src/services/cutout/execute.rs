@@ -31,6 +31,7 @@ use super::{
     picture::{self, Wish},
     plan::{Plan, PlanError, PlannedImage, Selection},
     render::PNG,
+    weights::{weigh, zero_weight},
 };
 use crate::{
     engine::{Context, Failure},
@@ -40,7 +41,7 @@ use crate::{
     },
     objects::Stored,
     sky::{Length, Shape, Size},
-    uws::Timestamp,
+    uws::{Timestamp, votable},
 };
 
 /// Cutouts that are being stored at once.
@@ -61,6 +62,7 @@ pub async fn run(service: &Cutout, context: &Context) -> Result<(), Failure> {
 }
 
 async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
+    let begun = Timestamp::of_this_host();
     let request = Arc::new(request(service, context).await?);
     if !request.list.unused.is_empty() {
         context.log(format!(
@@ -83,6 +85,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
         rows: Vec::new(),
         done: 0,
         total,
+        begun,
     };
     context.progress(0, total as u64, "cutting");
     job.cut_images(std::mem::take(&mut plan.images)).await?;
@@ -145,6 +148,7 @@ struct Job<'a> {
     rows: Vec<Row>,
     done: usize,
     total: usize,
+    begun: Timestamp,
 }
 
 /// An image with its headers.
@@ -328,6 +332,7 @@ impl Job<'_> {
             size: None,
             sha256: None,
             source: SourceColumns::default(),
+            weight_coverage: None,
         }
     }
 
@@ -425,7 +430,8 @@ impl Job<'_> {
     async fn finish(self) -> Result<(), Failure> {
         let (context, mut rows, format) = (self.context, self.rows, self.request.format);
         let (job, parameters) = (context.job(), context.parameters().clone());
-        let (rows, json, csv) = tokio::task::spawn_blocking(move || {
+        let times = [self.begun, Timestamp::of_this_host()];
+        let (rows, json, csv, votable) = tokio::task::spawn_blocking(move || {
             rows.sort_by(|a, b| {
                 (a.row, &a.image.collection, &a.image.image).cmp(&(
                     b.row,
@@ -433,9 +439,10 @@ impl Job<'_> {
                     &b.image.image,
                 ))
             });
-            let json = manifest::json(job, &parameters, &rows)?;
+            let json = manifest::json(job, &parameters, &rows, times)?;
             let csv = manifest::csv(&rows)?;
-            Ok::<_, Failure>((rows, json, csv))
+            let votable = manifest::votable(job, &rows);
+            Ok::<_, Failure>((rows, json, csv, votable))
         })
         .await
         .map_err(|error| Failure::fatal(error.to_string()))??;
@@ -443,6 +450,9 @@ impl Job<'_> {
             .put_principal("manifest.json", "application/json", json)
             .await?;
         context.put_principal("manifest.csv", "text/csv", csv).await?;
+        context
+            .put_principal("manifest.vot", votable::MEDIA_TYPE, votable)
+            .await?;
         let mut made = rows.iter().filter(|row| row.status == Status::Ok);
         let ok = manifest::count_ok(&rows);
         match (made.next(), made.next()) {
@@ -857,6 +867,13 @@ impl Shared<'_> {
         };
         let hdus: Vec<String> = cuts.iter().map(|cut| cut.hdu().to_string()).collect();
         let (area, coverage) = (first.area(), first.coverage());
+        let file = Arc::clone(file);
+        let (cuts, weight_coverage) = weigh(&file, cuts).await?;
+        if weight_coverage == Some(0.0) {
+            let mut row = refused(task, zero_weight());
+            row.weight_coverage = weight_coverage;
+            return Ok(row);
+        }
         let date = Timestamp::of_this_host().to_string();
         let date = date.trim_end_matches('Z').to_owned();
         let cuts: Vec<_> = cuts
@@ -866,7 +883,6 @@ impl Shared<'_> {
                 (cut, cards)
             })
             .collect();
-        let file = Arc::clone(file);
         let kept = if self.request.is_pictured() {
             let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date)).await;
             let bytes = bytes.map_err(|error| Failure::fatal(error.to_string()))?;
@@ -889,6 +905,7 @@ impl Shared<'_> {
             file: Some(name),
             size: Some(stored.size),
             sha256: Some(stored.sha256),
+            weight_coverage,
             ..task.row
         })
     }

@@ -1,6 +1,6 @@
 //! The manifest: a row for each position on each image.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -11,7 +11,10 @@ use crate::{
     engine::Failure,
     fits::PixelBox,
     store::Image,
-    uws::{JobId, ParameterValue, Parameters},
+    uws::{
+        JobId, ParameterValue, Parameters, Timestamp,
+        votable::{self, Cell, Field, Purpose, VoTable},
+    },
 };
 
 /// What made the cutouts.
@@ -58,6 +61,8 @@ pub struct Row {
     /// Where the image is, and the version that was read.
     #[serde(flatten)]
     pub source: SourceColumns,
+    /// Share of the pixels whose weight is above 0, if the image has weights.
+    pub weight_coverage: Option<f64>,
 }
 
 /// What the catalogue says of an image.
@@ -131,8 +136,13 @@ fn bounds<S: Serializer>(area: &Option<PixelBox>, serializer: S) -> Result<S::Ok
     bounds.serialize(serializer)
 }
 
-/// The manifest as JSON: job, software, parameters, counts, rows.
-pub fn json(job: JobId, parameters: &Parameters, rows: &[Row]) -> Result<Bytes, Failure> {
+/// The manifest as JSON: job, software, parameters, counts, rows, provenance.
+pub fn json(
+    job: JobId,
+    parameters: &Parameters,
+    rows: &[Row],
+    [begun, ended]: [Timestamp; 2],
+) -> Result<Bytes, Failure> {
     #[derive(Serialize)]
     struct Manifest<'a> {
         job: String,
@@ -140,6 +150,7 @@ pub fn json(job: JobId, parameters: &Parameters, rows: &[Row]) -> Result<Bytes, 
         parameters: Map<String, Value>,
         counts: Counts,
         rows: &'a [Row],
+        provenance: Provenance<'a>,
     }
     #[derive(Serialize)]
     struct Counts {
@@ -156,10 +167,119 @@ pub fn json(job: JobId, parameters: &Parameters, rows: &[Row]) -> Result<Bytes, 
             failed: rows.len() - ok,
         },
         rows,
+        provenance: Provenance::new(job, rows, [begun, ended]),
     };
     serde_json::to_vec(&manifest)
         .map(Bytes::from)
         .map_err(|error| Failure::fatal(error.to_string()))
+}
+
+/// Where the cutouts come from, in the classes and attributes of the IVOA Provenance Data Model 1.0: the activity, the
+/// agent and what its software is, and the images that were used. What was generated are the files of the rows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Provenance<'a> {
+    activity: Activity,
+    activity_description: ActivityDescription,
+    agent: Agent,
+    was_associated_with: WasAssociatedWith,
+    used: Vec<Used<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    id: String,
+    name: &'static str,
+    start_time: String,
+    end_time: String,
+}
+
+#[derive(Serialize)]
+struct ActivityDescription {
+    name: &'static str,
+    version: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Agent {
+    id: &'static str,
+    name: &'static str,
+    version: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct WasAssociatedWith {
+    agent: &'static str,
+    role: &'static str,
+}
+
+#[derive(Serialize)]
+struct Used<'a> {
+    role: &'static str,
+    entity: Entity<'a>,
+}
+
+#[derive(Serialize)]
+struct Entity<'a> {
+    id: String,
+    name: &'a str,
+    location: Option<&'a str>,
+    /// Not of the model: the version that was read.
+    etag: Option<&'a str>,
+}
+
+impl<'a> Provenance<'a> {
+    fn new(job: JobId, rows: &'a [Row], [begun, ended]: [Timestamp; 2]) -> Self {
+        const NAME: &str = env!("CARGO_PKG_NAME");
+        const VERSION: &str = env!("CARGO_PKG_VERSION");
+        let mut seen = HashSet::new();
+        let used = rows
+            .iter()
+            .filter(|row| row.status == Status::Ok)
+            .filter_map(|row| {
+                let (collection, image) = (row.image.collection.as_deref()?, row.image.image.as_deref()?);
+                let etag = row.source.etag.as_deref();
+                seen.insert((collection, image, etag)).then(|| Used {
+                    role: "image",
+                    entity: Entity {
+                        id: format!("{collection}/{image}"),
+                        name: image,
+                        location: row.source.source.as_deref(),
+                        etag,
+                    },
+                })
+            })
+            .collect();
+        Provenance {
+            activity: Activity {
+                id: job.to_string(),
+                name: "cutout",
+                start_time: begun.to_string(),
+                end_time: ended.to_string(),
+            },
+            activity_description: ActivityDescription {
+                name: "cutout",
+                version: VERSION,
+                kind: "Reduction",
+            },
+            agent: Agent {
+                id: NAME,
+                name: NAME,
+                version: VERSION,
+                kind: "SoftwareAgent",
+            },
+            was_associated_with: WasAssociatedWith {
+                agent: NAME,
+                role: "Operator",
+            },
+            used,
+        }
+    }
 }
 
 /// How many rows have a file.
@@ -191,9 +311,13 @@ fn shown(parameters: &Parameters) -> Map<String, Value> {
 pub fn csv(rows: &[Row]) -> Result<Bytes, Failure> {
     let failed = |error: csv::Error| Failure::fatal(format!("The manifest could not be written: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(failed)?;
+    writer
+        .write_record(COLUMNS.map(|column| column.name))
+        .map_err(failed)?;
     for row in rows {
-        writer.write_record(row.record()).map_err(failed)?;
+        writer
+            .write_record(row.cells().each_ref().map(|cell| cell.written().into_owned()))
+            .map_err(failed)?;
     }
     let bytes = writer
         .into_inner()
@@ -201,71 +325,148 @@ pub fn csv(rows: &[Row]) -> Result<Bytes, Failure> {
     Ok(bytes.into())
 }
 
+/// The rows as a VOTable, with the job and the software.
+pub fn votable(job: JobId, rows: &[Row]) -> Bytes {
+    let ok = count_ok(rows);
+    let mut table = VoTable::new();
+    table
+        .resource(Purpose::Results, None)
+        .description("Cutouts of a job, a row for each position on each image.")
+        .status(votable::Status::Ok)
+        .info("job", &job.to_string(), "")
+        .info("software", SOFTWARE, "")
+        .info("ok", &ok.to_string(), "rows with a file")
+        .info("failed", &(rows.len() - ok).to_string(), "rows without one")
+        .icrs("icrs")
+        .table("manifest", &COLUMNS);
+    for row in rows {
+        table.row(&row.cells());
+    }
+    table.finish().into()
+}
+
 /// The columns in their order.
-const COLUMNS: [&str; 25] = [
-    "row",
-    "id",
-    "ra",
-    "dec",
-    "xsize",
-    "ysize",
-    "collection",
-    "image",
-    "band",
-    "obs",
-    "type",
-    "hdu",
-    "status",
-    "reason",
-    "message",
-    "x_min",
-    "x_max",
-    "y_min",
-    "y_max",
-    "coverage",
-    "file",
-    "size",
-    "sha256",
-    "source",
-    "etag",
+const COLUMNS: [Field; 26] = [
+    Field::long("row")
+        .ucd("meta.record")
+        .meaning("row of the list, from 1"),
+    Field::text("id")
+        .ucd("meta.id;meta.main")
+        .meaning("name of the position"),
+    Field::double("ra")
+        .unit("deg")
+        .ucd("pos.eq.ra;meta.main")
+        .meaning("middle of what was asked for, ICRS"),
+    Field::double("dec")
+        .unit("deg")
+        .ucd("pos.eq.dec;meta.main")
+        .meaning("middle of what was asked for, ICRS"),
+    Field::double("xsize")
+        .unit("arcmin")
+        .ucd("phys.angSize;instr.fov")
+        .meaning("width asked for"),
+    Field::double("ysize")
+        .unit("arcmin")
+        .ucd("phys.angSize;instr.fov")
+        .meaning("height asked for"),
+    Field::text("collection")
+        .ucd("meta.id")
+        .meaning("collection of the image"),
+    Field::text("image")
+        .ucd("meta.id;meta.file")
+        .meaning("path of the image in its collection"),
+    Field::text("band")
+        .ucd("instr.bandpass")
+        .meaning("band of the image"),
+    Field::text("obs")
+        .ucd("obs.id")
+        .meaning("observation or coadd tag"),
+    Field::text("type")
+        .ucd("meta.code.class")
+        .meaning("type of product"),
+    Field::text("hdu")
+        .ucd("meta.id;meta.dataset")
+        .meaning("numbers of the HDUs in the file, 0 the primary of the image"),
+    Field::text("status")
+        .ucd("meta.code.status")
+        .meaning("ok or failed"),
+    Field::text("reason")
+        .ucd("meta.code.error")
+        .meaning("why there is no cutout"),
+    Field::text("message")
+        .ucd("meta.note")
+        .meaning("the same for people"),
+    Field::long("x_min")
+        .unit("pix")
+        .ucd("pos.cartesian.x;stat.min")
+        .meaning("first column of the image in the cutout, from 1"),
+    Field::long("x_max")
+        .unit("pix")
+        .ucd("pos.cartesian.x;stat.max")
+        .meaning("last column"),
+    Field::long("y_min")
+        .unit("pix")
+        .ucd("pos.cartesian.y;stat.min")
+        .meaning("first row of the image in the cutout, from 1"),
+    Field::long("y_max")
+        .unit("pix")
+        .ucd("pos.cartesian.y;stat.max")
+        .meaning("last row"),
+    Field::double("coverage")
+        .ucd("stat.fill;obs.image")
+        .meaning("share of the box that lies on the image"),
+    Field::text("file").ucd("meta.file").meaning("name of the cutout"),
+    Field::long("size")
+        .unit("byte")
+        .ucd("phys.size;meta.file")
+        .meaning("size of the cutout"),
+    Field::text("sha256")
+        .ucd("meta.checksum;meta.file")
+        .meaning("SHA-256 of the cutout, hexadecimal"),
+    Field::text("source")
+        .ucd("meta.ref;meta.file")
+        .meaning("where the image is"),
+    Field::text("etag")
+        .ucd("meta.version;meta.file")
+        .meaning("version of the image that was read"),
+    Field::double("weight_coverage")
+        .ucd("stat.fill;stat.weight")
+        .meaning("share of the pixels whose weight is above 0, if the image has weights"),
 ];
 
 impl Row {
-    fn record(&self) -> [String; COLUMNS.len()] {
-        let text = |value: &Option<Arc<str>>| value.as_deref().unwrap_or_default().to_owned();
-        let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let pixel = |of: fn(&PixelBox) -> i64| {
-            self.area
-                .as_ref()
-                .map(|area| of(area).to_string())
-                .unwrap_or_default()
-        };
+    fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
+        fn text(value: &Option<Arc<str>>) -> Cell<'_> {
+            value.as_deref().into()
+        }
+        let pixel = |of: fn(&PixelBox) -> i64| self.area.as_ref().map(of).into();
         [
-            self.row.to_string(),
-            self.id.to_string(),
-            number(self.ra),
-            number(self.dec),
-            number(self.xsize),
-            number(self.ysize),
+            (self.row as u64).into(),
+            (&*self.id).into(),
+            self.ra.into(),
+            self.dec.into(),
+            self.xsize.into(),
+            self.ysize.into(),
             text(&self.image.collection),
             text(&self.image.image),
             text(&self.image.band),
             text(&self.image.obs),
             text(&self.image.product_type),
-            self.hdu.clone().unwrap_or_default(),
-            String::from(if self.status == Status::Ok { "ok" } else { "failed" }),
-            self.reason.unwrap_or_default().to_owned(),
-            self.message.clone().unwrap_or_default(),
+            self.hdu.as_deref().into(),
+            (if self.status == Status::Ok { "ok" } else { "failed" }).into(),
+            self.reason.into(),
+            self.message.as_deref().into(),
             pixel(|area| area.x_min),
             pixel(|area| area.x_max),
             pixel(|area| area.y_min),
             pixel(|area| area.y_max),
-            number(self.coverage),
-            self.file.clone().unwrap_or_default(),
-            self.size.map(|size| size.to_string()).unwrap_or_default(),
-            self.sha256.clone().unwrap_or_default(),
+            self.coverage.into(),
+            self.file.as_deref().into(),
+            self.size.into(),
+            self.sha256.as_deref().into(),
             text(&self.source.source),
             text(&self.source.etag),
+            self.weight_coverage.into(),
         ]
     }
 }
@@ -305,6 +506,7 @@ mod tests {
                 source: Some("dss/m13.fits".into()),
                 etag: Some("1".into()),
             },
+            weight_coverage: Some(0.25),
         };
         let failed = Row {
             row: 2,
@@ -319,6 +521,7 @@ mod tests {
             file: None,
             size: None,
             sha256: None,
+            weight_coverage: None,
             ..ok.clone()
         };
         vec![ok, failed]
@@ -330,13 +533,27 @@ mod tests {
         parameters
             .push("SIZE", ParameterValue::Inline("2".into()))
             .unwrap();
-        let bytes = json(JobId::new(), &parameters, &rows()).unwrap();
+        let mut rows = rows();
+        // An image is used once, however many cutouts it has.
+        rows.push(rows[0].clone());
+        let times = [0, 1_000].map(|millis| Timestamp::from_millis(millis).unwrap());
+        let bytes = json(JobId::new(), &parameters, &rows, times).unwrap();
         let manifest: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(manifest["counts"], serde_json::json!({"ok": 1, "failed": 1}));
+        assert_eq!(manifest["counts"], serde_json::json!({"ok": 2, "failed": 1}));
+        let provenance = &manifest["provenance"];
+        assert_eq!(provenance["activity"]["name"], "cutout");
+        assert_eq!(provenance["activity"]["startTime"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(provenance["activity"]["endTime"], "1970-01-01T00:00:01.000Z");
+        assert_eq!(
+            provenance["used"],
+            serde_json::json!([{"role": "image", "entity": {
+                "id": "dss/m13.fits", "name": "m13.fits", "location": "dss/m13.fits", "etag": "1",
+            }}])
+        );
         assert_eq!(manifest["parameters"], serde_json::json!({"SIZE": ["2"]}));
         for row in manifest["rows"].as_array().unwrap() {
             let mut names: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
-            let mut columns = COLUMNS.to_vec();
+            let mut columns = COLUMNS.map(|column| column.name);
             names.sort_unstable();
             columns.sort_unstable();
             assert_eq!(names, columns);
@@ -374,7 +591,7 @@ mod tests {
     fn csv_reads_back() {
         let bytes = csv(&rows()).unwrap();
         let mut reader = csv::Reader::from_reader(&bytes[..]);
-        assert_eq!(reader.headers().unwrap(), &COLUMNS[..]);
+        assert_eq!(reader.headers().unwrap(), &COLUMNS.map(|column| column.name)[..]);
         let records: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(records.len(), 2);
         assert_eq!(
@@ -385,5 +602,18 @@ mod tests {
             (&records[1][12], &records[1][13], &records[1][20]),
             ("failed", "outside_footprint", "")
         );
+    }
+    #[test]
+    fn the_votable_has_the_columns_and_what_they_are() {
+        let text = String::from_utf8(votable(JobId::new(), &rows()).to_vec()).unwrap();
+        assert_eq!(text.matches("<FIELD").count(), COLUMNS.len());
+        assert_eq!(text.matches("<TR>").count(), 2);
+        assert_eq!(text.matches("<TD").count(), 2 * COLUMNS.len());
+        assert!(text.contains(r#"name="ra" datatype="double" unit="deg" ucd="pos.eq.ra;meta.main""#));
+        assert!(
+            text.contains("a, \"b\"") || text.contains("a, &quot;b&quot;"),
+            "{text}"
+        );
+        assert!(text.contains("outside_footprint"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
-//! keeps open; `names` and `manifest` are what the user gets to see; `ingest` fills the
+//! keeps open; `weights` look at what was cut; `names` and `manifest` are what the user gets to see; `ingest` fills the
 //! catalogue, by the `keywords` of headers; `routes` is what is served beside the jobs; `render` draws, and `picture`
 //! feeds it.
 
@@ -24,6 +24,7 @@ pub mod render;
 pub mod routes;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use std::{sync::Arc, time::Duration};
 

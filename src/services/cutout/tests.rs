@@ -280,7 +280,13 @@ async fn one_position_gives_one_cutout_that_is_the_result() {
     assert!(!manifest.to_string().contains(folder), "{manifest}");
 
     let names: Vec<_> = job.results.iter().map(|result| result.id.as_str()).collect();
-    for name in ["result", "manifest.json", "manifest.csv", "x_y_r_n1.fits"] {
+    for name in [
+        "result",
+        "manifest.json",
+        "manifest.csv",
+        "manifest.vot",
+        "x_y_r_n1.fits",
+    ] {
         assert!(names.contains(&name), "{names:?}");
     }
     let bytes = bench.result(&job, "x_y_r_n1.fits").await;
@@ -863,4 +869,84 @@ async fn images_that_are_no_more_are_dropped_if_that_is_sure() {
     std::fs::remove_file(bench.image("a.fits")).unwrap();
     assert_eq!(gone().await, 0);
     assert_eq!(paths().await, "a.fits e.fits");
+}
+
+#[tokio::test]
+async fn a_box_without_any_weight_is_a_row_and_no_file() {
+    let bench = Bench::new(64 << 20).await;
+    let mut file = tan_image(10.0, -30.0, &["EXTNAME = 'SCI'"]);
+    let weights = [
+        "XTENSION= 'IMAGE   '",
+        "BITPIX  = 16",
+        "NAXIS   = 2",
+        "NAXIS1  = 60",
+        "NAXIS2  = 50",
+        "PCOUNT  = 0",
+        "GCOUNT  = 1",
+        "EXTNAME = 'Weight'",
+    ];
+    file.extend(header(&weights.map(String::from)));
+    // Up to column 30, where the middle of the image lies, there is none.
+    for _ in 1..=50 {
+        for x in 1..=60_i16 {
+            file.extend((x - 30).max(0).to_be_bytes());
+        }
+    }
+    file.resize(file.len().next_multiple_of(2880), 0);
+    bench.write("map.fits", &file);
+    bench.write("unweighted.fits", &tan_image(10.0, -30.0, &[]));
+    bench.ingest().await;
+    // East is to the left; the image's pixels are of 1 arcmin.
+    let list = "RA,DEC,OBJID\n10,-30,middle\n10.2,-30,left\n9.8,-30,right\n";
+    let (job, manifest) = bench.run(&[("POSITIONS", list), ("SIZE", "4px")]).await;
+    assert_eq!(manifest["counts"], serde_json::json!({"ok": 5, "failed": 1}));
+    let rows = manifest["rows"].as_array().unwrap();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+            (
+                text("id"),
+                text("image"),
+                text("reason"),
+                row["weight_coverage"].as_f64(),
+            )
+        })
+        .collect();
+    let row = |id: &str, image: &str, reason: &str, share| (id.into(), image.into(), reason.into(), share);
+    assert_eq!(
+        seen,
+        [
+            row("middle", "map.fits", "-", Some(0.5)),
+            row("middle", "unweighted.fits", "-", None),
+            row("left", "map.fits", "zero_weight", Some(0.0)),
+            row("left", "unweighted.fits", "-", None),
+            row("right", "map.fits", "-", Some(1.0)),
+            row("right", "unweighted.fits", "-", None),
+        ]
+    );
+    assert_eq!(
+        (&rows[2]["file"], &rows[2]["status"]),
+        (&Json::Null, &"failed".into())
+    );
+    assert!(
+        job.results.iter().all(|result| result.id != "left_map.fits"),
+        "{:?}",
+        job.results
+    );
+    // Who asks for weights alone, or for none of them, gets what was asked for.
+    for hdu in ["WEIGHT", "SCI"] {
+        let parameters = [
+            ("POSITIONS", "RA,DEC\n10.2,-30"),
+            ("SIZE", "4px"),
+            ("ID", "maps/map.fits"),
+            ("HDUS", hdu),
+        ];
+        let (_, manifest) = bench.run(&parameters).await;
+        assert_eq!(manifest["rows"][0]["status"], "ok", "{hdu}: {manifest}");
+        assert_eq!(manifest["rows"][0]["weight_coverage"], Json::Null);
+    }
+    let votable = bench.result(&job, "manifest.vot").await;
+    let votable = String::from_utf8(votable.to_vec()).unwrap();
+    assert_eq!(votable.matches("<TR>").count(), 6);
 }

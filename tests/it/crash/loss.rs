@@ -157,7 +157,7 @@ async fn half_a_cutout_job_leaves_nothing_behind() {
         .iter()
         .map(|row| row["file"].as_str().unwrap())
         .collect();
-    files.extend(["manifest.json", "manifest.csv"]);
+    files.extend(["manifest.json", "manifest.csv", "manifest.vot"]);
     files.push("in");
     files.sort_unstable();
     // Each once, and the list of positions.
