@@ -133,7 +133,13 @@ async fn jobs_make_pictures_beside_their_files_or_instead(backend: Backend) {
     let (job, document) = completed(&site, &asked).await;
     assert_eq!(
         names(&document),
-        ["m1_90GHz.png", "manifest.csv", "manifest.json", "result"]
+        [
+            "m1_90GHz.png",
+            "manifest.csv",
+            "manifest.json",
+            "manifest.vot",
+            "result"
+        ]
     );
     for name in ["m1_90GHz.png", "result"] {
         let reply = site.get(&format!("{job}/results/{name}")).await.expect(200);
@@ -164,7 +170,16 @@ async fn jobs_make_pictures_beside_their_files_or_instead(backend: Backend) {
         .iter()
         .flat_map(|stem| [format!("{stem}.fits"), format!("{stem}.png")])
         .collect();
-    expected.extend(["m1_rgb.png", "manifest.csv", "manifest.json", "result"].map(str::to_owned));
+    expected.extend(
+        [
+            "m1_rgb.png",
+            "manifest.csv",
+            "manifest.json",
+            "manifest.vot",
+            "result",
+        ]
+        .map(str::to_owned),
+    );
     assert_eq!(names(&document), expected);
     let rgb = site.get(&format!("{job}/results/m1_rgb.png")).await.expect(200);
     let (size, pixels) = decoded(&rgb.body);
