@@ -436,8 +436,8 @@ const COLUMNS: [Field; 26] = [
 
 impl Row {
     fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
-        fn text(value: &Option<Arc<str>>) -> Cell<'_> {
-            value.as_deref().into()
+        fn text(value: Option<&Arc<str>>) -> Cell<'_> {
+            value.map(|value| &**value).into()
         }
         let pixel = |of: fn(&PixelBox) -> i64| self.area.as_ref().map(of).into();
         [
@@ -447,11 +447,11 @@ impl Row {
             self.dec.into(),
             self.xsize.into(),
             self.ysize.into(),
-            text(&self.image.collection),
-            text(&self.image.image),
-            text(&self.image.band),
-            text(&self.image.obs),
-            text(&self.image.product_type),
+            text(self.image.collection.as_ref()),
+            text(self.image.image.as_ref()),
+            text(self.image.band.as_ref()),
+            text(self.image.obs.as_ref()),
+            text(self.image.product_type.as_ref()),
             self.hdu.as_deref().into(),
             (if self.status == Status::Ok { "ok" } else { "failed" }).into(),
             self.reason.into(),
@@ -464,8 +464,8 @@ impl Row {
             self.file.as_deref().into(),
             self.size.into(),
             self.sha256.as_deref().into(),
-            text(&self.source.source),
-            text(&self.source.etag),
+            text(self.source.source.as_ref()),
+            text(self.source.etag.as_ref()),
             self.weight_coverage.into(),
         ]
     }
