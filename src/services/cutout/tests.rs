@@ -319,7 +319,7 @@ async fn one_position_gives_one_cutout_that_is_the_result() {
         .iter()
         .filter(|path| !path.to_string_lossy().contains("/in/"))
         .collect();
-    assert_eq!(stored.len(), 3, "{stored:?}");
+    assert_eq!(stored.len(), 4, "{stored:?}");
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {
