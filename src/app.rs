@@ -105,7 +105,8 @@ impl App {
             let connected = notifier.connect(store.url(), stop_rest.clone()).await;
             rest.push(connected.map_err(|error| AppError::Notify(error.into()))?);
         }
-        let cutout = cutout(&settings, &store);
+        let sources = Arc::new(Sources::default());
+        let cutout = cutout(&settings, &store, &sources);
         let engine = Engine {
             services: services(&settings, cutout.as_ref()).into(),
             store,
@@ -118,7 +119,7 @@ impl App {
         }
         let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
-        let api = services::api(cutout, jobs.clone());
+        let api = services::api(cutout, jobs.clone(), sources, &settings);
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {
@@ -185,10 +186,9 @@ impl App {
 }
 
 /// The job type `cutout`, if it is served; its routes need it too.
-fn cutout(settings: &Settings, store: &Store) -> Option<Arc<Cutout>> {
+fn cutout(settings: &Settings, store: &Store, sources: &Arc<Sources>) -> Option<Arc<Cutout>> {
     let served = settings.services.iter().any(|name| name == "cutout");
-    let sources = Arc::new(Sources::default());
-    served.then(|| Arc::new(Cutout::new(store.clone(), sources, &settings.cutout)))
+    served.then(|| Arc::new(Cutout::new(store.clone(), Arc::clone(sources), &settings.cutout)))
 }
 
 /// The job types of the settings, in their order. A new one is a folder under `services/` and a line here.

@@ -240,6 +240,9 @@ pub struct CutoutSettings {
     pub memory: u64,
     /// Most rows of a list of positions.
     pub max_positions: usize,
+    /// IVOID that the dataset identifiers of images begin with, `ivo://AUTHORITY/NAME`: whoever is in the registry of the
+    /// Virtual Observatory has one.
+    pub publisher: String,
     /// Images whose headers and tables of tiles are kept from job to job.
     pub open_files: usize,
     /// Bytes that these may take.
@@ -337,11 +340,27 @@ impl Default for CutoutSettings {
         CutoutSettings {
             memory: 512 << 20,
             max_positions: 100_000,
+            publisher: "ivo://sidereal/cutout".into(),
             open_files: 1_000,
             open_files_memory: 64 << 20,
             keywords: BTreeMap::new(),
         }
     }
+}
+
+/// Whether it is an IVOID without query and fragment (IVOA Identifiers 2.0 section 2.3).
+fn is_ivoid(text: &str) -> bool {
+    let Some((authority, path)) = text
+        .strip_prefix("ivo://")
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    else {
+        return false;
+    };
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b);
+    authority.len() >= 3
+        && authority.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && authority.bytes().all(unreserved)
+        && path.bytes().all(|b| unreserved(b) || b"/+=".contains(&b))
 }
 
 /// Section `engine`; times are decimal seconds.
@@ -616,6 +635,12 @@ impl Settings {
         }
         if self.cutout.memory < 1 << 20 {
             faults.push(fault("cutout.memory", "is less than 1 MiB"));
+        }
+        if !is_ivoid(&self.cutout.publisher) {
+            faults.push(fault(
+                "cutout.publisher",
+                "is not ivo://AUTHORITY/NAME, without ? or # (IVOA Identifiers 2.0)",
+            ));
         }
         if self.cutout.max_positions == 0 {
             faults.push(fault("cutout.max_positions", "is 0"));

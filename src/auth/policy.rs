@@ -67,6 +67,11 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/{service}/capabilities", Who::Anyone),
     ("GET", "/api/{service}/availability", Who::Anyone),
     ("GET", "/api/v1/services", Who::Anyone),
+    // Images, for whoever may cut them.
+    ("GET POST", "/api/cutout/query", Who::User),
+    ("GET POST", "/api/cutout/links", Who::User),
+    ("GET", "/api/cutout/image", Who::User),
+    ("GET", "/api/cutout/examples", Who::User),
     // JSON over all services.
     ("GET POST", "/api/v1/jobs", Who::User),
     ("GET", "/api/v1/jobs/counts", Who::User),
@@ -81,6 +86,9 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/cutout/preview", Who::User),
     ("GET", "/api/v1/cutout/collections", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}", Who::User),
+    ("GET", "/api/v1/cutout/collections/{name}/images", Who::User),
+    ("GET", "/api/v1/cutout/collections/{name}/footprints", Who::User),
+    ("GET", "/api/v1/cutout/images/{id}", Who::User),
     ("GET", "/api/v1/events", Who::User),
     ("GET", "/api/v1/me", Who::User),
     ("GET", "/api/v1/admin/queue", Who::Operator),

@@ -17,6 +17,11 @@ pub trait Service: Send + Sync + 'static {
     /// Name, parameters and limits.
     fn describe(&self) -> &Description;
 
+    /// What it has of the Virtual Observatory beside UWS and VOSI.
+    fn standards(&self) -> &'static [Standard] {
+        &[]
+    }
+
     /// Judges a job description before anything is queued. Unknown names, repetitions, and what `Description` says of
     /// types and ranges have been checked already. With `Stage::Draft` what is missing is no error yet.
     fn check<'a>(
@@ -28,6 +33,30 @@ pub trait Service: Send + Sync + 'static {
 
     /// Does the work. The phase is the engine's: returning is all that an executor says of it.
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// A standard that a service follows at a URL of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standard {
+    /// IVOA standard identifier.
+    pub id: &'static str,
+    /// Path below `/api/{service}/`.
+    pub path: &'static str,
+    /// How it is asked.
+    pub interface: Interface,
+}
+
+/// How a standard's URL is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// It is a document.
+    Document,
+    /// By GET or POST, with parameters of the standard's.
+    Query,
+    /// By GET or POST, with the parameters of the service's jobs.
+    Sync,
+    /// By POST, with those parameters.
+    Async,
 }
 
 /// How far a job description has come when it is checked.

@@ -88,14 +88,16 @@ impl Form {
         }
     }
 
-    /// The values of a parameter that may be repeated.
-    pub fn texts(&self, name: &str) -> Result<Vec<&str>, Problem> {
-        self.0
+    /// The values of a parameter that may be repeated; a file is none.
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let fields = self
+            .0
             .iter()
-            .filter(|field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| match &field.value {
-                FieldValue::Text(text) => Ok(text.as_str()),
-                FieldValue::File { .. } => Err(Problem::usage(name, "expected a value, found a file")),
+            .filter(|field| field.name.eq_ignore_ascii_case(name));
+        fields
+            .filter_map(|field| match &field.value {
+                FieldValue::Text(text) => Some(text.as_str()),
+                FieldValue::File { .. } => None,
             })
             .collect()
     }

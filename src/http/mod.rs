@@ -45,10 +45,11 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use caller::{Door, Identified};
+pub use content::{Representation, Selected};
 pub use form::{Asked, Form};
 pub use parameter::{Many, Once};
 pub use problem::{Fault as ParameterFault, Problem};
-pub use reply::{Content, JsonOf, Kind, Picture, Reply, Xml, foreign};
+pub use reply::{Content, JsonOf, Picture, Reply, Table, Xhtml, foreign};
 
 use self::{
     body::{Bounds, UPLOADS},

@@ -36,6 +36,8 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     destroyed: Option<Timestamp>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether it is a VOTable unless something else is asked for.
+    table: bool,
     refused: Option<Box<Refused>>,
 }
 
@@ -88,6 +90,7 @@ impl Problem {
             destroyed: None,
             source: None,
             refused: None,
+            table: false,
         }
     }
 
@@ -207,6 +210,13 @@ impl Problem {
         self
     }
 
+    /// The same, told as a VOTable unless something else is asked for: in the place of a table.
+    #[must_use]
+    pub fn in_table(mut self) -> Self {
+        self.table = true;
+        self
+    }
+
     fn retry_after(self, pause: Duration) -> Self {
         self.header(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)))
     }
@@ -270,6 +280,13 @@ impl Problem {
         let offered = [TEXT_TYPE, votable::MEDIA_TYPE, PROBLEM_JSON, "application/json"];
         let form = if always_json {
             2
+        } else if self.table {
+            // What a browser takes besides does not count.
+            let wanted = prefer(
+                request_headers,
+                &[votable::MEDIA_TYPE, TEXT_TYPE, PROBLEM_JSON, "application/json"],
+            );
+            [1, 0, 2, 3][wanted.unwrap_or(0)]
         } else {
             prefer(request_headers, &offered).unwrap_or(0)
         };
@@ -458,6 +475,19 @@ mod tests {
                 })
             );
         }
+    }
+
+    #[test]
+    fn in_the_place_of_a_table_an_error_is_one() {
+        let problem = Problem::usage("POS", "expected a shape").in_table();
+        for accept in [None, Some("*/*"), Some("application/fits")] {
+            assert_eq!(rendered(&problem, accept, false).0, "application/x-votable+xml");
+        }
+        assert_eq!(
+            rendered(&problem, Some("application/json"), false).0,
+            PROBLEM_JSON
+        );
+        assert_eq!(rendered(&problem, Some("text/plain"), false).0, TEXT);
     }
 
     #[test]

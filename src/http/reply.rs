@@ -202,6 +202,43 @@ impl Reply<Xml> {
     }
 }
 
+/// A VOTable.
+pub struct Table;
+
+impl Kind for Table {
+    fn responses() -> Vec<MetaResponse> {
+        let content = ["application/x-votable+xml", "text/xml"].map(text).into();
+        vec![described("", StatusCode::OK, content)]
+    }
+}
+
+impl Reply<Table> {
+    /// This document, as the media type that was asked for.
+    pub fn table(media_type: &str, document: impl Into<Body>) -> Self {
+        Reply::of(fresh(media_type, document))
+    }
+}
+
+/// A page of DALI's examples.
+pub struct Xhtml;
+
+impl Kind for Xhtml {
+    fn responses() -> Vec<MetaResponse> {
+        vec![described("", StatusCode::OK, vec![text("application/xhtml+xml")])]
+    }
+}
+
+impl Reply<Xhtml> {
+    /// This page, which has no script and no style.
+    pub fn xhtml(page: String) -> Self {
+        let mut response = fresh("application/xhtml+xml", page);
+        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+        Reply::of(response)
+    }
+}
+
 /// Done: look there.
 pub struct SeeOther;
 

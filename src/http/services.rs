@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Site;
 use crate::{
-    engine::{Description, Service},
+    engine::{Description, Interface, Service},
     uws::vosi::{self, Capability, InputParameter},
 };
 
@@ -41,21 +41,34 @@ pub fn capabilities(site: &Site, service: &dyn Service) -> Vec<u8> {
             required: parameter.required,
         })
         .collect();
-    vosi::capabilities(&[
-        Capability {
-            standard_id: vosi::CAPABILITIES,
-            access_url: &format!("{base}/capabilities"),
-            parameters: None,
-        },
-        Capability {
-            standard_id: vosi::AVAILABILITY,
-            access_url: &format!("{base}/availability"),
-            parameters: None,
-        },
-        Capability {
-            standard_id: vosi::UWS,
-            access_url: &format!("{base}/async"),
-            parameters: Some(&parameters),
-        },
-    ])
+    let url = |path: &str| format!("{base}/{path}");
+    let own = [
+        (vosi::CAPABILITIES, url("capabilities"), Interface::Document),
+        (vosi::AVAILABILITY, url("availability"), Interface::Document),
+        (vosi::UWS, url("async"), Interface::Async),
+    ];
+    let standards = service.standards().iter();
+    let all: Vec<_> = own
+        .into_iter()
+        .chain(standards.map(|standard| (standard.id, url(standard.path), standard.interface)))
+        .collect();
+    let capabilities: Vec<Capability<'_>> = all
+        .iter()
+        .map(|(standard_id, access_url, interface)| {
+            let (methods, parameters): (&[&str], &[InputParameter<'_>]) = match interface {
+                Interface::Document => (&[], &[]),
+                // By POST too, but some clients read only one.
+                Interface::Query => (&["GET"], &[]),
+                Interface::Sync => (&["GET"], &parameters),
+                Interface::Async => (&["POST"], &parameters),
+            };
+            Capability {
+                standard_id,
+                access_url,
+                methods,
+                parameters,
+            }
+        })
+        .collect();
+    vosi::capabilities(&capabilities)
 }

@@ -305,7 +305,7 @@ async fn results_are_given_whole_and_in_parts_and_never_as_a_page() {
             "bytes=10-",
             StatusCode::RANGE_NOT_SATISFIABLE,
             "bytes */10",
-            "Error: the result has 10 bytes",
+            "Error: there are 10 bytes",
         ),
     ] {
         let part = site.client.get(&path).header(header::RANGE, range).send().await;

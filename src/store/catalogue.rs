@@ -36,6 +36,18 @@ pub struct CollectionId(i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageId(i64);
 
+impl ImageId {
+    /// That of this number.
+    pub fn of_number(number: i64) -> Self {
+        ImageId(number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
 /// A named set of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {

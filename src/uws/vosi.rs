@@ -21,6 +21,15 @@ pub const UWS: &str = "ivo://ivoa.net/std/UWS#rest-1.1";
 /// `standardID` of DALI examples.
 pub const EXAMPLES: &str = "ivo://ivoa.net/std/DALI#examples";
 
+/// `standardID` of a SIA 2.0 query.
+pub const SIA: &str = "ivo://ivoa.net/std/SIA#query-2.0";
+/// `standardID` of DataLink 1.1.
+pub const DATALINK: &str = "ivo://ivoa.net/std/DataLink#links-1.1";
+/// `standardID` of SODA 1.0 at once.
+pub const SODA_SYNC: &str = "ivo://ivoa.net/std/SODA#sync-1.0";
+/// `standardID` of SODA 1.0 as jobs.
+pub const SODA_ASYNC: &str = "ivo://ivoa.net/std/SODA#async-1.0";
+
 /// Something that a service can do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capability<'a> {
@@ -28,8 +37,10 @@ pub struct Capability<'a> {
     pub standard_id: &'a str,
     /// URL of it, absolute.
     pub access_url: &'a str,
-    /// What it is asked with; `None` for a plain document without parameters.
-    pub parameters: Option<&'a [InputParameter<'a>]>,
+    /// Methods that it is asked by; none for a plain document.
+    pub methods: &'a [&'a str],
+    /// What it is asked with.
+    pub parameters: &'a [InputParameter<'a>],
 }
 
 /// A parameter of a capability (`vs:InputParam`).
@@ -68,44 +79,44 @@ fn write_capability(xml: &mut Writer<Vec<u8>>, capability: &Capability<'_>) -> i
     let start = BytesStart::new("capability").with_attributes([("standardID", capability.standard_id)]);
     xml.write_event(Event::Start(start))?;
     let interface = BytesStart::new("interface").with_attributes([("xsi:type", "vs:ParamHTTP")]);
-    let interface = match capability.parameters {
-        Some(_) => interface.with_attributes([("role", "std")]),
-        None => interface,
+    let (interface, url_use) = if capability.methods.is_empty() {
+        (interface, "full")
+    } else {
+        (interface.with_attributes([("role", "std")]), "base")
     };
     xml.write_event(Event::Start(interface))?;
-    let url_use = if capability.parameters.is_some() {
-        "base"
-    } else {
-        "full"
-    };
     xml.write_event(Event::Start(
         BytesStart::new("accessURL").with_attributes([("use", url_use)]),
     ))?;
     write_text(xml, capability.access_url)?;
     end(xml, "accessURL")?;
-    if let Some(parameters) = capability.parameters {
-        element(xml, "queryType", "POST")?;
-        for parameter in parameters {
-            let required = if parameter.required {
-                "required"
-            } else {
-                "optional"
-            };
-            let start = BytesStart::new("param").with_attributes([("use", required), ("std", "false")]);
-            xml.write_event(Event::Start(start))?;
-            element(xml, "name", parameter.name)?;
-            element(xml, "description", &legal(parameter.description))?;
-            if let Some(unit) = parameter.unit {
-                element(xml, "unit", unit)?;
-            }
-            if let Some(ucd) = parameter.ucd {
-                element(xml, "ucd", ucd)?;
-            }
-            end(xml, "param")?;
-        }
+    for method in capability.methods {
+        element(xml, "queryType", method)?;
+    }
+    for parameter in capability.parameters {
+        write_parameter(xml, parameter)?;
     }
     end(xml, "interface")?;
     end(xml, "capability")
+}
+
+fn write_parameter(xml: &mut Writer<Vec<u8>>, parameter: &InputParameter<'_>) -> io::Result<()> {
+    let required = if parameter.required {
+        "required"
+    } else {
+        "optional"
+    };
+    let start = BytesStart::new("param").with_attributes([("use", required), ("std", "false")]);
+    xml.write_event(Event::Start(start))?;
+    element(xml, "name", parameter.name)?;
+    element(xml, "description", &legal(parameter.description))?;
+    if let Some(unit) = parameter.unit {
+        element(xml, "unit", unit)?;
+    }
+    if let Some(ucd) = parameter.ucd {
+        element(xml, "ucd", ucd)?;
+    }
+    end(xml, "param")
 }
 
 /// The `vosi:availability` document.
@@ -140,12 +151,14 @@ mod tests {
             Capability {
                 standard_id: CAPABILITIES,
                 access_url: "https://example.org/api/echo/capabilities",
-                parameters: None,
+                methods: &[],
+                parameters: &[],
             },
             Capability {
                 standard_id: UWS,
                 access_url: "https://example.org/api/echo/async",
-                parameters: Some(&parameters),
+                methods: &["POST"],
+                parameters: &parameters,
             },
         ]);
         let document = String::from_utf8(document).unwrap();

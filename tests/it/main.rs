@@ -20,3 +20,4 @@ mod store;
 mod store_model;
 mod store_people;
 mod uws;
+mod vo;

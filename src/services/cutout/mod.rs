@@ -3,12 +3,15 @@
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `weights` look at what was cut; `names` and `manifest` are what the user gets to see; `ingest` fills the
-//! catalogue, by the `keywords` of headers; `routes` is what is served beside the jobs; `render` draws, and `picture`
-//! feeds it.
+//! catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it; `routes` is what is served beside the
+//! jobs: `sia` and `search` find images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of
+//! `identifier`.
 
 pub mod cutter;
+mod datalink;
 mod execute;
 mod files;
+mod identifier;
 mod image;
 pub mod ingest;
 mod keywords;
@@ -17,11 +20,14 @@ mod list;
 mod manifest;
 mod memory;
 mod names;
+mod obscore;
 mod parameters;
 mod picture;
 mod plan;
 pub mod render;
 pub mod routes;
+mod search;
+mod sia;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -37,11 +43,14 @@ use self::{
 };
 use crate::{
     auth::Caller,
-    engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage, Unavailable},
+    engine::{
+        Accepted, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage, Standard,
+        Unavailable,
+    },
     objects::Sources,
     settings::CutoutSettings,
     store::Store,
-    uws::ParameterValue,
+    uws::{ParameterValue, vosi},
 };
 
 /// The service.
@@ -87,6 +96,20 @@ impl Cutout {
 impl Service for Cutout {
     fn describe(&self) -> &Description {
         &self.description
+    }
+
+    fn standards(&self) -> &'static [Standard] {
+        const fn at(path: &'static str, id: &'static str, interface: Interface) -> Standard {
+            Standard { id, path, interface }
+        }
+        const STANDARDS: &[Standard] = &[
+            at("query", vosi::SIA, Interface::Query),
+            at("links", vosi::DATALINK, Interface::Query),
+            at("sync", vosi::SODA_SYNC, Interface::Sync),
+            at("async", vosi::SODA_ASYNC, Interface::Async),
+            at("examples", vosi::EXAMPLES, Interface::Document),
+        ];
+        STANDARDS
     }
 
     fn check<'a>(

@@ -3,6 +3,7 @@
 use chrono::{Days, Months};
 
 use super::{
+    identifier,
     limits::{MAX_WORD, check_size},
     list::List,
     render::{self, Preview},
@@ -207,15 +208,13 @@ fn check_hdu(hdu: &str) -> Result<(), UsageError> {
 }
 
 fn image_id(id: &str) -> Result<(String, String), UsageError> {
-    match id.split_once('/') {
-        Some((collection, path)) if !collection.is_empty() && !path.is_empty() => {
-            Ok((collection.into(), path.into()))
-        }
-        _ => Err(UsageError::new(
-            "ID",
-            format!("{:?} is not COLLECTION/PATH", excerpt(id)),
-        )),
-    }
+    let unknown = || {
+        format!(
+            "{:?} is neither COLLECTION/PATH nor ivo://…?COLLECTION/PATH",
+            excerpt(id)
+        )
+    };
+    identifier::read(id).ok_or_else(|| UsageError::new("ID", unknown()))
 }
 
 fn size(text: &str) -> Result<Size, UsageError> {

@@ -34,6 +34,22 @@ async fn capabilities(backend: Backend) {
             assert_eq!(url_of(standard), format!("{base}/{path}"));
             site.get(&url_of(standard)).await.expect(200);
         }
+        if service == "cutout" {
+            for (standard, path) in [
+                ("ivo://ivoa.net/std/SIA#query-2.0", "query"),
+                ("ivo://ivoa.net/std/DataLink#links-1.1", "links"),
+                ("ivo://ivoa.net/std/DALI#examples", "examples"),
+            ] {
+                assert_eq!(url_of(standard), format!("{base}/{path}"));
+                site.get(&url_of(standard)).await.expect(200);
+            }
+            for (standard, path) in [
+                ("ivo://ivoa.net/std/SODA#sync-1.0", "sync"),
+                ("ivo://ivoa.net/std/SODA#async-1.0", "async"),
+            ] {
+                assert_eq!(url_of(standard), format!("{base}/{path}"));
+            }
+        }
     }
     site.get("/api/none/capabilities").await.expect(404);
 }

@@ -2,25 +2,32 @@
 //! `auth::policy`.
 
 mod catalogue;
+mod examples;
 mod preview;
 mod schema;
+mod vo;
 
 use std::sync::Arc;
 
-use super::Cutout;
-use crate::{http::Problem, jobs::Jobs, store::StoreError};
+use super::{Cutout, datalink::Places};
+use crate::{http::Problem, jobs::Jobs, objects::Sources, settings::Settings, store::StoreError};
 
 pub use catalogue::Catalogue;
 pub use preview::Previews;
+pub use vo::Vo;
 
 /// All of them.
-pub type Api = (Catalogue, Previews);
+pub type Api = (Catalogue, Previews, Vo);
 
 /// What they share.
 pub struct Site {
     /// `None` if the service is not served.
     cutout: Option<Arc<Cutout>>,
     jobs: Jobs,
+    sources: Arc<Sources>,
+    places: Places,
+    /// IVOID that identifiers of images begin with.
+    publisher: String,
 }
 
 impl Site {
@@ -32,9 +39,23 @@ impl Site {
 }
 
 /// The APIs of the service, all of whose paths are not there without it.
-pub fn api(cutout: Option<Arc<Cutout>>, jobs: Jobs) -> Api {
-    let site = Arc::new(Site { cutout, jobs });
-    (Catalogue(Arc::clone(&site)), Previews(site))
+pub fn api(cutout: Option<Arc<Cutout>>, jobs: Jobs, sources: Arc<Sources>, settings: &Settings) -> Api {
+    let base = settings.public_base();
+    let site = Arc::new(Site {
+        cutout,
+        jobs,
+        sources,
+        places: Places {
+            service: format!("{base}/api/cutout"),
+            preview: format!("{base}/api/v1/cutout/preview"),
+        },
+        publisher: settings.cutout.publisher.clone(),
+    });
+    (
+        Catalogue(Arc::clone(&site)),
+        Previews(Arc::clone(&site)),
+        Vo(site),
+    )
 }
 
 /// The database did not do as asked.
