@@ -27,7 +27,7 @@ use super::{
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
     memory::Held,
     names::{self, Names},
-    parameters::{Format, Request, positions},
+    parameters::{Format, Request, media_type, positions},
     picture::{self, Wish},
     plan::{Plan, PlanError, PlannedImage, Selection},
     render::PNG,
@@ -41,7 +41,7 @@ use crate::{
     },
     objects::Stored,
     sky::{Length, Shape, Size},
-    uws::{Timestamp, votable},
+    uws::{Label, Timestamp, label, votable},
 };
 
 /// Cutouts that are being stored at once.
@@ -101,16 +101,22 @@ async fn request(service: &Cutout, context: &Context) -> Result<Request, Failure
         Failure::fatal(faults.join("; "))
     };
     let list = match positions(context.parameters()).map_err(|fault| usage(vec![fault]))? {
-        Some(value) => Some(context.value(value).await?),
+        Some(value) => Some((context.value(value).await?, media_type(value).to_owned())),
         None => None,
     };
     let parameters = context.parameters().clone();
     let most = service.max_positions;
     // A long list takes a while to read.
-    tokio::task::spawn_blocking(move || Request::read(&parameters, list.as_deref(), most))
-        .await
-        .map_err(|error| Failure::fatal(error.to_string()))?
-        .map_err(usage)
+    tokio::task::spawn_blocking(move || {
+        Request::read(
+            &parameters,
+            list.as_ref().map(|(bytes, kind)| (&bytes[..], kind.as_str())),
+            most,
+        )
+    })
+    .await
+    .map_err(|error| Failure::fatal(error.to_string()))?
+    .map_err(usage)
 }
 
 async fn plan(service: &Cutout, context: &Context, request: &Request) -> Result<Plan, Failure> {
@@ -344,7 +350,13 @@ impl Job<'_> {
             if matched.contains(&(at + 1)) {
                 continue;
             }
+            let narrowed =
+                asked.band_range.is_some() || asked.time_range.is_some() || !self.request.pols.is_empty();
             let fault = match plan.selected(asked) {
+                _ if narrowed => Fault {
+                    reason: NO_MATCHING_IMAGE,
+                    message: "no image there is of the wavelengths, times and polarizations asked for".into(),
+                },
                 (0, _) => Fault {
                     reason: NO_MATCHING_IMAGE,
                     message: "no image is of what was asked for".into(),
@@ -453,6 +465,7 @@ impl Job<'_> {
         context
             .put_principal("manifest.vot", votable::MEDIA_TYPE, votable)
             .await?;
+        let empty = tell_empty(context, &rows).await?;
         let mut made = rows.iter().filter(|row| row.status == Status::Ok);
         let ok = manifest::count_ok(&rows);
         match (made.next(), made.next()) {
@@ -472,12 +485,39 @@ impl Job<'_> {
                 let media_type = if format == Format::Png { PNG } else { FITS };
                 context.alias("result", file, media_type, &stored)?;
             }
+            (None, _) if let (Some(stored), 1) = (&empty, rows.len()) => {
+                context.alias("result", EMPTY, "text/plain", stored)?;
+            }
             _ => context.alias("result", "manifest.json", "application/json", &manifest)?,
         }
         context.progress(self.total as u64, self.total as u64, "done");
         context.log(format!("{ok} cutouts made, {} rows failed", rows.len() - ok));
         Ok(())
     }
+}
+
+/// Name of the first text that stands for a cutout which is not made.
+const EMPTY: &str = "empty_1.txt";
+
+/// A client of SODA, which gave no list, looks for a result of each that it asked for: where there is none, a text that
+/// begins with a label (SODA 1.0 section 4.2). The first of them.
+async fn tell_empty(context: &Context, rows: &[Row]) -> Result<Option<Stored>, Failure> {
+    let mut first = None;
+    if context.parameters().all("POSITIONS").next().is_some() {
+        return Ok(first);
+    }
+    let failed = rows.iter().filter(|row| row.status == Status::Failed);
+    for (row, number) in failed.zip(1..) {
+        let label = match row.reason {
+            Some("outside_footprint" | NO_MATCHING_IMAGE) => Label::UsageError,
+            _ => Label::Error,
+        };
+        let text = label::text(label, row.message.as_deref().unwrap_or("there is no cutout"));
+        let name = format!("empty_{number}.txt");
+        let stored = context.put(&name, "text/plain", text.into()).await?;
+        first.get_or_insert(stored);
+    }
+    Ok(first)
 }
 
 fn arcmin(length: Length) -> Option<f64> {

@@ -1,8 +1,11 @@
-//! The list of positions that a job asks for: CSV.
+//! The list of positions that a job asks for: CSV, VOTable or JSON.
+
+mod json;
+mod votable;
 
 use std::fmt::Write as _;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, Trim};
 
 use super::limits::{MAX_OBJID, check_size};
 use crate::sky::{Position, Shape, Size};
@@ -58,72 +61,202 @@ impl Row {
     }
 }
 
+/// The columns that a list may have.
+const NAMES: [&str; 7] = ["RA", "DEC", "OBJID", "BANDS", "SIZE", "XSIZE", "YSIZE"];
+
+/// A column as its table declares it.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Heading {
+    name: String,
+    /// UCD, in small letters.
+    ucd: String,
+    /// Unit, in small letters.
+    unit: String,
+}
+
 /// Where the columns are.
+#[derive(Debug)]
 struct Columns {
     ra: usize,
     dec: usize,
     id: Option<usize>,
-    x_size: Option<usize>,
-    y_size: Option<usize>,
+    size: Option<Side>,
+    x_size: Option<Side>,
+    y_size: Option<Side>,
     bands: Option<usize>,
+    /// How many there are.
+    count: usize,
+}
+
+/// A column of sizes.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    name: &'static str,
+    at: usize,
+    /// What plain numbers are in: a suffix that sizes have.
+    unit: &'static str,
+}
+
+/// A list while it is read: every format hands over its columns, and then row by row.
+#[derive(Debug)]
+struct Reading {
+    columns: Columns,
+    most: usize,
+    list: List,
+    faults: Vec<String>,
+    /// Rows so far.
+    rows: usize,
+    faulty: usize,
 }
 
 impl List {
-    /// Reads CSV in UTF-8 with a header that has RA and DEC, and may have OBJID, XSIZE, YSIZE and BANDS, in any case and
-    /// order; other columns are left unused. Spaces around values are ignored. A list with a bad row is refused whole:
-    /// one message for each fault, of the first hundred faulty rows. Rows count from 1, the header not counted.
-    pub fn read(bytes: &[u8], most: usize) -> Result<List, Vec<String>> {
-        let text = unspaced(utf8(bytes).map_err(|fault| vec![fault])?);
-        let mut reader = ReaderBuilder::new()
-            .trim(Trim::All)
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let header = reader
-            .headers()
-            .map_err(|error| vec![format!("cannot be read as CSV: {error}")])?
-            .clone();
-        if header.iter().all(str::is_empty) {
-            return Err(vec![
-                "is empty: expected a header RA,DEC and a row for each position".into(),
-            ]);
-        }
-        let columns = Columns::of(&header).map_err(|fault| vec![fault])?;
-        let mut list = List {
-            rows: Vec::new(),
-            unused: unused(&header),
+    /// Reads a table with columns RA and DEC, and perhaps OBJID, SIZE or XSIZE and YSIZE, and BANDS, in any case and order;
+    /// other columns are left unused. It is a VOTable (TABLEDATA), JSON, or CSV in UTF-8 with a header, as its media type
+    /// says or else its first character. Spaces around values are ignored. Positions are ICRS, decimal degrees or
+    /// sexagesimal (RA in hours); sizes have a unit or are arcmin. A list with a bad row is refused whole: one message for
+    /// each fault, of the first hundred faulty rows. Rows count from 1, the header not counted.
+    pub fn read(bytes: &[u8], media_type: &str, most: usize) -> Result<List, Vec<String>> {
+        let text = utf8(bytes).map_err(|fault| vec![fault])?;
+        let media_type = media_type.to_ascii_lowercase();
+        let first = text.trim_start().chars().next();
+        let reading = if media_type.contains("json") || matches!(first, Some('{' | '[')) {
+            json::read(text, most)
+        } else if media_type.contains("votable") || media_type.contains("xml") || first == Some('<') {
+            votable::read(text, most)
+        } else {
+            csv(text, most)
         };
-        let mut faults = Vec::new();
-        let mut bad_rows = 0;
-        for (at, record) in reader.records().enumerate() {
-            if at >= most {
-                return Err(vec![format!(
-                    "has more than {most} rows, which is the most that a job may have"
-                )]);
+        reading?.finish()
+    }
+}
+
+/// CSV (RFC 4180) with a header.
+fn csv(text: &str, most: usize) -> Result<Reading, Vec<String>> {
+    let text = unspaced(text);
+    let mut reader = ReaderBuilder::new()
+        .trim(Trim::All)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let header = reader
+        .headers()
+        .map_err(|error| vec![format!("cannot be read as CSV: {error}")])?;
+    if header.iter().all(str::is_empty) {
+        return Err(vec![
+            "is empty: expected a header RA,DEC and a row for each position".into(),
+        ]);
+    }
+    let headings: Vec<Heading> = header.iter().map(Heading::named).collect();
+    let mut reading = Reading::new(&headings, most).map_err(|fault| vec![fault])?;
+    for record in reader.records() {
+        match record {
+            Ok(record) => reading.add(&record.iter().collect::<Vec<_>>())?,
+            Err(error) => reading.refuse(&[error.to_string()])?,
+        }
+    }
+    Ok(reading)
+}
+
+impl Heading {
+    fn named(name: &str) -> Heading {
+        Heading {
+            name: name.trim().to_owned(),
+            ..Heading::default()
+        }
+    }
+}
+
+impl Reading {
+    fn new(headings: &[Heading], most: usize) -> Result<Reading, String> {
+        let columns = Columns::of(headings)?;
+        let used = columns.used();
+        let unused = headings.iter().enumerate().filter(|(at, _)| !used.contains(at));
+        Ok(Reading {
+            list: List {
+                rows: Vec::new(),
+                unused: unused.map(|(_, heading)| heading.name.clone()).collect(),
+            },
+            columns,
+            most,
+            faults: Vec::new(),
+            rows: 0,
+            faulty: 0,
+        })
+    }
+
+    /// Of rows that may have each a value for any of `NAMES`, in that order.
+    fn of_objects(most: usize) -> Reading {
+        let side = |at: usize| {
+            Some(Side {
+                name: NAMES[at],
+                at,
+                unit: "arcmin",
+            })
+        };
+        Reading {
+            columns: Columns {
+                ra: 0,
+                dec: 1,
+                id: Some(2),
+                bands: Some(3),
+                size: side(4),
+                x_size: side(5),
+                y_size: side(6),
+                count: NAMES.len(),
+            },
+            most,
+            list: List::default(),
+            faults: Vec::new(),
+            rows: 0,
+            faulty: 0,
+        }
+    }
+
+    /// Takes the values of a row. An error if there are too many rows.
+    fn add(&mut self, values: &[&str]) -> Result<(), Vec<String>> {
+        match self.columns.row(values) {
+            Ok(row) => {
+                self.count()?;
+                self.list.rows.push(row);
+                Ok(())
             }
-            let read = match record {
-                Ok(record) => columns.row(&record, header.len()),
-                Err(error) => Err(vec![error.to_string()]),
-            };
-            match read {
-                Ok(row) => list.rows.push(row),
-                Err(problems) => {
-                    bad_rows += 1;
-                    if bad_rows <= NAMED {
-                        faults.push(format!("row {}: {}", at + 1, problems.join("; ")));
-                    }
-                }
-            }
+            Err(problems) => self.refuse(&problems),
         }
-        if bad_rows > NAMED {
-            faults.push(format!("{} more rows are faulty", bad_rows - NAMED));
+    }
+
+    /// Takes note of a row that cannot be read.
+    fn refuse(&mut self, problems: &[String]) -> Result<(), Vec<String>> {
+        self.count()?;
+        self.faulty += 1;
+        if self.faulty <= NAMED {
+            self.faults
+                .push(format!("row {}: {}", self.rows, problems.join("; ")));
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), Vec<String>> {
+        self.rows += 1;
+        if self.rows > self.most {
+            return Err(vec![format!(
+                "has more than {} rows, which is the most that a job may have",
+                self.most
+            )]);
         }
-        if list.rows.is_empty() {
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<List, Vec<String>> {
+        if self.faulty > NAMED {
+            self.faults
+                .push(format!("{} more rows are faulty", self.faulty - NAMED));
+        }
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        if self.list.rows.is_empty() {
             return Err(vec!["is empty: it has a header and no row".into()]);
         }
-        Ok(list)
+        Ok(self.list)
     }
 }
 
@@ -145,15 +278,6 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
     })
 }
 
-fn unused(header: &StringRecord) -> Vec<String> {
-    let known = ["RA", "DEC", "OBJID", "XSIZE", "YSIZE", "BANDS"];
-    header
-        .iter()
-        .filter(|name| !known.iter().any(|known| known.eq_ignore_ascii_case(name)))
-        .map(str::to_owned)
-        .collect()
-}
-
 /// Leaves out the spaces before values: those before a quote would keep CSV from seeing it.
 fn unspaced(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -171,49 +295,64 @@ fn unspaced(text: &str) -> String {
 }
 
 impl Columns {
-    fn of(header: &StringRecord) -> Result<Columns, String> {
-        let find = |wanted: &str| {
-            let mut places = header
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| name.eq_ignore_ascii_case(wanted));
-            let first = places.next().map(|(at, _)| at);
-            if places.next().is_some() {
-                return Err(format!("has two columns {wanted}"));
-            }
-            Ok(first)
+    fn of(headings: &[Heading]) -> Result<Columns, String> {
+        let id = find(headings, "OBJID", &["meta.id;meta.main"])?;
+        let side = |name: &'static str| {
+            let Some(at) = find(headings, name, &[])? else {
+                return Ok(None);
+            };
+            let unit = unit(name, &headings[at].unit)?;
+            Ok::<_, String>(Some(Side { name, at, unit }))
         };
-        let required = |wanted: &str| {
-            find(wanted)?.ok_or_else(|| {
-                let mut shown = String::new();
-                for name in header.iter().take(8) {
-                    let name: String = name.chars().take(20).collect();
-                    let _ = write!(shown, "{}{name:?}", if shown.is_empty() { "" } else { ", " });
-                }
-                format!("has no column {wanted}: expected a header such as RA,DEC,OBJID, found {shown}")
-            })
+        let columns = Columns {
+            ra: coordinate(
+                headings,
+                "RA",
+                &["pos.eq.ra;meta.main", "pos_eq_ra_main", "pos.eq.ra"],
+            )?,
+            dec: coordinate(
+                headings,
+                "DEC",
+                &["pos.eq.dec;meta.main", "pos_eq_dec_main", "pos.eq.dec"],
+            )?,
+            id,
+            size: side("SIZE")?,
+            x_size: side("XSIZE")?,
+            y_size: side("YSIZE")?,
+            bands: find(headings, "BANDS", &[])?,
+            count: headings.len(),
         };
-        Ok(Columns {
-            ra: required("RA")?,
-            dec: required("DEC")?,
-            id: find("OBJID")?,
-            x_size: find("XSIZE")?,
-            y_size: find("YSIZE")?,
-            bands: find("BANDS")?,
-        })
+        if columns.size.is_some() && (columns.x_size.is_some() || columns.y_size.is_some()) {
+            return Err("has a column SIZE and also XSIZE or YSIZE: expected one or the other".into());
+        }
+        Ok(columns)
+    }
+
+    fn used(&self) -> Vec<usize> {
+        let sides = [self.size, self.x_size, self.y_size].map(|side| side.map(|side| side.at));
+        let others = [Some(self.ra), Some(self.dec), self.id, self.bands];
+        others.into_iter().chain(sides).flatten().collect()
     }
 
     /// The row, or everything that is wrong with it.
-    fn row(&self, record: &StringRecord, width: usize) -> Result<Row, Vec<String>> {
-        if record.len() != width {
-            return Err(vec![format!("has {} values, expected {width}", record.len())]);
+    fn row(&self, values: &[&str]) -> Result<Row, Vec<String>> {
+        if values.len() != self.count {
+            return Err(vec![format!(
+                "has {} values, expected {}",
+                values.len(),
+                self.count
+            )]);
         }
-        let value = |at: usize| record.get(at).unwrap_or_default();
+        let value = |at: usize| values.get(at).map_or("", |value| value.trim());
         let optional = |at: Option<usize>| at.map(value).filter(|value| !value.is_empty());
         let mut faults = Vec::new();
         let position = Position::parse(value(self.ra), value(self.dec));
         let position = position.map_err(|error| faults.push(error.to_string())).ok();
-        let size = row_size(optional(self.x_size), optional(self.y_size));
+        let side = |side: Option<Side>| {
+            let side = side?;
+            Some((side, optional(Some(side.at))?))
+        };
+        let size = row_size(side(self.size), side(self.x_size), side(self.y_size));
         let size = size.map_err(|fault| faults.push(fault)).ok();
         let id = optional(self.id);
         if let Some(id) = id
@@ -239,31 +378,114 @@ impl Columns {
     }
 }
 
-/// One of them alone makes a square.
-fn row_size(x: Option<&str>, y: Option<&str>) -> Result<Option<Size>, String> {
-    let (width, height) = match (x, y) {
-        (None, None) => return Ok(None),
-        (Some(x), Some(y)) => (arcmin("XSIZE", x)?, arcmin("YSIZE", y)?),
-        (Some(x), None) => (arcmin("XSIZE", x)?, arcmin("XSIZE", x)?),
-        (None, Some(y)) => (arcmin("YSIZE", y)?, arcmin("YSIZE", y)?),
+/// The column of this name, or else the one with the first of these UCDs that any has.
+fn find(headings: &[Heading], wanted: &str, ucds: &[&str]) -> Result<Option<usize>, String> {
+    let only = |is: &dyn Fn(&Heading) -> bool, what: &str| {
+        let mut places = headings.iter().enumerate().filter(|(_, heading)| is(heading));
+        let first = places.next().map(|(at, _)| at);
+        if places.next().is_some() {
+            return Err(format!("has two columns {what}"));
+        }
+        Ok(first)
     };
-    let size = Size::arcmin(width, height).map_err(|error| format!("XSIZE, YSIZE: {error}"))?;
-    check_size(size).map_err(|fault| format!("XSIZE, YSIZE: {fault}"))?;
+    if let Some(at) = only(&|heading| heading.name.eq_ignore_ascii_case(wanted), wanted)? {
+        return Ok(Some(at));
+    }
+    for ucd in ucds {
+        if let Some(at) = only(&|heading| heading.ucd == *ucd, &format!("{wanted} (UCD {ucd})"))? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// The column of a coordinate, which must be there and in degrees or sexagesimal.
+fn coordinate(headings: &[Heading], wanted: &str, ucds: &[&str]) -> Result<usize, String> {
+    let Some(at) = find(headings, wanted, ucds)? else {
+        let mut shown = String::new();
+        for heading in headings.iter().take(8) {
+            let name: String = heading.name.chars().take(20).collect();
+            let _ = write!(shown, "{}{name:?}", if shown.is_empty() { "" } else { ", " });
+        }
+        return Err(format!(
+            "has no column {wanted}: expected a header such as RA,DEC,OBJID, found {shown}"
+        ));
+    };
+    match headings[at].unit.as_str() {
+        "" | "deg" | "degree" | "degrees" | "h:m:s" | "hms" | "d:m:s" | "dms" => Ok(at),
+        unit => Err(format!(
+            "column {wanted} is in {:?}, expected deg",
+            unit.chars().take(20).collect::<String>()
+        )),
+    }
+}
+
+/// What a column's unit is as the suffix of a size.
+fn unit(name: &str, unit: &str) -> Result<&'static str, String> {
+    match unit {
+        "" | "arcmin" => Ok("arcmin"),
+        "arcsec" => Ok("arcsec"),
+        "deg" | "degree" | "degrees" => Ok("deg"),
+        "px" | "pix" | "pixel" | "pixels" => Ok("px"),
+        unit => Err(format!(
+            "column {name} is in {:?}, expected arcmin, arcsec, deg or pixel",
+            unit.chars().take(20).collect::<String>()
+        )),
+    }
+}
+
+/// The size of a row, if it says one. One side alone makes a square.
+fn row_size(
+    both: Option<(Side, &str)>,
+    x: Option<(Side, &str)>,
+    y: Option<(Side, &str)>,
+) -> Result<Option<Size>, String> {
+    let (size, named) = match (both, x, y) {
+        (Some((side, text)), None, None) => (sized(side, text)?, side.name),
+        (Some(_), ..) => {
+            return Err("SIZE is given, and also XSIZE or YSIZE: expected one or the other".into());
+        }
+        (None, None, None) => return Ok(None),
+        (None, Some((side, text)), None) | (None, None, Some((side, text))) => (one(side, text)?, side.name),
+        (None, Some((x_side, x)), Some((y_side, y))) => (
+            Size {
+                width: one(x_side, x)?.width,
+                height: one(y_side, y)?.height,
+            },
+            "XSIZE, YSIZE",
+        ),
+    };
+    check_size(size).map_err(|fault| format!("{named}: {fault}"))?;
     Ok(Some(size))
 }
 
-fn arcmin(name: &str, text: &str) -> Result<f64, String> {
-    let shown: String = text.chars().take(40).collect();
-    let digits = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    let value = text
-        .parse::<f64>()
-        .ok()
-        .filter(|value| digits && value.is_finite());
-    match value {
-        None => Err(format!("{name} {shown:?} is not a number of arcminutes")),
-        Some(value) if value <= 0.0 => Err(format!("{name} {shown:?} is not above 0")),
-        Some(value) => Ok(value),
+/// A side, which makes a square.
+fn one(side: Side, text: &str) -> Result<Size, String> {
+    if text.contains(',') {
+        return Err(format!("{} {:?} is more than one size", side.name, excerpt(text)));
     }
+    sized(side, text)
+}
+
+fn sized(side: Side, text: &str) -> Result<Size, String> {
+    let plain = text.ends_with(|last: char| last.is_ascii_digit() || last == '.');
+    let with_unit = if plain {
+        format!("{text}{}", side.unit)
+    } else {
+        text.to_owned()
+    };
+    with_unit.parse::<Size>().map_err(|_| {
+        format!(
+            "{} {:?} is not a size above 0 (a number of {}, or with arcsec, arcmin, deg or px; px whole)",
+            side.name,
+            excerpt(text),
+            side.unit
+        )
+    })
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 #[cfg(test)]
@@ -271,7 +493,7 @@ mod tests {
     use super::*;
 
     fn faults(text: &[u8]) -> Vec<String> {
-        List::read(text, 1_000).expect_err("a faulty list")
+        List::read(text, "text/csv", 1_000).expect_err("a faulty list")
     }
 
     #[test]
@@ -281,7 +503,7 @@ mod tests {
             16:41:41.424, -00:30:00, \"a, b\", , , ,\r\n\
             \r\n\
             0, 90, , , 4, ,\r\n";
-        let list = List::read(text, 10).unwrap();
+        let list = List::read(text, "text/csv", 10).unwrap();
         assert_eq!(list.unused, ["note"]);
         assert_eq!(list.rows.len(), 3);
         assert_eq!(list.rows[0].id.as_deref(), Some("M13"));
@@ -347,16 +569,75 @@ mod tests {
     #[test]
     fn a_list_beyond_the_limit_is_refused() {
         let text = format!("RA,DEC\n{}", "1,0\n".repeat(11));
-        let faults = List::read(text.as_bytes(), 10).expect_err("too long");
+        let faults = List::read(text.as_bytes(), "", 10).expect_err("too long");
         assert!(faults[0].contains("more than 10 rows"), "{faults:?}");
-        assert_eq!(List::read(text.as_bytes(), 11).unwrap().rows.len(), 11);
+        assert_eq!(List::read(text.as_bytes(), "", 11).unwrap().rows.len(), 11);
+    }
+
+    #[test]
+    fn sizes_have_units_of_their_own() {
+        let text = b"RA,DEC,XSIZE,YSIZE\n1,2,2arcmin,30arcsec\n1,2,0.1deg,\n1,2,256px,3\n1,2,4,\n";
+        let list = List::read(text, "", 10).unwrap();
+        let sizes: Vec<_> = list.rows.iter().map(|row| row.size.unwrap()).collect();
+        let wanted: Vec<Size> = ["2arcmin,30arcsec", "0.1deg", "256px,3arcmin", "4"]
+            .iter()
+            .map(|size| size.parse().unwrap())
+            .collect();
+        assert_eq!(sizes, wanted);
+        let list = List::read(b"RA,DEC,SIZE\n1,2,\"2,3arcsec\"\n1,2,\n1,2,7\n", "", 10).unwrap();
+        assert_eq!(list.rows[0].size, "2,3arcsec".parse().ok());
+        assert_eq!(
+            (list.rows[1].size, list.rows[2].size),
+            (None, "7arcmin".parse().ok())
+        );
+        for (size, expected) in [
+            ("0", "above 0"),
+            ("1 parsec", "SIZE"),
+            ("11deg", "10 deg"),
+            ("1.5px", "whole"),
+        ] {
+            let faults = faults(format!("RA,DEC,SIZE\n1,2,{size}\n").as_bytes());
+            assert!(
+                faults[0].starts_with("row 1: SIZE") && faults[0].contains(expected),
+                "{faults:?}"
+            );
+        }
+        assert!(faults(b"RA,DEC,SIZE,XSIZE\n1,2,3,4\n")[0].contains("one or the other"));
+    }
+
+    #[test]
+    fn the_media_type_or_the_first_character_tells_the_format() {
+        for (text, media_type) in [
+            ("RA,DEC\n1,2\n", "text/csv"),
+            ("RA,DEC\n1,2\n", "application/octet-stream"),
+            (r#"[{"ra": 1, "dec": 2}]"#, "application/json"),
+            (r#" [{"ra": 1, "dec": 2}]"#, "text/plain"),
+            (
+                "<VOTABLE><RESOURCE><TABLE><FIELD name='ra'/><FIELD name='dec'/><DATA><TABLEDATA>\
+                 <TR><TD>1</TD><TD>2</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>",
+                "",
+            ),
+        ] {
+            let list = List::read(text.as_bytes(), media_type, 10).expect(text);
+            assert_eq!(
+                list.rows,
+                [Row::at(Shape::Point(Position { ra: 1.0, dec: 2.0 }))],
+                "{text}"
+            );
+        }
+        let faults = List::read(b"RA,DEC\n1,2\n", "application/json", 10).expect_err("CSV is no JSON");
+        assert!(faults[0].contains("JSON"), "{faults:?}");
     }
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>, text in "(RA|DEC|,|\n|\"|[0-9.:+-]| |x){0,60}") {
-            let _ = List::read(&bytes, 100);
-            let _ = List::read(format!("RA,DEC,OBJID,XSIZE\n{text}").as_bytes(), 100);
+        fn no_bytes_make_it_panic(
+            bytes: Vec<u8>,
+            media_type in "(text/csv|application/json|application/x-votable[+]xml|)",
+            text in "(RA|DEC|,|\n|\"|[0-9.:+-]| |x|deg|px){0,60}",
+        ) {
+            let _ = List::read(&bytes, &media_type, 100);
+            let _ = List::read(format!("RA,DEC,OBJID,XSIZE\n{text}").as_bytes(), "", 100);
         }
     }
 }

@@ -93,6 +93,40 @@ impl Cutout {
     }
 }
 
+impl Cutout {
+    /// What a description asks for, within the bounds of its caller.
+    async fn request(&self, draft: &Draft<'_>, stage: Stage, caller: &Caller) -> Result<Request, CheckError> {
+        let list = match positions(draft.parameters)? {
+            None => None,
+            Some(ParameterValue::Inline(text)) => Some((text.clone().into(), String::new())),
+            Some(ParameterValue::Upload { key, media_type, .. }) => {
+                Some(((draft.read_upload)(key).await?, media_type.clone()))
+            }
+        };
+        let parameters = draft.parameters.clone();
+        let most = self.most_positions(caller);
+        // A long list takes a while to read.
+        let read = tokio::task::spawn_blocking(move || {
+            let list = list.as_ref().map(|(bytes, kind)| (&bytes[..], kind.as_str()));
+            Request::read(&parameters, list, most)
+        });
+        let request = read
+            .await
+            .map_err(|error| Unavailable(error.to_string()))?
+            .map_err(CheckError::Usage)?;
+        if stage == Stage::Run {
+            request.check_complete()?;
+        }
+        Ok(request)
+    }
+
+    /// Positions that a job of the caller's may have.
+    fn most_positions(&self, caller: &Caller) -> usize {
+        let own = caller.limits.positions.map_or(usize::MAX, |most| most as usize);
+        self.max_positions.min(own)
+    }
+}
+
 impl Service for Cutout {
     fn describe(&self) -> &Description {
         &self.description
@@ -115,24 +149,11 @@ impl Service for Cutout {
     fn check<'a>(
         &'a self,
         draft: &'a Draft<'a>,
-        _stage: Stage,
+        stage: Stage,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
         Box::pin(async move {
-            let list = match positions(draft.parameters)? {
-                None => None,
-                Some(ParameterValue::Inline(text)) => Some(text.clone().into()),
-                Some(ParameterValue::Upload { key, .. }) => Some((draft.read_upload)(key).await?),
-            };
-            let parameters = draft.parameters.clone();
-            let own = caller.limits.positions.map_or(usize::MAX, |most| most as usize);
-            let most = self.max_positions.min(own);
-            // A long list takes a while to read.
-            let request =
-                tokio::task::spawn_blocking(move || Request::read(&parameters, list.as_deref(), most))
-                    .await
-                    .map_err(|error| Unavailable(error.to_string()))?
-                    .map_err(CheckError::Usage)?;
+            let request = self.request(draft, stage, caller).await?;
             let found = Selection::find(&self.store, &request)
                 .await
                 .map_err(|error| Unavailable(error.to_string()))?;

@@ -5,13 +5,13 @@ use chrono::{Days, Months};
 use super::{
     identifier,
     limits::{MAX_WORD, check_size},
-    list::List,
+    list::{List, Row},
     render::{self, Preview},
 };
 use crate::{
     engine::{ParameterInfo, ParameterKind, UsageError},
     fits::Edge,
-    sky::Size,
+    sky::{Shape, ShapeError, Size},
     uws::{ParameterValue, Parameters, Timestamp},
 };
 
@@ -86,10 +86,11 @@ impl Request {
         self.format == Format::Png || self.preview.wanted
     }
 
-    /// Reads parameters, POSITIONS from `positions` (its bytes, wherever they were); answers every fault.
+    /// Reads parameters, POSITIONS from `positions` (its bytes, wherever they were, and its media type); answers every
+    /// fault.
     pub fn read(
         parameters: &Parameters,
-        positions: Option<&[u8]>,
+        positions: Option<(&[u8], &str)>,
         max_positions: usize,
     ) -> Result<Request, Vec<UsageError>> {
         let mut faults = Vec::new();
@@ -122,7 +123,7 @@ impl Request {
         });
         let lightcurve = take(&mut faults, switch(parameters, "LIGHTCURVE"));
         let list = positions
-            .map(|bytes| List::read(bytes, max_positions))
+            .map(|(bytes, media_type)| List::read(bytes, media_type, max_positions))
             .transpose()
             .unwrap_or_else(|problems| {
                 faults.extend(
@@ -132,29 +133,180 @@ impl Request {
                 );
                 None
             });
+        let mut list = list.unwrap_or_default();
+        let soda = Soda::read(parameters, &mut faults);
+        list.rows.extend(soda.shapes.into_iter().map(Row::at));
+        if list.rows.is_empty() && !ids.is_empty() {
+            list.rows.push(Row::at(Shape::Sky));
+        }
+        list.rows = combined(list.rows, &soda.bands, &soda.times, max_positions)
+            .map_err(|fault| faults.push(fault))
+            .unwrap_or_default();
         match (size, edge) {
-            (Some(size), Some(edge)) if faults.is_empty() => {
-                let list = list.unwrap_or_default();
-                Ok(Request {
-                    collections,
-                    ids,
-                    list,
-                    size,
-                    hdus,
-                    bands,
-                    types,
-                    tags,
-                    from,
-                    to,
-                    pols: Vec::new(),
-                    edge,
-                    format: format.unwrap_or_default(),
-                    preview,
-                    lightcurve: lightcurve.unwrap_or_default(),
-                })
-            }
+            (Some(size), Some(edge)) if faults.is_empty() => Ok(Request {
+                collections,
+                ids,
+                list,
+                size,
+                hdus,
+                bands,
+                types,
+                tags,
+                from,
+                to,
+                pols: soda.pols,
+                edge,
+                format: format.unwrap_or_default(),
+                preview,
+                lightcurve: lightcurve.unwrap_or_default(),
+            }),
             _ => Err(faults),
         }
+    }
+
+    /// Whether it says where to cut; a job that runs must.
+    pub fn check_complete(&self) -> Result<(), UsageError> {
+        if self.list.rows.is_empty() {
+            let message = "is required, or CIRCLE, POLYGON or POS, or ID for whole images";
+            return Err(UsageError::new("POSITIONS", message));
+        }
+        Ok(())
+    }
+}
+
+/// What a job asks for by SODA's own parameters (SODA 1.0 section 3.3).
+#[derive(Default)]
+struct Soda {
+    shapes: Vec<Shape>,
+    bands: Vec<[f64; 2]>,
+    times: Vec<[f64; 2]>,
+    pols: Vec<String>,
+}
+
+impl Soda {
+    fn read(parameters: &Parameters, faults: &mut Vec<UsageError>) -> Soda {
+        let mut soda = Soda::default();
+        for (name, read) in SHAPES {
+            each(parameters, name, faults, |text| {
+                soda.shapes.push(read(text).map_err(|error| error.to_string())?);
+                Ok(())
+            });
+        }
+        for (name, ranges) in [("BAND", &mut soda.bands), ("TIME", &mut soda.times)] {
+            each(parameters, name, faults, |text| {
+                ranges.push(interval(text)?);
+                Ok(())
+            });
+        }
+        each(parameters, "POL", faults, |text| {
+            let state = POLS.iter().find(|state| state.eq_ignore_ascii_case(text));
+            let state =
+                state.ok_or_else(|| format!("{:?} is not one of {}", excerpt(text), POLS.join(", ")))?;
+            soda.pols.push((*state).to_owned());
+            Ok(())
+        });
+        soda
+    }
+}
+
+/// Reads a shape.
+type ReadShape = fn(&str) -> Result<Shape, ShapeError>;
+
+/// The parameters that are shapes.
+const SHAPES: [(&str, ReadShape); 3] = [
+    ("CIRCLE", Shape::circle),
+    ("POLYGON", Shape::polygon),
+    ("POS", Shape::pos),
+];
+
+/// Polarization states (`ObsCore` 1.1 section B.6.6).
+const POLS: [&str; 14] = [
+    "I", "Q", "U", "V", "RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX", "POLI", "POLA",
+];
+
+/// Reads every value of a parameter, as far as it is not empty.
+fn each(
+    parameters: &Parameters,
+    name: &str,
+    faults: &mut Vec<UsageError>,
+    mut read: impl FnMut(&str) -> Result<(), String>,
+) {
+    let texts = parameters.texts(name).map_err(|error| faults.push(error.into()));
+    for text in texts.unwrap_or_default() {
+        let text = text.trim();
+        if !text.is_empty()
+            && let Err(fault) = read(text)
+        {
+            faults.push(UsageError::new(name, fault));
+        }
+    }
+}
+
+/// Two numbers, the least and the greatest, either may be infinite.
+fn interval(text: &str) -> Result<[f64; 2], String> {
+    let number = |word: &str| {
+        let infinite = word
+            .strip_prefix(['+', '-'])
+            .unwrap_or(word)
+            .eq_ignore_ascii_case("inf");
+        let digits = word.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+        let value = word.parse::<f64>().ok();
+        value.filter(|value| infinite || (digits && value.is_finite()))
+    };
+    let mut words = text.split_ascii_whitespace();
+    let ends = (words.next().and_then(number), words.next().and_then(number));
+    match (ends, words.next()) {
+        ((Some(from), Some(to)), None) if from <= to => Ok([from, to]),
+        ((Some(_), Some(_)), None) => Err(format!("{:?} ends before it begins", excerpt(text))),
+        _ => Err(format!(
+            "{:?} is not two numbers, from and to (-Inf and +Inf where it is open)",
+            excerpt(text)
+        )),
+    }
+}
+
+/// Each row with each of `bands` and each of `times` (SODA 1.0 section 3.2.1); every one of them counts.
+fn combined(
+    rows: Vec<Row>,
+    bands: &[[f64; 2]],
+    times: &[[f64; 2]],
+    most: usize,
+) -> Result<Vec<Row>, UsageError> {
+    let (all_bands, all_times) = (options(bands), options(times));
+    let count = rows.len().saturating_mul(all_bands.len() * all_times.len());
+    if count > most {
+        let name = ["POSITIONS", "BAND"][usize::from(rows.len() <= most)];
+        let message = format!(
+            "{} positions and shapes, {} BAND and {} TIME make {count} combinations, {most} are the most that a job may have",
+            rows.len(),
+            bands.len(),
+            times.len()
+        );
+        return Err(UsageError::new(name, message));
+    }
+    if bands.is_empty() && times.is_empty() {
+        return Ok(rows);
+    }
+    let mut all = Vec::with_capacity(count);
+    for row in rows {
+        for band_range in &all_bands {
+            for time_range in &all_times {
+                all.push(Row {
+                    band_range: *band_range,
+                    time_range: *time_range,
+                    ..row.clone()
+                });
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn options(ranges: &[[f64; 2]]) -> Vec<Option<[f64; 2]>> {
+    if ranges.is_empty() {
+        vec![None]
+    } else {
+        ranges.iter().copied().map(Some).collect()
     }
 }
 
@@ -207,6 +359,8 @@ fn check_hdu(hdu: &str) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// `COLLECTION/PATH`, or an IVOID whose query it is, as dataset identifiers are written
+/// (`ivo://authority/resource?COLLECTION/PATH`).
 fn image_id(id: &str) -> Result<(String, String), UsageError> {
     let unknown = || {
         format!(
@@ -325,6 +479,14 @@ pub fn positions(parameters: &Parameters) -> Result<Option<&ParameterValue>, Usa
     Ok(parameters.one("POSITIONS")?)
 }
 
+/// What its client said that a value is; of one in the text of a request nothing.
+pub fn media_type(value: &ParameterValue) -> &str {
+    match value {
+        ParameterValue::Inline(_) => "",
+        ParameterValue::Upload { media_type, .. } => media_type,
+    }
+}
+
 /// The parameters, for clients and for the checks that are every service's.
 pub fn describe() -> Vec<ParameterInfo> {
     let text = |name, ucd, meaning| ParameterInfo {
@@ -337,6 +499,10 @@ pub fn describe() -> Vec<ParameterInfo> {
         default: None,
         meaning,
     };
+    let with_unit = |info: ParameterInfo, unit| ParameterInfo {
+        unit: Some(unit),
+        ..info
+    };
     let single = |info: ParameterInfo, default: Option<&str>| ParameterInfo {
         repeatable: false,
         default: default.map(str::to_owned),
@@ -345,7 +511,6 @@ pub fn describe() -> Vec<ParameterInfo> {
     let mut all = vec![
         ParameterInfo {
             kind: ParameterKind::File,
-            required: true,
             ..single(
                 text(
                     "POSITIONS",
@@ -370,8 +535,50 @@ pub fn describe() -> Vec<ParameterInfo> {
         text("COLLECTION", "meta.id", "Collections to search; all by default."),
         text(
             "ID",
-            "meta.id;meta.dataset",
-            "Images to cut, each as COLLECTION/PATH.",
+            "meta.ref.url;meta.curation",
+            "Images to cut, each as COLLECTION/PATH; without any position or shape, the whole of them.",
+        ),
+        with_unit(
+            text(
+                "CIRCLE",
+                "pos.outline;obs",
+                "Circles to cut: ICRS longitude, latitude and radius.",
+            ),
+            "deg",
+        ),
+        with_unit(
+            text(
+                "POLYGON",
+                "pos.outline;obs",
+                "Polygons to cut: ICRS longitude and latitude of at least three vertices.",
+            ),
+            "deg",
+        ),
+        text(
+            "POS",
+            "pos.outline;obs",
+            "Shapes to cut, in ICRS degrees: CIRCLE lon lat radius, RANGE lon1 lon2 lat1 lat2, or POLYGON lon1 lat1 ….",
+        ),
+        with_unit(
+            text(
+                "BAND",
+                "em.wl;stat.interval",
+                "Wavelengths in vacuum, from and to: images, and planes of cubes, that have any of them.",
+            ),
+            "m",
+        ),
+        with_unit(
+            text(
+                "TIME",
+                "time.interval;obs.exposure",
+                "Times as MJD (UTC), from and to: images, and planes of cubes, of any of them.",
+            ),
+            "d",
+        ),
+        text(
+            "POL",
+            "meta.code;phys.polarization",
+            "Polarization states: images, and planes of cubes, of any of them.",
         ),
         text("BANDS", "instr.bandpass", "Bands to cut; all by default."),
         text(
@@ -444,7 +651,7 @@ mod tests {
             .text("POSITIONS")
             .unwrap()
             .map(|text| text.as_bytes().to_vec());
-        Request::read(&parameters, positions.as_deref(), 1_000)
+        Request::read(&parameters, positions.as_deref().map(|bytes| (bytes, "")), 1_000)
     }
 
     #[test]
@@ -543,5 +750,122 @@ mod tests {
                 .any(|fault| fault.parameter == "SIZE" && fault.multiple),
             "{both:?}"
         );
+    }
+
+    #[test]
+    fn shapes_are_combined_with_bands_and_times() {
+        let request = read(&[
+            ("CIRCLE", "10 20 0.5"),
+            ("circle", "11 20 0.5"),
+            ("BAND", "1e-3 2e-3"),
+            ("BAND", "-Inf 1e-3"),
+            ("TIME", "59000 +Inf"),
+            ("POL", "i"),
+            ("POL", "Q"),
+        ])
+        .unwrap();
+        let rows: Vec<_> = request
+            .list
+            .rows
+            .iter()
+            .map(|row| (row.shape.to_string(), row.band_range, row.time_range))
+            .collect();
+        let time = Some([59_000.0, f64::INFINITY]);
+        let (first, second) = (Some([1e-3, 2e-3]), Some([f64::NEG_INFINITY, 1e-3]));
+        assert_eq!(
+            rows,
+            [
+                ("CIRCLE 10 20 0.5".into(), first, time),
+                ("CIRCLE 10 20 0.5".into(), second, time),
+                ("CIRCLE 11 20 0.5".into(), first, time),
+                ("CIRCLE 11 20 0.5".into(), second, time),
+            ]
+        );
+        assert_eq!(request.pols, ["I", "Q"]);
+        let all = read(&[
+            ("POSITIONS", "RA,DEC\n1,2"),
+            ("POLYGON", "1 1 2 1 2 2"),
+            ("POS", "RANGE 1 2 3 4"),
+            ("POS", ""),
+        ])
+        .unwrap();
+        let shapes: Vec<_> = all.list.rows.iter().map(|row| row.shape.to_string()).collect();
+        assert_eq!(shapes, ["1 2", "POLYGON 1 1 2 1 2 2", "RANGE 1 2 3 4"]);
+        assert!(all.check_complete().is_ok());
+    }
+
+    #[test]
+    fn an_id_alone_means_the_whole_image() {
+        for id in [
+            "spt/a/b.fits",
+            "ivo://example.org/sidereal?spt/a/b.fits",
+            "IVO://x/y?spt/a/b.fits",
+        ] {
+            let request = read(&[("ID", id)]).expect(id);
+            assert_eq!(request.ids, [("spt".into(), "a/b.fits".into())]);
+            assert_eq!(request.list.rows, [Row::at(Shape::Sky)]);
+        }
+        assert!(read(&[("ID", "ivo://example.org/spt/a.fits")]).is_err());
+        let nowhere = read(&[("BAND", "1 2")]).unwrap();
+        let fault = nowhere.check_complete().unwrap_err().to_string();
+        assert!(
+            ["POSITIONS", "CIRCLE", "POLYGON", "POS", "ID"]
+                .iter()
+                .all(|name| fault.contains(name)),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn bad_shapes_and_ranges_name_their_parameter() {
+        for (name, value, expected) in [
+            ("CIRCLE", "1 2", "expected 3"),
+            ("POLYGON", "1 2 3 4", "at least 3"),
+            ("POS", "BOX 1 2 3 4", "CIRCLE, RANGE and POLYGON"),
+            ("BAND", "1", "two numbers"),
+            ("BAND", "1 2 3", "two numbers"),
+            ("BAND", "2 1", "ends before"),
+            ("BAND", "NaN 1", "two numbers"),
+            ("TIME", "2020-01-01 2021-01-01", "two numbers"),
+            ("TIME", "infinity 1", "two numbers"),
+            ("POL", "X", "I, Q, U"),
+        ] {
+            let faults = read(&[(name, value)]).expect_err(value);
+            assert_eq!(
+                (faults.len(), faults[0].parameter.as_str()),
+                (1, name),
+                "{faults:?}"
+            );
+            assert!(faults[0].message.contains(expected), "{faults:?}");
+        }
+        let mut many = vec![("CIRCLE", "1 2 3"); 40];
+        many.extend(vec![("BAND", "1 2"); 30]);
+        let faults = read(&many).expect_err("1,200 combinations");
+        assert!(
+            faults[0]
+                .message
+                .contains("make 1200 combinations, 1000 are the most"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn sodas_parameters_are_known_by_name_ucd_and_unit() {
+        let described = describe();
+        for (name, ucd, unit) in [
+            ("ID", "meta.ref.url;meta.curation", None),
+            ("CIRCLE", "pos.outline;obs", Some("deg")),
+            ("POLYGON", "pos.outline;obs", Some("deg")),
+            ("POS", "pos.outline;obs", None),
+            ("BAND", "em.wl;stat.interval", Some("m")),
+            ("TIME", "time.interval;obs.exposure", Some("d")),
+            ("POL", "meta.code;phys.polarization", None),
+        ] {
+            let info = described.iter().find(|info| info.name == name).expect(name);
+            assert_eq!(
+                (info.ucd, info.unit, info.repeatable, info.required),
+                (Some(ucd), unit, true, false)
+            );
+        }
     }
 }

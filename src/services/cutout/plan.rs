@@ -36,6 +36,8 @@ pub struct Selection {
     names: HashMap<CollectionId, Arc<str>>,
     /// The images that were asked for by name; `None` if they are to be found by position.
     images: Option<Vec<Catalogued>>,
+    /// Polarization states; empty means all.
+    pols: Vec<String>,
 }
 
 /// What is to be done.
@@ -159,6 +161,7 @@ impl Selection {
             filter,
             names,
             images,
+            pols: request.pols.clone(),
         }))
     }
 
@@ -282,8 +285,11 @@ impl Selection {
         image: &Catalogued,
         rows: Vec<usize>,
     ) -> Result<(), PlanError> {
+        let named = self.images.is_some();
         let mut rows = rows;
-        rows.retain(|at| positions.rows[*at].takes(&image.image));
+        rows.retain(|at| {
+            positions.rows[*at].takes(&image.image, named) && takes_pols(&self.pols, &image.image, named)
+        });
         if rows.is_empty() {
             return Ok(());
         }
@@ -295,7 +301,7 @@ impl Selection {
         let planned = found.images.entry(image.id).or_insert_with(|| PlannedImage {
             collection,
             image: Arc::new(image.image.clone()),
-            named: self.images.is_some(),
+            named,
             rows: Vec::new(),
         });
         planned.rows.extend(rows);
@@ -345,9 +351,30 @@ impl Plan {
 }
 
 impl Row {
-    fn takes(&self, image: &Image) -> bool {
+    /// Whether an image is of the bands, wavelengths and times asked for. Of an image that was named and of which the
+    /// catalogue does not know, its axes will tell.
+    fn takes(&self, image: &Image, named: bool) -> bool {
+        let overlaps = |asked: Option<[f64; 2]>, least: Option<f64>, most: Option<f64>| match asked {
+            None => true,
+            Some([from, to]) => match (least.or(most), most.or(least)) {
+                (Some(least), Some(most)) => least <= to && from <= most,
+                _ => named,
+            },
+        };
         is_one_of(&self.bands, image.band.as_deref())
+            && overlaps(self.band_range, image.em_min, image.em_max)
+            && overlaps(self.time_range, image.t_min, image.t_max)
     }
+}
+
+/// Whether an image has any of these polarization states; of a named one see [`Row::takes`].
+fn takes_pols(pols: &[String], image: &Image, named: bool) -> bool {
+    pols.is_empty()
+        || image.pol_states.as_ref().map_or(named, |states| {
+            states
+                .split('/')
+                .any(|state| pols.iter().any(|pol| pol.eq_ignore_ascii_case(state)))
+        })
 }
 
 impl ImageFilter {
@@ -564,7 +591,7 @@ mod tests {
 
     fn request(csv: &str) -> Request {
         let parameters = crate::uws::Parameters::default();
-        Request::read(&parameters, Some(csv.as_bytes()), 1_000).unwrap()
+        Request::read(&parameters, Some((csv.as_bytes(), "")), 1_000).unwrap()
     }
 
     async fn catalogue(images: &[Image]) -> (tempfile::TempDir, Store) {
