@@ -41,24 +41,26 @@ impl Wcs {
         if self.cap.radius < 180.0 && !self.cap.near(around.centre, around.radius) {
             return Err(outside());
         }
-        let mut bounds = Bounds::NONE;
-        let Outline { touches, torn } = self.add_outline(shape, &mut bounds);
-        let edge = self.add_edge(shape, torn, &mut bounds);
-        let inside = self.cap.radius >= 180.0 && self.add_inside(shape, &mut bounds);
-        if !(touches || edge || inside) {
+        let Outline { mut on, all, torn } = self.outline(shape);
+        self.add_edge(shape, torn, &mut on);
+        if self.cap.radius >= 180.0 {
+            self.add_inside(shape, &mut on);
+        }
+        if on.is_none() {
             return Err(outside());
         }
-        let area = bounds.pixels();
+        let area = on.hanging_over(all, self.shape).pixels();
         match area.trimmed(self.shape[0], self.shape[1]) {
             Some(_) => Ok(area),
             None => Err(outside()),
         }
     }
 
-    /// Adds the region's outline as far as it has pixels.
-    fn add_outline(&self, shape: &Shape, bounds: &mut Bounds) -> Outline {
+    /// The region's outline as far as it has pixels.
+    fn outline(&self, shape: &Shape) -> Outline {
         let mut found = Outline {
-            touches: false,
+            on: Bounds::NONE,
+            all: Bounds::NONE,
             torn: false,
         };
         let mut last = None;
@@ -68,20 +70,21 @@ impl Wcs {
                 last = None;
                 continue;
             };
-            bounds.add(pixel);
+            found.all.add(pixel);
             // On an all-sky map neighbours may lie at its opposite edges.
             let from = last.filter(|_| self.cap.radius < 180.0).unwrap_or(pixel);
-            found.touches |= self.crosses(from, pixel);
+            for end in self.clipped(from, pixel).into_iter().flatten() {
+                found.on.add(end);
+            }
             last = Some(pixel);
         }
         found
     }
 
     /// Adds the points of the image's edge that lie in the region; with `beyond` the pixels outside of them.
-    fn add_edge(&self, shape: &Shape, beyond: bool, bounds: &mut Bounds) -> bool {
+    fn add_edge(&self, shape: &Shape, beyond: bool, bounds: &mut Bounds) {
         let [width, height] = self.shape.map(|n| n as f64);
         let out = if beyond { 1.0 } else { 0.0 };
-        let mut any = false;
         for step in 0..=SAMPLES {
             let along = f64::from(step) / f64::from(SAMPLES);
             let (x, y) = (1.0 + along * (width - 1.0), 1.0 + along * (height - 1.0));
@@ -96,28 +99,23 @@ impl Wcs {
                     .is_some_and(|position| shape.contains(position))
                 {
                     bounds.add([x + right, y + up]);
-                    any = true;
                 }
             }
         }
-        any
     }
 
     /// Adds the points within an all-sky map that lie in the region and beyond its outline, and what lies between them
     /// and the next.
-    fn add_inside(&self, shape: &Shape, bounds: &mut Bounds) -> bool {
+    fn add_inside(&self, shape: &Shape, bounds: &mut Bounds) {
         let [width, height] = self.shape.map(|n| n as f64);
         let (across, up) = (width / f64::from(SAMPLES), height / f64::from(SAMPLES));
         let outline = *bounds;
-        let mut any = false;
         for ([x, y], position) in self.inside(across, up) {
             if !outline.contains([*x, *y]) && shape.contains(*position) {
                 bounds.add([(x - across).max(1.0), (y - up).max(1.0)]);
                 bounds.add([(x + across).min(width), (y + up).min(height)]);
-                any = true;
             }
         }
-        any
     }
 
     /// Points of the image that are so far from each other, and where they lie.
@@ -141,34 +139,55 @@ impl Wcs {
         (near && back.separation(position) <= self.coarse_scale().max(1e-6)).then_some(pixel)
     }
 
-    /// Whether the line between two points has any in common with the image.
-    fn crosses(&self, from: [f64; 2], to: [f64; 2]) -> bool {
+    /// The part of the line between two points that lies on the image.
+    fn clipped(&self, from: [f64; 2], to: [f64; 2]) -> Option<[[f64; 2]; 2]> {
         let mut span = (0.0_f64, 1.0_f64);
         for axis in 0..2 {
             let (least, most) = (0.5, self.shape[axis] as f64 + 0.5);
             let (start, way) = (from[axis], to[axis] - from[axis]);
             if way == 0.0 {
                 if !(least..=most).contains(&start) {
-                    return false;
+                    return None;
                 }
                 continue;
             }
             let (a, b) = ((least - start) / way, (most - start) / way);
             span = (span.0.max(a.min(b)), span.1.min(a.max(b)));
         }
-        span.0 <= span.1
+        let at = |along: f64| [0, 1].map(|axis| from[axis] + along * (to[axis] - from[axis]));
+        (span.0 <= span.1).then(|| [at(span.0), at(span.1)])
     }
 }
 
-/// What is known of a region's outline on an image.
+/// What is known of a region's outline.
 struct Outline {
-    /// Whether any of it lies on the image.
-    touches: bool,
+    /// The part of it that lies on the image.
+    on: Bounds,
+    /// All of it that has pixels.
+    all: Bounds,
     /// Whether parts of it have no pixel.
     torn: bool,
 }
 
 impl Bounds {
+    fn is_none(self) -> bool {
+        self.0[0] > self.0[1]
+    }
+
+    /// On each side where it reaches the edge of the image, as far as `all`.
+    fn hanging_over(self, all: Self, shape: [u64; 2]) -> Self {
+        let [width, height] = shape.map(|n| n as f64);
+        let Self([x_min, x_max, y_min, y_max]) = self;
+        let least = |on: f64, all: f64| if on < 1.5 { on.min(all) } else { on };
+        let most = |on: f64, all: f64, length: f64| if on > length - 0.5 { on.max(all) } else { on };
+        Self([
+            least(x_min, all.0[0]),
+            most(x_max, all.0[1], width),
+            least(y_min, all.0[2]),
+            most(y_max, all.0[3], height),
+        ])
+    }
+
     /// The pixels that hold the points: a pixel reaches half a pixel around its middle.
     fn pixels(self) -> PixelBox {
         let Self([x_min, x_max, y_min, y_max]) = self;
