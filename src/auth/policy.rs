@@ -35,9 +35,12 @@ impl Who {
     }
 }
 
-/// What an API token must have been made for, by the method of the request.
-pub fn scope(method: &str) -> Scope {
-    if matches!(method, "GET" | "HEAD" | "OPTIONS") {
+/// What an API token must have been made for, by the method and path of the request. A synchronous request may make a
+/// job, whatever its method.
+pub fn scope(method: &str, path: &str) -> Scope {
+    let mut segments = path.rsplit('/');
+    let waits = segments.next() == Some("sync") && segments.nth(1) == Some("api");
+    if matches!(method, "GET" | "HEAD" | "OPTIONS") && !waits {
         Scope::Read
     } else {
         Scope::Write
@@ -63,6 +66,7 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/{service}/async/{id}/parameters/{name}", Who::Owner),
     ("GET", "/api/{service}/async/{id}/results", Who::Owner),
     ("GET", "/api/{service}/async/{id}/results/{name}", Who::Owner),
+    ("GET POST", "/api/{service}/sync", Who::User),
     // VO clients read these before they have anything to show.
     ("GET", "/api/{service}/capabilities", Who::Anyone),
     ("GET", "/api/{service}/availability", Who::Anyone),
@@ -238,6 +242,9 @@ mod tests {
         assert_eq!(who("DELETE", "/api/:param0/async/:param1"), Some(Who::Owner));
         assert_eq!(who("POST", "/api/v1/me"), None);
         assert_eq!(who("GET", "/api/v1/secrets"), None);
+        assert_eq!(scope("GET", "/api/cutout/async"), Scope::Read);
+        assert_eq!(scope("GET", "/api/cutout/sync"), Scope::Write);
+        assert_eq!(scope("GET", "/api/cutout/async/1/results/sync"), Scope::Read);
     }
 
     #[test]

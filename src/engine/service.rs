@@ -31,6 +31,16 @@ pub trait Service: Send + Sync + 'static {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Accepted, CheckError>>;
 
+    /// Answers a request that waits, without a job; `None` if only a job can. The parameters are complete and have been
+    /// checked as those of a job that is to run, but not by [`Service::check`].
+    fn answer<'a>(
+        &'a self,
+        _draft: &'a Draft<'a>,
+        _caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<Answer>, CheckError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Does the work. The phase is the engine's: returning is all that an executor says of it.
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>>;
 }
@@ -57,6 +67,26 @@ pub enum Interface {
     Sync,
     /// By POST, with those parameters.
     Async,
+}
+
+/// What a service answers to a request that waits (DALI 1.1 section 2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// There is nothing of what was asked for.
+    Nothing,
+    /// This.
+    File {
+        /// Its name.
+        name: String,
+        /// Its media type.
+        media_type: String,
+        /// Its bytes.
+        bytes: Bytes,
+        /// Entity tag, with its quotes.
+        etag: String,
+    },
+    /// It could not be made: one sentence for the client.
+    Failed(String),
 }
 
 /// How far a job description has come when it is checked.

@@ -214,7 +214,7 @@ impl Door {
         let aside = known
             .token
             .map_or_else(String::new, |id| format!("by API token {id}"));
-        let scope = policy::scope(request.method().as_str());
+        let scope = policy::scope(request.method().as_str(), request.uri().path());
         if !known.allows(scope) {
             return Err(insufficient(scope).refusal("refused", aside));
         }

@@ -27,6 +27,7 @@ mod reply;
 mod schema;
 mod services;
 mod share;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod uws;
@@ -76,7 +77,15 @@ const STREAMS: u32 = 200;
 const MAX_ANONYMOUS_BODY: u64 = 32 << 10;
 
 /// The APIs of the OpenAPI document; the last is that of the services.
-type Apis<S> = (uws::Uws, v1::V1, admin::Admin, share::Shared, account::Account, S);
+type Apis<S> = (
+    uws::Uws,
+    sync::Sync,
+    v1::V1,
+    admin::Admin,
+    share::Shared,
+    account::Account,
+    S,
+);
 
 /// What handlers share.
 struct Site {
@@ -86,6 +95,7 @@ struct Site {
     base: String,
     max_body: u64,
     waits: Arc<Crowd>,
+    syncs: Arc<Crowd>,
     listeners: Arc<Crowd>,
     health: Arc<Health>,
 }
@@ -103,6 +113,7 @@ impl Site {
             base: settings.public_base().trim_end_matches('/').to_owned(),
             max_body: settings.max_body,
             waits: Crowd::new("waits", if auth.is_local() { 10_000 } else { 1_000 }, 20_000),
+            syncs: Crowd::new("synchronous requests", 20, 200),
             listeners: Crowd::new("event streams", 200, 5_000),
             health: Health::new(jobs, &auth, draining),
             door: Door::new(auth, public, settings.trusted_proxies),
@@ -140,6 +151,7 @@ pub fn routes<S: OpenApi + 'static>(
     let site = Site::new(jobs, auth, settings, &public, draining);
     let apis: Apis<S> = (
         uws::Uws(Arc::clone(&site)),
+        sync::Sync(Arc::clone(&site)),
         v1::V1(Arc::clone(&site)),
         admin::Admin(Arc::clone(&site)),
         share::Shared(Arc::clone(&site)),

@@ -311,6 +311,28 @@ impl Reply<Nothing> {
     }
 }
 
+/// What was asked for of a service at once.
+pub struct Answered;
+
+impl Kind for Answered {
+    fn responses() -> Vec<MetaResponse> {
+        let mut responses = Content::responses();
+        responses.push(described(
+            "There is nothing of it.",
+            StatusCode::NO_CONTENT,
+            Vec::new(),
+        ));
+        let mut job = described(
+            "It takes longer than a request may: the job that was made for it.",
+            StatusCode::SEE_OTHER,
+            Vec::new(),
+        );
+        job.headers.push(location());
+        responses.push(job);
+        responses
+    }
+}
+
 /// The content of a result or of an uploaded parameter.
 pub struct Content;
 

@@ -10,6 +10,7 @@ mod list;
 mod operate;
 mod quota;
 mod shares;
+mod sync;
 mod told;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
 pub use operate::Queue;
 use quota::is_own;
+pub use sync::Waited;
 
 use crate::{
     auth::{self, Caller, Role},

@@ -24,6 +24,7 @@ use super::{
     files::OpenFile,
     image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
     limits::MAX_PAIRS,
+    list::Row as Asked,
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
     memory::Held,
     names::{self, Names},
@@ -40,8 +41,8 @@ use crate::{
         write, write_parts,
     },
     objects::Stored,
-    sky::{Length, Shape, Size},
-    uws::{Label, Timestamp, label, votable},
+    sky::{Length, Position, Shape, Size},
+    uws::{JobId, Label, Timestamp, label, votable},
 };
 
 /// Cutouts that are being stored at once.
@@ -916,10 +917,18 @@ impl Shared<'_> {
         }
         let date = Timestamp::of_this_host().to_string();
         let date = date.trim_end_matches('Z').to_owned();
+        let planned = &task.opened.planned;
+        let about = About {
+            job: Some(self.context.job()),
+            request: self.request,
+            asked: &self.request.list.rows[task.at],
+            image: format!("{}/{}", planned.collection, planned.image.path),
+            etag: task.row.source.etag.as_deref(),
+        };
         let cuts: Vec<_> = cuts
             .into_iter()
             .map(|cut| {
-                let cards = provenance(self.context, self.request, &task, &cut, &date);
+                let cards = provenance(&about, &cut, &date);
                 (cut, cards)
             })
             .collect();
@@ -996,12 +1005,25 @@ fn refused(task: Task, fault: Fault) -> Row {
     failed(Row { area, ..task.row }, fault)
 }
 
+/// What a cutout is made of.
+pub struct About<'a> {
+    /// The job that it is made for, if there is one.
+    pub job: Option<JobId>,
+    /// The request that asks for it.
+    pub request: &'a Request,
+    /// And its row.
+    pub asked: &'a Asked,
+    /// COLLECTION/PATH of the image.
+    pub image: String,
+    /// Entity tag of the image.
+    pub etag: Option<&'a str>,
+}
+
 /// Cards that say where a cutout comes from.
-fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date: &str) -> Vec<NewCard> {
+pub fn provenance(about: &About<'_>, cut: &Cut, date: &str) -> Vec<NewCard> {
     let text = |text: &str| Value::Text(text.to_owned());
-    let row = &task.row;
-    let planned = &task.opened.planned;
-    let Size { width, height } = request.list.rows[task.at].size.unwrap_or(request.size);
+    let About { request, asked, .. } = about;
+    let Size { width, height } = asked.size.unwrap_or(request.size);
     let side = |length| match length {
         Length::Degrees(degrees) => text(&format!("{} arcmin", degrees * 60.0)),
         Length::Pixels(pixels) => text(&format!("{pixels} px")),
@@ -1011,21 +1033,20 @@ fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date
         Edge::Pad => "pad",
         Edge::Strict => "strict",
     };
-    let mut cards = vec![
-        NewCard::new("CUTSOFT", text(SOFTWARE), "what made this cutout"),
-        NewCard::new(
+    let mut cards = vec![NewCard::new("CUTSOFT", text(SOFTWARE), "what made this cutout")];
+    if let Some(job) = about.job {
+        cards.push(NewCard::new(
             "CUTJOB",
-            text(&context.job().to_string()),
+            text(&job.to_string()),
             "job that asked for it",
-        ),
+        ));
+    }
+    cards.extend([
         NewCard::new("CUTDATE", text(date), "UTC, when it was made"),
-        NewCard::new(
-            "CUTSRC",
-            text(&format!("{}/{}", planned.collection, planned.image.path)),
-            "collection/image",
-        ),
-    ];
-    if let Some(etag) = &row.source.etag {
+        NewCard::new("CUTSRC", text(&about.image), "collection/image"),
+    ]);
+    if let Some(etag) = about.etag {
+        let etag = etag.trim_matches('"');
         cards.push(NewCard::new("CUTETAG", text(etag), "version of the image"));
     }
     cards.extend([NewCard::new(
@@ -1033,13 +1054,13 @@ fn provenance(context: &Context, request: &Request, task: &Task, cut: &Cut, date
         Value::Integer(cut.hdu() as i64),
         "HDU of the image, 0 = primary",
     )]);
-    if let (Some(ra), Some(dec)) = (row.ra, row.dec) {
+    if let Some(Position { ra, dec }) = asked.shape.centre() {
         cards.extend([
             NewCard::new("CUTRA", Value::Real(ra), "[deg] ICRS position asked for"),
             NewCard::new("CUTDEC", Value::Real(dec), "[deg] ICRS position asked for"),
         ]);
     }
-    match &request.list.rows[task.at].shape {
+    match &asked.shape {
         Shape::Point(_) => cards.extend([
             NewCard::new("CUTXSIZE", side(width), "width asked for"),
             NewCard::new("CUTYSIZE", side(height), "height asked for"),

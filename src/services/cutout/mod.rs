@@ -7,6 +7,7 @@
 //! jobs: `sia` and `search` find images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of
 //! `identifier`.
 
+pub mod answer;
 pub mod cutter;
 mod datalink;
 mod execute;
@@ -44,7 +45,7 @@ use self::{
 use crate::{
     auth::Caller,
     engine::{
-        Accepted, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage, Standard,
+        Accepted, Answer, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage, Standard,
         Unavailable,
     },
     objects::Sources,
@@ -160,6 +161,14 @@ impl Service for Cutout {
             found.map_err(CheckError::Usage)?;
             Ok(Accepted::default())
         })
+    }
+
+    fn answer<'a>(
+        &'a self,
+        draft: &'a Draft<'a>,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<Answer>, CheckError>> {
+        Box::pin(answer::answer(self, draft, caller))
     }
 
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {

@@ -1,0 +1,192 @@
+//! A cutout that is made while its client waits, without a job: of one region, from one image (SODA 1.0 section 2).
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Cutout,
+    cutter::Options,
+    execute::{About, provenance},
+    image::{Fault, HduBox, boxes, chosen},
+    list::Row,
+    names::Names,
+    parameters::{Format, Request},
+    plan::{PlanError, PlannedImage, Selection},
+};
+use crate::{
+    auth::Caller,
+    engine::{Answer, CheckError, Draft, Stage, Unavailable, UsageError},
+    fits::{Cut, File, NewCard, Reason},
+    uws::{Parameters, Timestamp},
+};
+
+/// Images whose headers are read to find the one that holds the region.
+const MAX_IMAGES: usize = 20;
+/// Parameters that each make more than one cutout if they are repeated.
+const SINGLE: [&str; 6] = ["ID", "CIRCLE", "POLYGON", "POS", "BAND", "TIME"];
+/// Media type of cutouts (RFC 4047), and its short form.
+const FITS: [&str; 2] = ["application/fits", "fits"];
+
+/// The cutout; nothing if there is no such thing, `None` if only a job can make what is asked for.
+pub async fn answer(
+    service: &Cutout,
+    draft: &Draft<'_>,
+    caller: &Caller,
+) -> Result<Option<Answer>, CheckError> {
+    check_single(draft.parameters)?;
+    let request = service.request(draft, Stage::Run, caller).await?;
+    if request.format != Format::Fits || request.preview || request.lightcurve {
+        return Ok(None);
+    }
+    check_response_format(draft.parameters)?;
+    let [row] = &request.list.rows[..] else {
+        let name = if draft.parameters.all("POSITIONS").next().is_some() {
+            "POSITIONS"
+        } else {
+            "POS"
+        };
+        let message = format!("{} cutouts are asked for, {ONE}", request.list.rows.len());
+        return Err(UsageError::new(name, message).into());
+    };
+    let unavailable = |error: crate::store::StoreError| Unavailable(error.to_string());
+    let selection = Selection::find(&service.store, &request)
+        .await
+        .map_err(unavailable)?
+        .map_err(CheckError::Usage)?;
+    let plan = match selection.plan(&service.store, &request).await {
+        Ok(plan) => plan,
+        Err(PlanError::Store(error)) => return Err(unavailable(error).into()),
+        Err(PlanError::TooMany) => return Err(several("ID", "very many images may hold it").into()),
+    };
+    if plan.images.len() > MAX_IMAGES {
+        let what = format!("{} images may hold it", plan.images.len());
+        return Err(several("ID", &what).into());
+    }
+    let mut hit: Option<&PlannedImage> = None;
+    let mut fault = None;
+    for planned in &plan.images {
+        match look(service, planned, &request, row).await {
+            Ok(()) => match hit {
+                None => hit = Some(planned),
+                Some(first) => {
+                    let names = [first, planned]
+                        .map(|planned| format!("{}/{}", planned.collection, planned.image.path));
+                    return Err(
+                        several("ID", &format!("several images hold it ({} …)", names.join(", "))).into(),
+                    );
+                }
+            },
+            Err(other) if other.is_outside() => {}
+            Err(other) => fault = fault.or(Some(other)),
+        }
+    }
+    match (hit, fault) {
+        (Some(planned), _) => cut(service, planned, &request, row).await.map(Some),
+        (None, Some(fault)) => Ok(Some(Answer::Failed(fault.message))),
+        (None, None) => Ok(Some(Answer::Nothing)),
+    }
+}
+
+/// What a request has to do that is not of one cutout.
+const ONE: &str = "but a synchronous request makes one; ask for a job at async instead";
+
+fn several(parameter: &str, what: &str) -> UsageError {
+    UsageError::new(
+        parameter,
+        format!("{what}, {ONE}, or name the image by ID, COLLECTION, BANDS, TYPES or TAGS"),
+    )
+}
+
+fn check_single(parameters: &Parameters) -> Result<(), CheckError> {
+    let repeated = SINGLE.into_iter().filter_map(|name| {
+        let count = parameters.all(name).count();
+        (count > 1).then(|| UsageError {
+            multiple: true,
+            ..UsageError::new(name, format!("given {count} times, {ONE}"))
+        })
+    });
+    let faults: Vec<UsageError> = repeated.collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(CheckError::Usage(faults))
+    }
+}
+
+fn check_response_format(parameters: &Parameters) -> Result<(), UsageError> {
+    let asked = parameters
+        .text("RESPONSEFORMAT")?
+        .map(str::trim)
+        .unwrap_or_default();
+    if asked.is_empty() || FITS.iter().any(|format| format.eq_ignore_ascii_case(asked)) {
+        return Ok(());
+    }
+    let message = format!("expected {} of a synchronous request", FITS.join(" or "));
+    Err(UsageError::new("RESPONSEFORMAT", message))
+}
+
+/// Whether the image holds any of the region.
+async fn look(service: &Cutout, planned: &PlannedImage, request: &Request, row: &Row) -> Result<(), Fault> {
+    let open = service.cutter.files().open(&planned.image.url).await?;
+    found(&open.file, request, row).map(drop)
+}
+
+fn found(file: &File, request: &Request, row: &Row) -> Result<Vec<HduBox>, Fault> {
+    let hdus = chosen(file, &request.hdus)?;
+    let size = row.size.unwrap_or(request.size);
+    boxes(file, &hdus, !request.hdus.is_empty(), &row.shape, size)
+}
+
+async fn cut(
+    service: &Cutout,
+    planned: &PlannedImage,
+    request: &Request,
+    row: &Row,
+) -> Result<Answer, CheckError> {
+    let image = &planned.image;
+    let about = About {
+        job: None,
+        request,
+        asked: row,
+        image: format!("{}/{}", planned.collection, image.path),
+        etag: image.etag.as_deref(),
+    };
+    let date = Timestamp::of_this_host().to_string();
+    let date = date.trim_end_matches('Z');
+    let cards = |cut: &Cut| -> Vec<NewCard> { provenance(&about, cut, date) };
+    let options = Options {
+        edge: request.edge,
+        cards: &cards,
+    };
+    let made = service
+        .cutter
+        .cut_now(image, |file| found(file, request, row), &options)
+        .await;
+    let too_large = Reason::TooLarge.name();
+    match made {
+        Ok(bytes) => Ok(Answer::File {
+            name: Names::default().take(&row.name(), image),
+            media_type: FITS[0].into(),
+            etag: etag(request, planned, &bytes),
+            bytes,
+        }),
+        Err(fault) if fault.is_outside() => Err(UsageError::new("EDGE", fault.message).into()),
+        Err(fault) if fault.reason == too_large => Err(UsageError::new("SIZE", fault.message).into()),
+        Err(fault) => Ok(Answer::Failed(fault.message)),
+    }
+}
+
+/// A weak tag: the same region of the same version of the image is the same cutout, made at another time.
+fn etag(request: &Request, planned: &PlannedImage, bytes: &Bytes) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!(
+        "{}\n{}\n{:?}\n{request:?}\n{}",
+        planned.image.url,
+        planned.image.path,
+        planned.image.etag,
+        bytes.len()
+    ));
+    let digest = hash.finalize();
+    let short: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{short}\"")
+}
