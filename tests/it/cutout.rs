@@ -28,7 +28,7 @@ type Fault<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 const M13: &str = "RA,DEC\n250.4226,36.4602\n";
 
 /// A folder of images, made the collection `sky`: in the server's bucket if it has one, else where it is.
-async fn ingest(
+pub async fn ingest(
     site: &Site,
     backend: Backend,
     images: &[(String, Vec<u8>)],

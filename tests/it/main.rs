@@ -16,6 +16,7 @@ mod preview;
 mod readme;
 #[expect(dead_code, reason = "the unit tests of `objects` use the rest")]
 mod s3;
+mod soda;
 mod store;
 mod store_model;
 mod store_people;
