@@ -1,5 +1,7 @@
 //! A cutout that is made while its client waits, without a job: of one region, from one image (SODA 1.0 section 2).
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -187,6 +189,9 @@ fn etag(request: &Request, planned: &PlannedImage, bytes: &Bytes) -> String {
         bytes.len()
     ));
     let digest = hash.finalize();
-    let short: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let short = digest.iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     format!("W/\"{short}\"")
 }

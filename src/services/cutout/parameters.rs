@@ -112,11 +112,11 @@ impl Request {
         .unwrap_or_default();
         let size = take(
             &mut faults,
-            text(parameters, "SIZE").and_then(|text| size(text.unwrap_or(DEFAULT_SIZE))),
+            value_of(parameters, "SIZE").and_then(|text| size(text.unwrap_or(DEFAULT_SIZE))),
         );
-        let (from, to) = take(&mut faults, text(parameters, "DATES").and_then(dates)).unwrap_or_default();
-        let edge = take(&mut faults, text(parameters, "EDGE").and_then(edge));
-        let format = take(&mut faults, text(parameters, "FORMAT").and_then(format));
+        let (from, to) = take(&mut faults, value_of(parameters, "DATES").and_then(dates)).unwrap_or_default();
+        let edge = take(&mut faults, value_of(parameters, "EDGE").and_then(edge));
+        let format = take(&mut faults, value_of(parameters, "FORMAT").and_then(format));
         let preview = render::parameters::read(parameters).unwrap_or_else(|found| {
             faults.extend(found);
             Preview::default()
@@ -315,7 +315,7 @@ fn take<T>(faults: &mut Vec<UsageError>, read: Result<T, UsageError>) -> Option<
 }
 
 /// The one value; an empty one is as good as none, since forms send fields that were left empty.
-fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, UsageError> {
+fn value_of<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, UsageError> {
     Ok(parameters
         .text(name)?
         .map(str::trim)
@@ -456,7 +456,7 @@ fn format(text: Option<&str>) -> Result<Format, UsageError> {
 
 /// Yes or no, by default no.
 fn switch(parameters: &Parameters, name: &str) -> Result<bool, UsageError> {
-    match text(parameters, name)?
+    match value_of(parameters, name)?
         .unwrap_or("no")
         .to_ascii_lowercase()
         .as_str()
@@ -487,9 +487,9 @@ pub fn media_type(value: &ParameterValue) -> &str {
     }
 }
 
-/// The parameters, for clients and for the checks that are every service's.
-pub fn describe() -> Vec<ParameterInfo> {
-    let text = |name, ucd, meaning| ParameterInfo {
+/// A parameter with any number of texts.
+fn text(name: &'static str, ucd: &'static str, meaning: &'static str) -> ParameterInfo {
+    ParameterInfo {
         name,
         ucd: Some(ucd),
         unit: None,
@@ -498,41 +498,28 @@ pub fn describe() -> Vec<ParameterInfo> {
         repeatable: true,
         default: None,
         meaning,
-    };
-    let with_unit = |info: ParameterInfo, unit| ParameterInfo {
+    }
+}
+
+fn with_unit(info: ParameterInfo, unit: &'static str) -> ParameterInfo {
+    ParameterInfo {
         unit: Some(unit),
         ..info
-    };
-    let single = |info: ParameterInfo, default: Option<&str>| ParameterInfo {
+    }
+}
+
+/// The same with one value, and what it is when none is given.
+fn single(info: ParameterInfo, default: Option<&str>) -> ParameterInfo {
+    ParameterInfo {
         repeatable: false,
         default: default.map(str::to_owned),
         ..info
-    };
-    let mut all = vec![
-        ParameterInfo {
-            kind: ParameterKind::File,
-            ..single(
-                text(
-                    "POSITIONS",
-                    "pos.eq",
-                    "CSV with the header RA,DEC[,OBJID,XSIZE,YSIZE,BANDS]: ICRS degrees, or sexagesimal with RA in \
-                     hours; sizes in arcmin.",
-                ),
-                None,
-            )
-        },
-        ParameterInfo {
-            unit: Some("arcmin"),
-            ..single(
-                text(
-                    "SIZE",
-                    "phys.angSize",
-                    "Width, or width,height, of the cutouts; with the suffix arcsec, arcmin, deg or px.",
-                ),
-                Some(DEFAULT_SIZE),
-            )
-        },
-        text("COLLECTION", "meta.id", "Collections to search; all by default."),
+    }
+}
+
+/// SODA's own, which its clients know by name, UCD and unit (SODA 1.0 section 3.3).
+fn describe_soda() -> Vec<ParameterInfo> {
+    vec![
         text(
             "ID",
             "meta.ref.url;meta.curation",
@@ -580,6 +567,39 @@ pub fn describe() -> Vec<ParameterInfo> {
             "meta.code;phys.polarization",
             "Polarization states: images, and planes of cubes, of any of them.",
         ),
+    ]
+}
+
+/// The parameters, for clients and for the checks that are every service's.
+pub fn describe() -> Vec<ParameterInfo> {
+    let mut all = vec![
+        ParameterInfo {
+            kind: ParameterKind::File,
+            ..single(
+                text(
+                    "POSITIONS",
+                    "pos.eq",
+                    "CSV with the header RA,DEC[,OBJID,XSIZE,YSIZE,BANDS]: ICRS degrees, or sexagesimal with RA in \
+                     hours; sizes in arcmin.",
+                ),
+                None,
+            )
+        },
+        ParameterInfo {
+            unit: Some("arcmin"),
+            ..single(
+                text(
+                    "SIZE",
+                    "phys.angSize",
+                    "Width, or width,height, of the cutouts; with the suffix arcsec, arcmin, deg or px.",
+                ),
+                Some(DEFAULT_SIZE),
+            )
+        },
+        text("COLLECTION", "meta.id", "Collections to search; all by default."),
+    ];
+    all.extend(describe_soda());
+    all.extend([
         text("BANDS", "instr.bandpass", "Bands to cut; all by default."),
         text(
             "TYPES",
@@ -630,7 +650,7 @@ pub fn describe() -> Vec<ParameterInfo> {
                 Some("fits"),
             )
         },
-    ];
+    ]);
     all.extend(render::parameters::describe());
     all
 }

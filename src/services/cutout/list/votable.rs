@@ -1,4 +1,4 @@
-//! Lists as VOTables (VOTable 1.4): the first table of the document, as TABLEDATA.
+//! Lists as `VOTables` (`VOTable` 1.4): the first table of the document, as TABLEDATA.
 
 use quick_xml::{
     Reader, XmlVersion,
@@ -48,11 +48,7 @@ pub fn read(text: &str, most: usize) -> Result<Reading, Vec<String>> {
                     break;
                 }
             }
-            Event::End(element) => {
-                if document.end(element.local_name().as_ref(), most)? {
-                    break;
-                }
-            }
+            Event::End(element) if document.end(element.local_name().as_ref(), most)? => break,
             Event::Text(text) => document.text(&text),
             Event::CData(text) => document.text(&text),
             Event::GeneralRef(name) => {
@@ -180,8 +176,8 @@ fn field(element: &BytesStart<'_>) -> Result<Field, String> {
             .normalized_value(XmlVersion::Implicit1_0)
             .map_err(|error| error.to_string())?;
         match attribute.key.as_ref() {
-            "name" => field.heading.name = value.trim().to_owned(),
-            "ID" => id = value.trim().to_owned(),
+            "name" => value.trim().clone_into(&mut field.heading.name),
+            "ID" => value.trim().clone_into(&mut id),
             "ucd" => field.heading.ucd = value.trim().to_ascii_lowercase(),
             "unit" => field.heading.unit = value.trim().to_ascii_lowercase(),
             "datatype" => field.is_number = matches!(&*value, "float" | "double"),
