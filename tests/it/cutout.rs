@@ -383,8 +383,8 @@ async fn past_a_thousand_files_only_the_manifests_are_listed() {
     site.get(&format!("{job}/results/o1000_m13.fits"))
         .await
         .expect(200);
-    // Each cutout, two manifests, the list; `result` is another name of a manifest.
-    assert_eq!(site.object_names().await.len(), 1_004);
+    // Each cutout, three manifests, the list; `result` is another name of a manifest.
+    assert_eq!(site.object_names().await.len(), 1_005);
     site.delete(&job).await.expect(303);
     assert!(site.object_names().await.is_empty());
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sidereal::{
     fits::Bitpix,
     services::cutout::render::{self, Array, Caption, Cuts, Plane, Scaling, Stretch, Style},
+    uws::Timestamp,
 };
 
 use crate::{
@@ -293,7 +294,8 @@ async fn a_result_is_drawn_for_whoever_may_see_it(backend: Backend) {
         assert!(refused.text().contains(expected), "{path}: {}", refused.text());
     }
 
-    let body = serde_json::json!({ "expires": "2040-01-01T00:00:00Z" });
+    let tomorrow = Timestamp::from_millis(Timestamp::of_this_host().millis() + 86_400_000).unwrap();
+    let body = serde_json::json!({ "expires": tomorrow.to_string() });
     let share = site
         .request(Method::POST, &format!("/api/v1/jobs/{id}/shares"))
         .json(&body);

@@ -45,8 +45,8 @@ use self::{
 use crate::{
     auth::Caller,
     engine::{
-        Accepted, Answer, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage, Standard,
-        Unavailable,
+        Accepted, Answer, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage,
+        Standard, Unavailable,
     },
     objects::Sources,
     settings::CutoutSettings,

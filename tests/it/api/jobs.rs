@@ -560,7 +560,7 @@ async fn services_and_the_caller(backend: Backend) {
     assert_eq!(
         me,
         json!({
-            "name": "local", "roles": ["user", "operator", "admin"], "by": "local", "maxBody": 1 << 20,
+            "name": "local", "roles": ["user", "operator", "admin"], "by": "local", "until": null, "maxBody": 1 << 20,
             "limits": {"running": null, "queued": null, "pending": null, "positions": null, "storedBytes": null, "requestsPerSecond": null},
             "usage": {"running": 0, "queued": 0, "pending": 0, "storedBytes": 0},
         })
