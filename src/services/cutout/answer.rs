@@ -37,7 +37,7 @@ pub async fn answer(
 ) -> Result<Option<Answer>, CheckError> {
     check_single(draft.parameters)?;
     let request = service.request(draft, Stage::Run, caller).await?;
-    if request.format != Format::Fits || request.is_pictured() || request.lightcurve {
+    if request.format != Format::Fits || request.is_pictured() {
         return Ok(None);
     }
     check_response_format(draft.parameters)?;

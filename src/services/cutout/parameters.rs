@@ -50,8 +50,6 @@ pub struct Request {
     pub format: Format,
     /// How pictures are drawn, and whether there is one of each cutout besides.
     pub preview: Preview,
-    /// Whether there are light curves besides.
-    pub lightcurve: bool,
 }
 
 /// What a cutout is written as.
@@ -60,8 +58,6 @@ pub enum Format {
     /// FITS.
     #[default]
     Fits,
-    /// FITS whose images are compressed by tiles.
-    FitsFz,
     /// A picture.
     Png,
 }
@@ -74,7 +70,6 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Format::Fits => "fits",
-            Format::FitsFz => "fits.fz",
             Format::Png => "png",
         }
     }
@@ -121,7 +116,6 @@ impl Request {
             faults.extend(found);
             Preview::default()
         });
-        let lightcurve = take(&mut faults, switch(parameters, "LIGHTCURVE"));
         let list = positions
             .map(|(bytes, media_type)| List::read(bytes, media_type, max_positions))
             .transpose()
@@ -158,7 +152,6 @@ impl Request {
                 edge,
                 format: format.unwrap_or_default(),
                 preview,
-                lightcurve: lightcurve.unwrap_or_default(),
             }),
             _ => Err(faults),
         }
@@ -440,9 +433,10 @@ fn format(text: Option<&str>) -> Result<Format, UsageError> {
     let Some(text) = text else {
         return Ok(Format::default());
     };
-    [Format::Fits, Format::FitsFz, Format::Png]
-        .into_iter()
-        .find(|format| format.name().eq_ignore_ascii_case(text) && Format::MADE.contains(format))
+    Format::MADE
+        .iter()
+        .copied()
+        .find(|format| format.name().eq_ignore_ascii_case(text))
         .ok_or_else(|| {
             let made: Vec<_> = Format::MADE.iter().map(|format| format.name()).collect();
             let message = format!(
@@ -452,22 +446,6 @@ fn format(text: Option<&str>) -> Result<Format, UsageError> {
             );
             UsageError::new("FORMAT", message)
         })
-}
-
-/// Yes or no, by default no.
-fn switch(parameters: &Parameters, name: &str) -> Result<bool, UsageError> {
-    match value_of(parameters, name)?
-        .unwrap_or("no")
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "yes" | "true" | "1" => Ok(true),
-        "no" | "false" | "0" => Ok(false),
-        other => Err(UsageError::new(
-            name,
-            format!("{:?} is neither yes nor no", excerpt(other)),
-        )),
-    }
 }
 
 fn excerpt(text: &str) -> String {
