@@ -237,8 +237,11 @@ impl Auth {
                         return Err(AuthError::Token("the account is disabled".into()));
                     }
                     Some(person) => {
-                        if age(person.seen_at) > VOUCHED {
-                            store.person_vouched(&identity.subject, None).await?;
+                        // Less than was said before counts at once, for API tokens too; more may be older than its loss.
+                        let lost = person.role.parse().is_ok_and(|known: Role| role < known);
+                        if lost || age(person.seen_at) > VOUCHED {
+                            let less = lost.then(|| role.as_str());
+                            store.person_vouched(&identity.subject, less).await?;
                         }
                         person
                     }

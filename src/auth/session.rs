@@ -14,6 +14,9 @@ use crate::store::{NewAudit, Person, Session, StoreError};
 const PURPOSE: &str = "session";
 /// How long one request may take to renew the tokens before another tries.
 const RENEWAL: Duration = Duration::from_secs(15);
+/// For how long it is looked, and how often, whether another request has renewed them.
+const BESIDE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
 /// For how long a session goes on while the provider cannot be asked.
 const AWAY: Duration = Duration::from_hours(1);
 
@@ -66,6 +69,25 @@ impl Auth {
         Ok(self.known(&person, role, By::Session(id), Some(session.expires_at)))
     }
 
+    /// The role that another request is told, which renews a session that nobody has used for long.
+    async fn renewed_beside(&self, session: &Session) -> Result<Role, AuthError> {
+        let idle = self.0.settings.session_idle.as_millis() as i64;
+        let renewed = async {
+            loop {
+                match self.0.store.session(session.id_hash, idle).await? {
+                    None => return Err(AuthError::SessionEnded),
+                    Some((now, _, true)) => return now.role.parse().map_err(|_| AuthError::NoRole),
+                    Some(_) => tokio::time::sleep(LOOK).await,
+                }
+            }
+        };
+        tokio::time::timeout(BESIDE, renewed).await.unwrap_or_else(|_| {
+            Err(AuthError::Unavailable(
+                "the provider of logins does not answer".into(),
+            ))
+        })
+    }
+
     /// The role after the access token has run out.
     async fn renew(&self, session: &Session, person: &Person) -> Result<Role, AuthError> {
         let (store, oidc) = (
@@ -84,6 +106,9 @@ impl Auth {
             .await?
         {
             // Another request is at it.
+            if age(session.fresh_until) > AWAY {
+                return self.renewed_beside(session).await;
+            }
             return as_before();
         }
         let Some(kept) = oidc.kept(session) else {

@@ -197,12 +197,12 @@ fn boxes_of_shapes_hold_every_pixel_of_them_and_little_more() {
                 "RANGE 0 360 -Inf 20.05",
                 "POLYGON 9.9 19.9 10.1 19.92 10.02 20.1",
                 "POLYGON 9.9 19.9 10.02 20.1 10.1 19.92",
-                "POLYGON 0 20 20 20.01 20 20.05 0 20.04",
+                "POLYGON 0 19.72 20 19.73 20 19.77 0 19.76",
             ][..],
         ),
         (
             pole,
-            1,
+            2,
             &[
                 "CIRCLE 30 89.95 0.04",
                 "CIRCLE 30 89.95 0.1",
@@ -212,7 +212,7 @@ fn boxes_of_shapes_hold_every_pixel_of_them_and_little_more() {
         ),
         (
             origin,
-            1,
+            2,
             &[
                 "CIRCLE 0.02 0 0.05",
                 "RANGE 359.9 0.05 -0.05 0.05",

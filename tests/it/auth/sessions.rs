@@ -19,8 +19,18 @@ async fn run_out(scene: &Scene, by_ms: u64) -> String {
 
 #[tokio::test]
 async fn one_request_renews_a_session_while_others_go_on() {
+    one_renews(1).await;
+}
+
+/// A machine that was asleep asks for much at once.
+#[tokio::test]
+async fn one_request_renews_a_session_that_nobody_used_for_long() {
+    one_renews(3_700_000).await;
+}
+
+async fn one_renews(by_ms: u64) {
     let scene = Scene::start().await;
-    let session = run_out(&scene, 1).await;
+    let session = run_out(&scene, by_ms).await;
     scene
         .issuer
         .answer(200, scene.issuer.login("any", &person("alice")));

@@ -387,6 +387,20 @@ async fn an_old_access_token_of_someone_who_has_lost_a_role() {
 }
 
 #[tokio::test]
+async fn an_api_token_of_someone_whose_access_token_says_less_now() {
+    let scene = Scene::start().await;
+    let before = scene.issuer.token(&with_role("ada", "admin"));
+    let (_, token) = scene.api_token(&before, &["read", "admin"]).await;
+    scene.get("/api/v1/admin/users", &token).await.expect(200);
+    let now = scene.issuer.token(&with_role("ada", "user"));
+    scene.get("/api/v1/me", &now).await.expect(200);
+    scene.get("/api/v1/admin/users", &token).await.expect(403);
+    // What was said before does not come back with the old token.
+    scene.get("/api/v1/me", &before).await.expect(200);
+    scene.get("/api/v1/admin/users", &token).await.expect(403);
+}
+
+#[tokio::test]
 async fn an_api_token_that_makes_api_tokens() {
     let scene = Scene::start().await;
     let alice = scene.token("alice");
