@@ -83,6 +83,9 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET PATCH DELETE", "/api/v1/jobs/{id}", Who::Owner),
     ("POST", "/api/v1/jobs/{id}/hold", Who::Operator),
     ("GET", "/api/v1/jobs/{id}/log", Who::Owner),
+    ("POST", "/api/v1/jobs/{id}/retry", Who::Owner),
+    ("GET", "/api/v1/jobs/{id}/archive", Who::Owner),
+    ("GET", "/api/v1/jobs/{id}/script", Who::Owner),
     ("GET", "/api/v1/jobs/{id}/shares", Who::Owner),
     ("POST", "/api/v1/jobs/{id}/shares", Who::OwnerAlone),
     ("DELETE", "/api/v1/jobs/{id}/shares/{share}", Who::Owner),
@@ -104,6 +107,8 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/admin/audit", Who::Admin),
     // Whoever has the link.
     ("GET", "/share/{secret}", Who::Anyone),
+    ("GET", "/share/{secret}/archive", Who::Anyone),
+    ("GET", "/share/{secret}/script", Who::Anyone),
     ("GET", "/share/{secret}/{id}", Who::Anyone),
     ("GET", "/share/{secret}/{id}/results", Who::Anyone),
     ("GET", "/share/{secret}/{id}/results/{name}", Who::Anyone),

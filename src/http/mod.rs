@@ -6,6 +6,7 @@
 
 mod account;
 mod admin;
+mod archive;
 mod body;
 mod caller;
 mod content;
@@ -25,6 +26,7 @@ mod problem;
 mod range;
 mod reply;
 mod schema;
+mod script;
 mod services;
 mod share;
 mod sync;

@@ -9,6 +9,7 @@ mod fingerprint;
 mod list;
 mod operate;
 mod quota;
+mod retry;
 mod shares;
 mod sync;
 mod told;
@@ -157,6 +158,9 @@ pub enum JobsError {
     /// Others changed the job each time that it was about to be changed.
     #[error("the job is being changed by other requests; try again")]
     Conflict,
+    /// Nothing of the job can be done again, or not yet; says why.
+    #[error("{0}")]
+    NoRetry(&'static str),
     /// The caller has as much as it may have.
     #[error("{0}")]
     Quota(String),
