@@ -121,8 +121,12 @@ pub struct Ended<'a> {
     /// Its description.
     pub draft: Draft<'a>,
     /// Reads the result of this name; none if there is none.
-    pub read_result: &'a (dyn Fn(&str) -> BoxFuture<'a, Result<Option<Bytes>, Unavailable>> + Send + Sync),
+    pub read_result: &'a ReadResult<'a>,
 }
+
+/// Reads a result by its name.
+pub type ReadResult<'a> =
+    dyn Fn(&str) -> BoxFuture<'a, Result<Option<Bytes>, Unavailable>> + Send + Sync + 'a;
 
 /// The description of a job that does something again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use super::{content::stored, edge::HeadOnly, parameter::Value, problem::Problem,
 use crate::{
     objects::{ObjectsError, Results},
     store::StoredResult,
-    uws::JobId,
+    uws::{JobId, Timestamp},
 };
 
 /// Name of the member with the digests.
@@ -239,13 +239,14 @@ impl Archive {
                     .ok_or_else(|| io::Error::other("a result is longer than it was"))?;
                 self.writer()?.write(&bytes)?;
             }
-            Step::Sums => match self.sums.next() {
-                Some(lines) => self.writer()?.write(lines.as_bytes())?,
-                None => {
+            Step::Sums => {
+                if let Some(lines) = self.sums.next() {
+                    self.writer()?.write(lines.as_bytes())?;
+                } else {
                     self.writer()?.end()?;
                     self.finish()?;
                 }
-            },
+            }
         }
         Ok(())
     }
@@ -255,7 +256,8 @@ impl Archive {
         if size == 0 {
             return self.finish();
         }
-        self.writer()?.begin(SUMS, size as u64, Utc::now())?;
+        self.writer()?
+            .begin(SUMS, size as u64, Timestamp::of_this_host().utc())?;
         self.step = Step::Sums;
         Ok(())
     }
@@ -454,7 +456,7 @@ mod tests {
         for format in Format::ALL {
             for name in ["", "..", ".", "../a", "/a", "a/b", "a\\b", "C:a", "a\nb"] {
                 let mut writer = Writer::new(format, Outlet::default());
-                assert!(writer.begin(name, 0, Utc::now()).is_err(), "{name:?}");
+                assert!(writer.begin(name, 0, DateTime::UNIX_EPOCH).is_err(), "{name:?}");
             }
         }
     }
@@ -463,11 +465,11 @@ mod tests {
     fn sizes_beyond_32_bits_are_announced() {
         let (zip, tar) = (Outlet::default(), Outlet::default());
         let mut writer = Writer::new(Format::Zip, zip.clone());
-        writer.begin("a", 5 << 30, Utc::now()).unwrap();
+        writer.begin("a", 5 << 30, DateTime::UNIX_EPOCH).unwrap();
         // Version 4.5 of the format, whose extra field 1 has sizes of 64 bits.
         assert_eq!(zip.take()[4..6], [45, 0]);
         let mut writer = Writer::new(Format::Tar, tar.clone());
-        writer.begin("a", 9 << 30, Utc::now()).unwrap();
+        writer.begin("a", 9 << 30, DateTime::UNIX_EPOCH).unwrap();
         let header = tar::Header::from_byte_slice(&tar.take()[..512]).clone();
         assert_eq!(header.size().unwrap(), 9 << 30);
     }
@@ -509,7 +511,11 @@ mod tests {
         let objects = Results::open(folder.path().to_str().unwrap()).unwrap();
         for size in [9, 11] {
             let mut archive = Archive::new(objects.clone(), Vec::new(), 0, Format::Tar);
-            archive.writer().unwrap().begin("a", size, Utc::now()).unwrap();
+            archive
+                .writer()
+                .unwrap()
+                .begin("a", size, DateTime::UNIX_EPOCH)
+                .unwrap();
             let body = stream::iter([Ok(Bytes::from_static(b"0123456789"))]).boxed();
             archive.step = Step::Within(body, size);
             all(archive).await.unwrap_err();

@@ -276,7 +276,6 @@ impl V1 {
     /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
     /// that breaks off can be gone on with by `after`.
     #[oai(path = "/jobs/:id/archive", method = "get", operation_id = "getArchive")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn archive(
         &self,
         id: Path<String>,

@@ -133,7 +133,8 @@ impl InflatedSource {
         let mut at = 0;
         while at < size {
             let end = size.min(at + STEP);
-            let parts = compressed.read(vec![at..end]).await.map_err(unread)?;
+            let next = at..end;
+            let parts = compressed.read(vec![next]).await.map_err(unread)?;
             decoder = blocking(move || {
                 for part in parts {
                     decoder.write_all(&part).map_err(unusable)?;
@@ -282,7 +283,7 @@ mod tests {
     async fn bombs_and_broken_files_are_refused() {
         let scratch = Arc::new(Scratch::new(1 << 30));
         let bomb = zipped(&vec![0; (SMALL + 1) as usize]);
-        let whole = zipped(&[7; 100_000]);
+        let whole = zipped(&vec![7; 100_000]);
         let mut spoilt = whole.clone();
         let last = spoilt.len() - 6;
         spoilt[last] ^= 1;

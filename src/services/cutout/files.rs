@@ -74,7 +74,7 @@ impl Files {
             // Those in use stay until they are done with.
             self.kept(|kept| {
                 kept.files
-                    .retain(|url, _| !url.to_ascii_lowercase().ends_with(".gz"))
+                    .retain(|url, _| !url.to_ascii_lowercase().ends_with(".gz"));
             });
         }
         let file = Arc::new(open(&self.sources, url).await?);
