@@ -185,7 +185,7 @@ pub async fn run(site: &Site, parameters: &[(&str, &str)]) -> (String, Value) {
 }
 
 /// Saves every result of a job into a folder.
-async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
+pub async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
     let document: Value = site.get_json(job).await;
     let mut names = Vec::new();
     for result in document["results"].as_array().unwrap() {
@@ -198,7 +198,8 @@ async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
     names
 }
 
-fn text(path: &Path) -> String {
+/// A path as text.
+pub fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
@@ -245,7 +246,7 @@ async fn cutouts_of_a_real_image_are_its_pixels_in_every_compression(backend: Ba
     assert_eq!(
         csv.lines().next().unwrap(),
         "row,id,ra,dec,xsize,ysize,collection,image,band,obs,type,hdu,status,reason,message,x_min,x_max,y_min,y_max,\
-         coverage,file,size,sha256,source,etag,weight_coverage"
+         coverage,file,size,sha256,source,etag,weight_coverage,lightcurve"
     );
     assert_eq!(csv.lines().count(), 11);
 }

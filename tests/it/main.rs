@@ -13,6 +13,7 @@ mod cutout;
 mod engine;
 mod harness;
 mod layers;
+mod outputs;
 mod preview;
 mod readme;
 #[expect(dead_code, reason = "the unit tests of `objects` use the rest")]

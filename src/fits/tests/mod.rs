@@ -4,5 +4,6 @@ mod files;
 mod footprints;
 mod hostile;
 mod images;
+mod packing;
 mod sky;
 mod sweep;

@@ -2,10 +2,10 @@
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
-//! keeps open; `weights` look at what was cut; `retry` says what of a job is done again; `names` and `manifest` are what
-//! the user gets to see; `ingest` fills the catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it;
-//! `routes` is what is served beside the jobs: `sia` and `search` find images, `datalink` says what can be had of them, in
-//! the words of `obscore` and by the IDs of `identifier`.
+//! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `retry` says what of a job is
+//! done again; `names` and `manifest` are what the user gets to see; `ingest` fills the catalogue, by the `keywords` of
+//! headers; `render` draws, and `picture` feeds it; `routes` is what is served beside the jobs: `sia` and `search` find
+//! images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of `identifier`.
 
 pub mod answer;
 pub mod cutter;
@@ -16,6 +16,7 @@ mod identifier;
 mod image;
 pub mod ingest;
 mod keywords;
+mod lightcurve;
 mod limits;
 mod list;
 mod manifest;
@@ -28,6 +29,7 @@ mod plan;
 pub mod render;
 mod retry;
 pub mod routes;
+mod sample;
 mod search;
 mod sia;
 #[cfg(test)]
