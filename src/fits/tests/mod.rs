@@ -4,6 +4,6 @@ mod files;
 mod footprints;
 mod hostile;
 mod images;
-mod packing;
+mod shapes;
 mod sky;
 mod sweep;
