@@ -7,7 +7,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::sample::Sample;
 use crate::{
     engine::Failure,
     fits::PixelBox,
@@ -64,14 +63,6 @@ pub struct Row {
     pub source: SourceColumns,
     /// Share of the pixels whose weight is above 0, if the image has weights.
     pub weight_coverage: Option<f64>,
-    /// Bytes of the pixels of the cutout.
-    #[serde(skip)]
-    pub pixels: u64,
-    /// Name of the light curve of the position, as FITS; it is there as CSV too.
-    pub lightcurve: Option<Arc<str>>,
-    /// It is no row of the manifest but of that light curve.
-    #[serde(skip)]
-    pub sample: Option<Box<Sample>>,
 }
 
 /// What the catalogue says of an image.
@@ -355,7 +346,7 @@ pub fn votable(job: JobId, rows: &[Row]) -> Bytes {
 }
 
 /// The columns in their order.
-const COLUMNS: [Field; 27] = [
+const COLUMNS: [Field; 26] = [
     Field::long("row")
         .ucd("meta.record")
         .meaning("row of the list, from 1"),
@@ -441,9 +432,6 @@ const COLUMNS: [Field; 27] = [
     Field::double("weight_coverage")
         .ucd("stat.fill;stat.weight")
         .meaning("share of the pixels whose weight is above 0, if the image has weights"),
-    Field::text("lightcurve")
-        .ucd("meta.file;time.series")
-        .meaning("name of the light curve of the position"),
 ];
 
 impl Row {
@@ -479,7 +467,6 @@ impl Row {
             text(self.source.source.as_ref()),
             text(self.source.etag.as_ref()),
             self.weight_coverage.into(),
-            self.lightcurve.as_deref().into(),
         ]
     }
 }
@@ -520,9 +507,6 @@ mod tests {
                 etag: Some("1".into()),
             },
             weight_coverage: Some(0.25),
-            pixels: 100,
-            lightcurve: Some("a_lightcurve.fits".into()),
-            sample: None,
         };
         let failed = Row {
             row: 2,

@@ -103,8 +103,7 @@ fn one_of(names: &[&str]) -> String {
     format!("expected one of {}", names.join(", "))
 }
 
-/// A value of [`FLAG`].
-pub fn flag(text: &str) -> Result<bool, String> {
+fn flag(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
@@ -127,8 +126,7 @@ fn bands(text: &str) -> Result<[String; 3], String> {
         .ok_or_else(|| "expected three bands, RED,GREEN,BLUE".into())
 }
 
-/// Yes or no.
-pub const FLAG: ParameterKind = ParameterKind::Choice {
+const FLAG: ParameterKind = ParameterKind::Choice {
     options: &["true", "false"],
 };
 
