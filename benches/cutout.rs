@@ -35,7 +35,9 @@ use mimalloc::MiMalloc;
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use sha2::{Digest, Sha256};
 use sidereal::{
-    fits::{Admission, Cut, Edge, File, Hdu, PixelBox, Region, Step, Sweep, cut, write, write_parts},
+    fits::{
+        Admission, Cut, Edge, File, Hdu, Packing, PixelBox, Region, Step, Sweep, cut, write, write_parts,
+    },
     objects::Sources,
     sky::{Length, Position, Size},
 };
@@ -138,7 +140,7 @@ fn region(hdu: &Hdu, position: Position) -> anyhow::Result<Region> {
 /// Writes a cutout of the first image in the file; gives its line of `SHA256SUMS`.
 async fn store(file: File, part: Cut, folder: Arc<Path>, row: usize) -> anyhow::Result<String> {
     tokio::task::spawn_blocking(move || {
-        let parts = write_parts(&file, vec![(part, Vec::new())], DATE);
+        let parts = write_parts(&file, vec![(part, Vec::new())], DATE, Packing::Plain);
         let mut digest = Sha256::new();
         for part in &parts {
             digest.update(part);
@@ -247,7 +249,7 @@ async fn limit(file: &File, positions: &[Position], folder: &Path) -> anyhow::Re
     let all = cut(file, hdu, &whole.into(), Edge::Trim, u64::MAX >> 1).await?;
     let decoding = start.elapsed().as_secs_f64() * share;
     let part = cut(file, hdu, &region(hdu, positions[0])?, Edge::Trim, LIMIT).await?;
-    let cards = write(file, vec![(part, Vec::new())], DATE).len() as u64 - files[0];
+    let cards = write(file, vec![(part, Vec::new())], DATE, Packing::Plain).len() as u64 - files[0];
     drop(all);
     let threads = std::thread::available_parallelism()?.get();
     let start = Instant::now();
@@ -278,7 +280,7 @@ async fn latency(file: &File, positions: &[Position]) -> anyhow::Result<()> {
     for position in positions.iter().take(100) {
         let start = Instant::now();
         let part = cut(file, hdu, &region(hdu, *position)?, Edge::Trim, LIMIT).await?;
-        let bytes: Bytes = write(file, vec![(part, Vec::new())], DATE);
+        let bytes: Bytes = write(file, vec![(part, Vec::new())], DATE, Packing::Plain);
         drop(bytes);
         taken.push(start.elapsed().as_secs_f64() * 1e3);
     }

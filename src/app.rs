@@ -105,7 +105,7 @@ impl App {
             let connected = notifier.connect(store.url(), stop_rest.clone()).await;
             rest.push(connected.map_err(|error| AppError::Notify(error.into()))?);
         }
-        let sources = Arc::new(Sources::default());
+        let sources = Arc::new(Sources::default().with_scratch(settings.cutout.scratch));
         let cutout = cutout(&settings, &store, &sources);
         let engine = Engine {
             services: services(&settings, cutout.as_ref()).into(),

@@ -248,6 +248,10 @@ pub struct CutoutSettings {
     /// Bytes that these may take.
     #[serde(deserialize_with = "bytes")]
     pub open_files_memory: u64,
+    /// Bytes on disk (TMPDIR) for images that are compressed as a whole by gzip, and are inflated while they are open. One
+    /// of half of it fits beside those that are open but not in use.
+    #[serde(deserialize_with = "bytes")]
+    pub scratch: u64,
     /// What the headers of a collection's images are read by, if not by the defaults: `[cutout.keywords.NAME]`. An
     /// ingest after a change reads all headers again.
     pub keywords: BTreeMap<String, KeywordSettings>,
@@ -343,6 +347,7 @@ impl Default for CutoutSettings {
             publisher: "ivo://sidereal/cutout".into(),
             open_files: 1_000,
             open_files_memory: 64 << 20,
+            scratch: 8 << 30,
             keywords: BTreeMap::new(),
         }
     }

@@ -83,7 +83,7 @@ pub async fn into_collection(settings: &Settings, collection: &str, arguments: &
         }
     };
     let keywords = settings.cutout.keywords_of(collection);
-    let sources = Sources::default().into();
+    let sources = Sources::default().with_scratch(settings.cutout.scratch).into();
     let done = ingest(&store, &sources, collection, keywords, &urls, tell).await;
     bar.finish_and_clear();
     match done {

@@ -41,6 +41,16 @@ pub trait Service: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// What a new job would do again of one that has ended: what has failed, as far as another run may fare better; none
+    /// if that is nothing.
+    fn retry<'a>(
+        &'a self,
+        _ended: &'a Ended<'a>,
+        _caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<Again>, CheckError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Does the work. The phase is the engine's: returning is all that an executor says of it.
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>>;
 }
@@ -106,6 +116,27 @@ pub struct Draft<'a> {
     pub read_upload: &'a (dyn Fn(&str) -> BoxFuture<'a, Result<Bytes, Unavailable>> + Send + Sync),
 }
 
+/// A job that has ended, with access to its uploads and results.
+pub struct Ended<'a> {
+    /// Its description.
+    pub draft: Draft<'a>,
+    /// Reads the result of this name; none if there is none.
+    pub read_result: &'a ReadResult<'a>,
+}
+
+/// Reads a result by its name.
+pub type ReadResult<'a> =
+    dyn Fn(&str) -> BoxFuture<'a, Result<Option<Bytes>, Unavailable>> + Send + Sync + 'a;
+
+/// The description of a job that does something again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Values in text.
+    pub parameters: Parameters,
+    /// The parameter that is a file, if one is: name, media type, bytes.
+    pub file: Option<(&'static str, &'static str, Bytes)>,
+}
+
 /// The backing store did not answer; the text is for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -150,8 +181,6 @@ pub struct UsageError {
     pub parameter: String,
     /// What is wrong and what was expected; names the row where the value is a list.
     pub message: String,
-    /// That row, from 1, if it is one alone.
-    pub row: Option<usize>,
     /// Whether a single-valued parameter was repeated (SODA's `MultiValuedParamNotSupported`).
     pub multiple: bool,
 }
@@ -162,7 +191,6 @@ impl UsageError {
         UsageError {
             parameter: parameter.into(),
             message: message.into(),
-            row: None,
             multiple: false,
         }
     }

@@ -99,7 +99,7 @@ pub(super) fn is_mandatory(name: &str, hdu: usize) -> bool {
 }
 
 /// The cards that belong to the table of tiles (FITS 4.0, sections 7.3 and 10.1).
-fn is_compression(name: &str) -> bool {
+pub(super) fn is_compression(name: &str) -> bool {
     const ALONE: [&str; 18] = [
         "TFIELDS", "THEAP", "ZIMAGE", "ZCMPTYPE", "ZBITPIX", "ZNAXIS", "ZSIMPLE", "ZTENSION", "ZEXTEND",
         "ZBLOCKED", "ZPCOUNT", "ZGCOUNT", "ZHECKSUM", "ZDATASUM", "ZSCALE", "ZZERO", "ZBLANK", "ZQUANTIZ",

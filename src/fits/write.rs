@@ -2,27 +2,38 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::area::{Edge, Region};
 use super::bitpix::Bitpix;
 use super::cards::{Cards, NewCard, card};
 use super::checksum;
+use super::compress::{self, Packed};
 use super::cut::Cut;
-use super::error::FitsError;
 use super::file::File;
 use super::hdu::{Hdu, Kind};
 use super::header::{BLOCK, CARD, Header, Value, has_value, name};
 use super::kept::is_mandatory;
+
+/// How the images of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    /// Their pixels as they are.
+    #[default]
+    Plain,
+    /// Compressed in tiles, without loss, each in a table: the file of the plain ones is what `funpack` makes of it. 64-bit
+    /// whole numbers stay as they are.
+    Tiled,
+}
 
 /// A FITS file of cuts from `file`, each with cards of its provenance, which come after its own.
 ///
 /// Layout: a cut of the source's primary stays the primary, cuts of extensions are IMAGE extensions, in the
 /// order of the source. Without a cut of the primary the file begins with the source's own primary if that
 /// is empty (its cards kept), else with one of the mandatory cards alone. `date` (ISO 8601, UTC) goes into
-/// DATE of the first HDU and of every HDU that has it. Every HDU has CHECKSUM and DATASUM.
+/// DATE of the first HDU and of every HDU that has it. Every HDU has CHECKSUM and DATASUM. An image that is
+/// compressed is no primary: a bare one comes before it.
 ///
 /// Copies and sums all pixels: for large cuts call it off the asynchronous runtime.
-pub fn write(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Bytes {
-    let parts = write_parts(file, cuts, date);
+pub fn write(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str, packing: Packing) -> Bytes {
+    let parts = write_parts(file, cuts, date, packing);
     let mut out = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
     for part in parts {
         out.extend_from_slice(&part);
@@ -31,77 +42,61 @@ pub fn write(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Bytes {
 }
 
 /// The file that [`write`] makes, in parts that follow one another: pixels stay where they are.
-pub fn write_parts(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Vec<Bytes> {
+pub fn write_parts(
+    file: &File,
+    mut cuts: Vec<(Cut, Vec<NewCard>)>,
+    date: &str,
+    packing: Packing,
+) -> Vec<Bytes> {
+    cuts.sort_by_key(|(cut, _)| cut.hdu);
     let mut out = Vec::with_capacity(2 * cuts.len() + 1);
-    for (cards, data) in units(file, cuts, date) {
+    if cuts.first().is_none_or(|(cut, _)| cut.hdu > 0) {
+        let mut cards = empty_primary(file.hdus().first());
+        set_date(&mut cards, date, true);
+        append(&mut out, cards, Vec::new());
+    }
+    for (cut, provenance) in cuts {
+        let first = out.is_empty();
+        let source = file.hdus().get(cut.hdu).map(Hdu::header);
+        let mandatory = mandatory(&cut, source, first);
+        let packed = match packing {
+            Packing::Plain => None,
+            Packing::Tiled => compress::packed(&cut, &mandatory),
+        };
+        let (mut cards, own, data) = match packed {
+            None => (mandatory, cut.cards, cut.data),
+            Some(Packed { cards, data }) => (cards, compress::kept(&cut.cards), data),
+        };
+        if first && is_table(&cards) {
+            append(&mut out, empty_primary(None), Vec::new());
+        }
+        cards.0.extend_from_slice(&own.0);
+        set_date(&mut cards, date, first);
+        push_all(&mut cards, &provenance);
         append(&mut out, cards, data);
     }
     out
 }
 
-/// Bytes of the file that [`write`] would make of regions of `file`, each with the number of its HDU. No pixel is read. An
-/// error if there is nothing to cut.
-pub fn written_size(
-    file: &File,
-    regions: &[(usize, &Region)],
-    edge: Edge,
-    provenance: impl Fn(&Cut) -> Vec<NewCard>,
-) -> Result<u64, FitsError> {
-    let mut size = 0_u64;
-    let mut cuts = Vec::with_capacity(regions.len());
-    for (number, region) in regions {
-        let Some(hdu) = file.hdus().get(*number) else {
-            return Err(FitsError::NotAnImage { hdu: *number });
-        };
-        let (cut, pixels) = Cut::unread(hdu, region, edge)?;
-        size = size.saturating_add(pixels.div_ceil(BLOCK as u64).saturating_mul(BLOCK as u64));
-        let cards = provenance(&cut);
-        cuts.push((cut, cards));
-    }
-    let headers = units(file, cuts, DATE).into_iter();
-    let headers = headers.map(|(cards, _)| ((cards.0.len() + ADDED) * CARD).next_multiple_of(BLOCK));
-    Ok(size.saturating_add(headers.sum::<usize>() as u64))
+fn is_table(cards: &Cards) -> bool {
+    cards.0.first().is_some_and(|card| name(card) == b"XTENSION")
 }
 
-/// Any date is as long as another.
-const DATE: &str = "2000-01-01T00:00:00";
-/// Cards that [`append`] adds: the sums, and END.
-const ADDED: usize = 3;
-
-/// The headers of the HDUs but for sums and END, and their pixels.
-fn units(file: &File, mut cuts: Vec<(Cut, Vec<NewCard>)>, date: &str) -> Vec<(Cards, Vec<u8>)> {
-    cuts.sort_by_key(|(cut, _)| cut.hdu);
-    let mut out = Vec::with_capacity(cuts.len() + 1);
-    if cuts.first().is_none_or(|(cut, _)| cut.hdu > 0) {
-        let mut cards = empty_primary(file.hdus().first());
-        set_date(&mut cards, date, true);
-        out.push((cards, Vec::new()));
+/// Adds cards, whose text may be continued.
+pub(super) fn push_all(cards: &mut Cards, new: &[NewCard]) {
+    let own = cards.0.len();
+    for card in new {
+        cards.push(&card.keyword, &card.value, &card.comment);
     }
-    for (cut, provenance) in cuts {
-        let first = out.is_empty();
-        let source = file.hdus().get(cut.hdu).map(Hdu::header);
-        let mut cards = mandatory(&cut, source, first);
-        cards.0.extend_from_slice(&cut.cards.0);
-        set_date(&mut cards, date, first);
-        let own = cards.0.len();
-        for card in &provenance {
-            cards.push(&card.keyword, &card.value, &card.comment);
-        }
-        // Checkers of files from before FITS 4.0 want continued text announced.
-        let continued = cards.0[own..].iter().any(|card| name(card) == b"CONTINUE");
-        if continued && source.is_none_or(|header| header.value("LONGSTRN").is_none()) {
-            cards.push(
-                "LONGSTRN",
-                &Value::Text("OGIP 1.0".into()),
-                "text may be continued",
-            );
-        }
-        out.push((cards, cut.data));
+    let continued = cards.0[own..].iter().any(|card| name(card) == b"CONTINUE");
+    // Checkers of files from before FITS 4.0 want that announced.
+    if continued && !cards.0.iter().any(|card| name(card) == b"LONGSTRN") {
+        let value = Value::Text("OGIP 1.0".into());
+        cards.push("LONGSTRN", &value, "text may be continued");
     }
-    out
 }
 
-fn set_date(cards: &mut Cards, date: &str, first: bool) {
+pub(super) fn set_date(cards: &mut Cards, date: &str, first: bool) {
     let value = Value::Text(date.into());
     if first {
         cards.set("DATE", &value, "UTC, when this file was made");
@@ -111,7 +106,7 @@ fn set_date(cards: &mut Cards, date: &str, first: bool) {
 }
 
 /// The primary that only carries cards.
-fn empty_primary(source: Option<&Hdu>) -> Cards {
+pub(super) fn empty_primary(source: Option<&Hdu>) -> Cards {
     let mut cards = Cards::default();
     let source = source.filter(|hdu| hdu.kind() == Kind::Empty);
     let header = source.map(Hdu::header);
@@ -213,7 +208,7 @@ fn keep_or_make(cards: &mut Cards, source: Option<&Header>, keyword: &str, value
 }
 
 /// Adds an HDU with its sums.
-fn append(out: &mut Vec<Bytes>, mut cards: Cards, mut data: Vec<u8>) {
+pub(super) fn append(out: &mut Vec<Bytes>, mut cards: Cards, mut data: Vec<u8>) {
     let sum = checksum::sum(0, &data);
     cards.push("DATASUM", &Value::Text(sum.to_string()), "data unit checksum");
     cards.push("CHECKSUM", &Value::Text("0".repeat(16)), "HDU checksum");

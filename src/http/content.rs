@@ -158,7 +158,7 @@ pub async fn parameter(
 }
 
 /// An object that a job names but that is not there went with the job, a moment ago.
-fn stored(error: ObjectsError) -> Problem {
+pub fn stored(error: ObjectsError) -> Problem {
     match error {
         ObjectsError::NotFound => Problem::not_found("the content is no longer there"),
         other => Problem::unavailable(other),

@@ -435,21 +435,6 @@ impl<'a> ApiExtractor<'a> for Form {
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let Asked(mut form) = Asked::of(request)?;
-        form.push_body(request, body).await?;
-        Ok(form)
-    }
-}
-
-impl Form {
-    /// What the body has, the query left out.
-    pub async fn of_body(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut form = Form::default();
-        form.push_body(request, body).await?;
-        Ok(form)
-    }
-
-    /// Adds what the body has.
-    async fn push_body(&mut self, request: &Request, body: &mut RequestBody) -> Result<()> {
         let media_type = request.headers().get(CONTENT_TYPE).map(|value| {
             value
                 .to_str()
@@ -461,11 +446,11 @@ impl Form {
         });
         match media_type {
             Some(name) if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
-                self.push_encoded(&body.take()?.into_bytes().await?)?;
+                form.push_encoded(&body.take()?.into_bytes().await?)?;
             }
             Some(name) if name.eq_ignore_ascii_case("multipart/form-data") => {
                 let parts = <Multipart as FromRequest>::from_request(request, body).await?;
-                self.push_parts(parts).await?;
+                form.push_parts(parts).await?;
             }
             _ => {
                 if !body.take()?.into_bytes().await?.is_empty() {
@@ -477,7 +462,7 @@ impl Form {
                 }
             }
         }
-        Ok(())
+        Ok(form)
     }
 }
 

@@ -6,11 +6,11 @@
 
 mod account;
 mod admin;
+mod archive;
 mod body;
 mod caller;
 mod content;
 mod crowd;
-mod described;
 mod docs;
 mod edge;
 mod events;
@@ -26,6 +26,8 @@ mod problem;
 mod range;
 mod reply;
 mod schema;
+mod script;
+mod serve;
 mod services;
 mod share;
 mod sync;
@@ -34,10 +36,10 @@ mod tests;
 mod uws;
 mod v1;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use poem::{
-    EndpointExt, Route, Server,
+    EndpointExt, Route,
     endpoint::{BoxEndpoint, make_sync},
     get,
 };
@@ -48,7 +50,6 @@ use url::Url;
 
 pub use caller::{Door, Identified};
 pub use content::{Representation, Selected};
-pub use described::Described;
 pub use form::{Asked, Form};
 pub use parameter::{Many, Once};
 pub use problem::{Fault as ParameterFault, Problem};
@@ -70,11 +71,6 @@ use crate::{
     uws::JobId,
 };
 
-/// Time that open requests get after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Requests that one HTTP/2 connection may have open at once.
-const STREAMS: u32 = 200;
 /// Longest body of those who are not known yet, in bytes: a token of the provider's.
 const MAX_ANONYMOUS_BODY: u64 = 32 << 10;
 
@@ -222,16 +218,7 @@ pub fn serve(
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let gate = Gate::new(listener, of_address)?;
-    Ok(tokio::spawn(async move {
-        let server = Server::new_with_acceptor(gate).http2_max_concurrent_streams(STREAMS);
-        let stopped = stop.cancelled_owned();
-        if let Err(error) = server
-            .run_with_graceful_shutdown(routes, stopped, Some(GRACE))
-            .await
-        {
-            tracing::error!(%error, "the listener failed");
-        }
-    }))
+    Ok(tokio::spawn(serve::serve(gate, routes, stop)))
 }
 
 /// The OpenAPI document with the API of the services: JSON, the same at every call, with a newline at its end. Its

@@ -388,7 +388,9 @@ impl From<JobsError> for Problem {
                 label: Label::UsageError,
                 ..Problem::new(StatusCode::FORBIDDEN, error.to_string())
             },
-            JobsError::Conflict => Problem::new(StatusCode::CONFLICT, error.to_string()),
+            JobsError::Conflict | JobsError::NoRetry(_) => {
+                Problem::new(StatusCode::CONFLICT, error.to_string())
+            }
             JobsError::Quota(message) => Problem::too_many(message, Duration::from_mins(1)),
             JobsError::Unavailable(source) => Problem::unavailable(source),
             JobsError::Internal(source) => Problem::internal(source),

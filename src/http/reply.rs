@@ -367,6 +367,25 @@ impl Kind for Picture {
     }
 }
 
+/// Results together as one file.
+pub struct Archive;
+
+impl Kind for Archive {
+    fn responses() -> Vec<MetaResponse> {
+        let content = vec![bytes("application/zip"), bytes("application/x-tar")];
+        vec![described("", StatusCode::OK, content)]
+    }
+}
+
+/// A shell script.
+pub struct Script;
+
+impl Kind for Script {
+    fn responses() -> Vec<MetaResponse> {
+        vec![described("", StatusCode::OK, vec![text("text/x-shellscript")])]
+    }
+}
+
 /// Server-sent events whose data is JSON with the schema of `S`.
 pub struct Events<S>(PhantomData<S>);
 

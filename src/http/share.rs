@@ -6,13 +6,17 @@ use poem::{
     Request,
     http::{HeaderMap, HeaderValue, header},
 };
-use poem_openapi::{OpenApi, param::Path};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
 
 use super::{
-    Site, content,
+    Site, archive, content,
+    parameter::{Many, Once},
     problem::Problem,
-    reply::{Content, Document, Reply},
-    schema,
+    reply::{Archive, Content, Document, Reply, Script},
+    schema, script,
 };
 use crate::{
     auth::TooFast,
@@ -34,6 +38,49 @@ impl Shared {
     ) -> Result<Reply<Document<schema::Job>>, Problem> {
         let job = self.open(&secret, request).await?;
         self.document(&job, &secret, headers)
+    }
+
+    /// The results of a shared job as one file
+    ///
+    /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
+    /// that breaks off can be gone on with by `after`.
+    #[oai(path = "/:secret/archive", method = "get", operation_id = "getSharedArchive")]
+    async fn archive(
+        &self,
+        secret: Path<String>,
+        /// What to make of them; a zip unless said otherwise.
+        format: Query<Once<archive::Format>>,
+        /// One of the results to take; all if none is named.
+        file: Query<Many<String>>,
+        /// Begin after this one, in the order of the results.
+        after: Query<Once<String>>,
+        request: &Request,
+    ) -> Result<Reply<Archive>, Problem> {
+        let job = self.open(&secret, request).await?;
+        let results = self.0.jobs.shared_results(&secret).await?;
+        let chosen = archive::selected(results, &file.0.0)?;
+        let (after, format) = (after.0.0.as_deref(), format.0.0.unwrap_or_default());
+        let objects = self.0.jobs.objects();
+        let response = archive::response(objects, request, job.id, chosen, after, format).await?;
+        Ok(discreet(Reply::of(response)))
+    }
+
+    /// A script that downloads the results of a shared job
+    ///
+    /// For a POSIX shell with curl; run again it goes on where it stopped. The link is in it: who has it needs no token.
+    #[oai(path = "/:secret/script", method = "get", operation_id = "getSharedScript")]
+    async fn script(
+        &self,
+        secret: Path<String>,
+        /// One of the results to take; all if none is named.
+        file: Query<Many<String>>,
+        request: &Request,
+    ) -> Result<Reply<Script>, Problem> {
+        let job = self.open(&secret, request).await?;
+        let results = self.0.jobs.shared_results(&secret).await?;
+        let chosen = archive::selected(results, &file.0.0)?;
+        let url = format!("{}/{}/results", self.0.share_url(&secret), job.id);
+        Ok(discreet(Reply::of(script::response(job.id, &url, chosen, false))))
     }
 
     /// The same, where its own document says that it is

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use poem::http::HeaderMap;
+use poem::{Request, http::HeaderMap};
 use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
@@ -17,15 +17,15 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::{
-    Site,
+    Site, archive,
     caller::{Identified, KnownBy},
     events::{self, Summary, summary},
     form::{add_text, is_control},
     job_id, log,
     parameter::{Many, Number, Once},
     problem::Problem,
-    reply::{Atom, Created, Events, JsonOf, Nothing, Reply},
-    schema, services,
+    reply::{Archive, Atom, Created, Events, JsonOf, Nothing, Reply, Script},
+    schema, script, services,
 };
 use crate::{
     auth::{By, Limits, Refusal, Role},
@@ -151,10 +151,24 @@ impl V1 {
         key: Header<Option<String>>,
         body: Json<schema::NewJob>,
     ) -> Result<Reply<Created<schema::ServiceJob>>, Problem> {
-        let service = body.0.service.clone();
-        let mut submission = submission(body.0)?;
-        submission.idempotency_key = key.0;
-        let job = self.0.jobs.create(&caller, &service, submission).await?;
+        let new = body.0;
+        let mut submission = Submission {
+            run: new.run,
+            run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
+            execution_duration: new.execution_duration.map(seconds).transpose()?,
+            destruction: new
+                .destruction
+                .as_deref()
+                .map(|text| time("destruction", text))
+                .transpose()?,
+            idempotency_key: key.0,
+            ..Submission::default()
+        };
+        for (name, value) in new.parameters {
+            check_name(&name)?;
+            add_values(&mut submission, &name, value.0)?;
+        }
+        let job = self.0.jobs.create(&caller, &new.service, submission).await?;
         let url = self.0.job_url(&job.service, job.id);
         Reply::created(&url, &self.document(&job))
     }
@@ -255,6 +269,70 @@ impl V1 {
     ) -> Result<Reply<JsonOf<schema::ServiceJob>>, Problem> {
         let job = self.0.jobs.hold(&caller, place(&id)?).await?;
         Reply::json(&self.document(&job))
+    }
+
+    /// The results of a job as one file
+    ///
+    /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
+    /// that breaks off can be gone on with by `after`.
+    #[oai(path = "/jobs/:id/archive", method = "get", operation_id = "getArchive")]
+    async fn archive(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        /// What to make of them; a zip unless said otherwise.
+        format: Query<Once<archive::Format>>,
+        /// One of the results to take; all if none is named.
+        file: Query<Many<String>>,
+        /// Begin after this one, in the order of the results.
+        after: Query<Once<String>>,
+        request: &Request,
+    ) -> Result<Reply<Archive>, Problem> {
+        let place = place(&id)?;
+        let results = self.0.jobs.results(&caller, place).await?;
+        let chosen = archive::selected(results, &file.0.0)?;
+        let (after, format) = (after.0.0.as_deref(), format.0.0.unwrap_or_default());
+        let objects = self.0.jobs.objects();
+        let response = archive::response(objects, request, place.id, chosen, after, format).await?;
+        Ok(Reply::of(response))
+    }
+
+    /// A script that downloads the results of a job
+    ///
+    /// For a POSIX shell with curl; run again it goes on where it stopped. It holds no token: it takes `SIDEREAL_TOKEN`.
+    #[oai(path = "/jobs/:id/script", method = "get", operation_id = "getScript")]
+    async fn script(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        /// One of the results to take; all if none is named.
+        file: Query<Many<String>>,
+    ) -> Result<Reply<Script>, Problem> {
+        let place = place(&id)?;
+        let job = self.0.jobs.get(&caller, place).await?;
+        let results = self.0.jobs.results(&caller, place).await?;
+        let chosen = archive::selected(results, &file.0.0)?;
+        let url = format!("{}/results", self.0.job_url(&job.service, job.id));
+        let by_token = !self.0.door.auth.is_local();
+        Ok(Reply::of(script::response(job.id, &url, chosen, by_token)))
+    }
+
+    /// Does again what failed in a job
+    ///
+    /// A new job of the caller's, which is run: of a cutout job, the rows whose image could not be read, or changed
+    /// meanwhile, or that were not come to. 409 if the job has not ended, or if there is no such row.
+    #[oai(path = "/jobs/:id/retry", method = "post", operation_id = "retryJob")]
+    async fn retry(
+        &self,
+        id: Path<String>,
+        Identified(caller): Identified,
+        /// A key of the client's: the same request with the same key makes no second job; another one is refused.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Reply<Created<schema::ServiceJob>>, Problem> {
+        let job = self.0.jobs.retry(&caller, place(&id)?, key.0).await?;
+        let url = self.0.job_url(&job.service, job.id);
+        Reply::created(&url, &self.document(&job))
     }
 
     /// The log of a job
@@ -488,26 +566,6 @@ fn seconds(seconds: i64) -> Result<u32, Problem> {
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
     text.parse()
         .map_err(|error| Problem::usage(name, format!("{error}")))
-}
-
-/// What a new job in JSON asks for.
-pub fn submission(new: schema::NewJob) -> Result<Submission, Problem> {
-    let mut submission = Submission {
-        run: new.run,
-        run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
-        execution_duration: new.execution_duration.map(seconds).transpose()?,
-        destruction: new
-            .destruction
-            .as_deref()
-            .map(|text| time("destruction", text))
-            .transpose()?,
-        ..Submission::default()
-    };
-    for (name, value) in new.parameters {
-        check_name(&name)?;
-        add_values(&mut submission, &name, value.0)?;
-    }
-    Ok(submission)
 }
 
 /// What is a parameter of UWS's or DALI's requests is none of a job's; most have a field of their own here.

@@ -9,6 +9,7 @@ mod fingerprint;
 mod list;
 mod operate;
 mod quota;
+mod retry;
 mod shares;
 mod sync;
 mod told;
@@ -24,7 +25,7 @@ pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
 pub use operate::Queue;
 use quota::is_own;
-pub use sync::{Waited, described};
+pub use sync::Waited;
 
 use crate::{
     auth::{self, Caller, Role},
@@ -157,6 +158,9 @@ pub enum JobsError {
     /// Others changed the job each time that it was about to be changed.
     #[error("the job is being changed by other requests; try again")]
     Conflict,
+    /// Nothing of the job can be done again, or not yet; says why.
+    #[error("{0}")]
+    NoRetry(&'static str),
     /// The caller has as much as it may have.
     #[error("{0}")]
     Quota(String),
@@ -198,11 +202,6 @@ impl From<UsageError> for JobsError {
     fn from(error: UsageError) -> Self {
         JobsError::Usage(vec![error])
     }
-}
-
-/// Bytes of files.
-fn bytes_of(uploads: &[Upload]) -> u64 {
-    uploads.iter().map(|upload| upload.bytes.len() as u64).sum()
 }
 
 impl Jobs {
@@ -266,7 +265,11 @@ impl Jobs {
             Some(_) => Some(fingerprint::fingerprint(description.name, &submission)?),
             None => None,
         };
-        let files = bytes_of(&submission.uploads);
+        let files = submission
+            .uploads
+            .iter()
+            .map(|upload| upload.bytes.len() as u64)
+            .sum();
         if let Err(refusal) = self.may_create(caller, files, submission.run).await {
             let key = submission.idempotency_key.as_deref();
             let before = self.made_before(caller, description.name, key, fingerprint.as_deref());

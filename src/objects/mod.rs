@@ -5,6 +5,7 @@
 
 mod coalesce;
 mod found;
+mod gzip;
 mod local;
 mod place;
 mod remote;
@@ -33,6 +34,9 @@ pub enum ObjectsError {
     /// A URL or key that cannot be one of an object; says what was expected.
     #[error("{0}")]
     Invalid(String),
+    /// What it holds cannot be read; says why.
+    #[error("{0}")]
+    Unusable(String),
     /// The store did not answer, or refused.
     #[error("the object store failed: {0}")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

@@ -15,6 +15,7 @@ use super::{
     ObjectsError,
     coalesce::Meter,
     found::Found,
+    gzip::{InflatedSource, Scratch, is_gzip},
     local::{LocalSource, is_gone, walk},
     place::{Place, connect},
     remote::RemoteSource,
@@ -24,6 +25,9 @@ use crate::fits::Source;
 
 /// Names of images end so, in any case.
 const ENDINGS: [&str; 5] = [".fits", ".fit", ".fts", ".fz", ".fits.gz"];
+
+/// Bytes for images that are inflated, unless said otherwise.
+const SCRATCH: u64 = 8 << 30;
 
 /// What needs no escape in a segment of a URL's path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -36,19 +40,41 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// Opens images by URL: `file:`, `s3:`, `http:`, `https:`, or a path of this machine.
 ///
 /// Keeps its connections; the URLs are the operator's, never a user's.
-#[derive(Default)]
 pub struct Sources {
     options: Vec<(String, String)>,
+    scratch: Arc<Scratch>,
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
     /// What was seen of each store.
     meters: Mutex<HashMap<String, Arc<Meter>>>,
 }
 
+impl Default for Sources {
+    fn default() -> Self {
+        Sources::with_options(Vec::new())
+    }
+}
+
 impl Sources {
+    /// The same with so many bytes of scratch for images that are compressed as a whole (`.gz`), in the system's folder
+    /// for temporary files (TMPDIR).
+    #[must_use]
+    pub fn with_scratch(self, bytes: u64) -> Sources {
+        Sources {
+            scratch: Arc::new(Scratch::new(bytes)),
+            ..self
+        }
+    }
+
+    /// Whether images that are open take more than half of the scratch.
+    pub fn is_crowded(&self) -> bool {
+        self.scratch.is_crowded()
+    }
+
     /// With names and values that stand for `AWS_…` variables and come before the environment's.
     pub fn with_options(options: Vec<(String, String)>) -> Sources {
         Sources {
             options,
+            scratch: Arc::new(Scratch::new(SCRATCH)),
             stores: Mutex::default(),
             meters: Mutex::default(),
         }
@@ -106,8 +132,16 @@ impl Sources {
         }
     }
 
-    /// Opens a file for reading by ranges, as it is now.
+    /// Opens a file for reading by ranges, as it is now; one that is compressed as a whole (`.gz`) is inflated first.
     pub async fn open(&self, url: &str) -> Result<Arc<dyn Source>, ObjectsError> {
+        let source = self.open_as_it_is(url).await?;
+        if is_gzip(url) {
+            return Ok(Arc::new(InflatedSource::open(source, &self.scratch).await?));
+        }
+        Ok(source)
+    }
+
+    async fn open_as_it_is(&self, url: &str) -> Result<Arc<dyn Source>, ObjectsError> {
         match Place::parse(url)? {
             Place::Local(path) => Ok(Arc::new(blocking(move || LocalSource::open(path)).await?)),
             Place::Remote { root, path } => {

@@ -19,13 +19,15 @@ on_both_back_ends!(
     bad_requests_are_named_before_anything_is_queued,
     bad_images_are_rows_with_a_reason,
     images_that_are_no_more_are_dropped,
+    what_failed_is_done_again_alone,
+    an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before,
 );
 
 const JOBS: &str = "/api/cutout/async";
 /// What is asked for, and what the answer names.
 type Fault<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 /// The middle of the image of M13.
-const M13: &str = "RA,DEC\n250.4226,36.4602\n";
+pub const M13: &str = "RA,DEC\n250.4226,36.4602\n";
 
 /// A folder of images, made the collection `sky`: in the server's bucket if it has one, else where it is.
 pub async fn ingest(
@@ -75,8 +77,87 @@ async fn images_that_are_no_more_are_dropped(backend: Backend) {
     assert!(refused.text().contains("has no image"), "{}", refused.text());
 }
 
+async fn an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before(backend: Backend) {
+    let image = std::fs::read(m13()).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &image).unwrap();
+    let images = [
+        ("a.fits".to_owned(), image),
+        ("b.fits.gz".to_owned(), encoder.finish().unwrap()),
+    ];
+    let site = Site::start(backend).await;
+    let _images = ingest(&site, backend, &images, false).await;
+    let (job, manifest) = run(&site, &[("SIZE", "0.5"), ("POSITIONS", M13)]).await;
+    assert_eq!(reasons(&manifest), ["ok", "ok"]);
+    let mut pixels = Vec::new();
+    for row in manifest["rows"].as_array().unwrap() {
+        let name = row["file"].as_str().unwrap();
+        let body = site.get(&format!("{job}/results/{name}")).await.expect(200).body;
+        // The headers say where each is from.
+        let cards = body
+            .chunks(80)
+            .position(|card| card.starts_with(b"END  "))
+            .unwrap();
+        pixels.push(body.slice(((cards + 1) * 80).next_multiple_of(2_880)..));
+    }
+    assert!(!pixels[0].is_empty() && pixels[0] == pixels[1]);
+    // Where there is no room for it, it is told by name.
+    let small = site.replica_with(&[("SIDEREAL_CUTOUT__SCRATCH", "1 KiB")]).await;
+    drop(site);
+    let (_, manifest) = run(&small, &[("SIZE", "0.5"), ("POSITIONS", M13)]).await;
+    assert_eq!(reasons(&manifest), ["ok", "source_unreadable"]);
+    let why = manifest["rows"][1]["message"].as_str().unwrap();
+    assert!(why.contains("no room"), "{why}");
+}
+
+async fn what_failed_is_done_again_alone(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = std::fs::read(m13()).unwrap();
+    let images = ["a.fits", "b.fits"].map(|name| (name.to_owned(), image.clone()));
+    let folder = ingest(&site, backend, &images, false).await;
+    let put_b = |bytes: Vec<u8>| {
+        let (objects, path) = (site.objects(), folder.path().join("b.fits"));
+        async move {
+            if backend == Backend::Cluster {
+                objects.put(&"sky/b.fits".into(), bytes.into()).await.unwrap();
+            } else {
+                std::fs::write(path, bytes).unwrap();
+            }
+        }
+    };
+    put_b(b"no image".to_vec()).await;
+    let list = "RA,DEC,OBJID\n10,10,nowhere\n250.4226,36.4602,middle\n";
+    let form = [("SIZE", "0.5"), ("RUNID", "mine"), ("POSITIONS", list)];
+    let (job, manifest) = run(&site, &form).await;
+    let told = reasons(&manifest);
+    assert_eq!(told[..2], ["outside_footprint", "ok"]);
+    assert!(
+        ["source_unreadable", "source_changed"].contains(&told[2]),
+        "{told:?}"
+    );
+    let retry = |job: &str| {
+        let path = format!("/api/v1/jobs/{}/retry", crate::uws::id(job));
+        site.send(site.request(Method::POST, &path))
+    };
+    put_b(image.clone()).await;
+    let new = retry(&job).await.expect(201);
+    let document: Value = new.json();
+    assert_eq!(document["runId"], "mine");
+    let new = new.location().to_owned();
+    assert_ne!(new, job);
+    site.wait(&new, "COMPLETED").await;
+    let manifest: Value = site.get_json(&format!("{new}/results/manifest.json")).await;
+    assert_eq!(reasons(&manifest), ["ok", "ok"]);
+    assert_eq!(manifest["rows"][1]["id"], "middle");
+    assert_eq!(manifest["parameters"]["SIZE"][0], "0.5");
+    // Nothing that may fare better has failed; what is not over cannot be done again.
+    retry(&new).await.expect(409);
+    let pending = site.post(JOBS, &[("SIZE", "1")]).await.expect(303);
+    retry(pending.location()).await.expect(409);
+}
+
 /// The demo's image, plain and in four compressions.
-pub fn m13s() -> Vec<(String, Vec<u8>)> {
+fn m13s() -> Vec<(String, Vec<u8>)> {
     let plain = m13();
     let folder = plain.parent().unwrap();
     ["m13", "m13_rice", "m13_gzip", "m13_hcomp", "m13_plio"]
@@ -104,7 +185,7 @@ pub async fn run(site: &Site, parameters: &[(&str, &str)]) -> (String, Value) {
 }
 
 /// Saves every result of a job into a folder.
-async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
+pub async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
     let document: Value = site.get_json(job).await;
     let mut names = Vec::new();
     for result in document["results"].as_array().unwrap() {
@@ -117,7 +198,8 @@ async fn save(site: &Site, job: &str, folder: &Path) -> Vec<String> {
     names
 }
 
-fn text(path: &Path) -> String {
+/// A path as text.
+pub fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
@@ -164,7 +246,7 @@ async fn cutouts_of_a_real_image_are_its_pixels_in_every_compression(backend: Ba
     assert_eq!(
         csv.lines().next().unwrap(),
         "row,id,ra,dec,xsize,ysize,collection,image,band,obs,type,hdu,status,reason,message,x_min,x_max,y_min,y_max,\
-         coverage,file,size,sha256,source,etag,weight_coverage"
+         coverage,file,size,sha256,source,etag,weight_coverage,lightcurve"
     );
     assert_eq!(csv.lines().count(), 11);
 }

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod archive;
 mod auth;
 mod catalogue;
-mod check;
 mod cli;
 mod clients;
 mod crash;
@@ -13,6 +13,7 @@ mod cutout;
 mod engine;
 mod harness;
 mod layers;
+mod outputs;
 mod preview;
 mod readme;
 #[expect(dead_code, reason = "the unit tests of `objects` use the rest")]

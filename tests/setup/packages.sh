@@ -1,12 +1,13 @@
 #!/bin/sh
 # Debian packages that the tests run: PostgreSQL (both dialects of the queue), xmllint (the IVOA's schemas), CFITSIO's
-# tools (an independent reader of what we write), STILTS (TOPCAT's library, which judges VOTables), Java and Maven
-# (Keycloak). Installs what is missing if it may, else says what to do.
+# tools (an independent reader of what we write), fitsverify (HEASARC's judge of FITS), STILTS (TOPCAT's library, which
+# judges VOTables), Java and Maven (Keycloak). Installs what is missing if it may, else says what to do.
 set -eu
 
 missing=""
 command -v xmllint >/dev/null 2>&1 || missing="$missing libxml2-utils"
 command -v funpack >/dev/null 2>&1 || missing="$missing libcfitsio-bin"
+command -v fitsverify >/dev/null 2>&1 || missing="$missing fitsverify"
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v stilts >/dev/null 2>&1 || missing="$missing stilts"
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::files::{compressed, hdu, header, open, plain, wait};
 use super::images::replaced;
-use crate::fits::{Edge, FitsError, PixelBox, Reason, cut, write};
+use crate::fits::{Edge, FitsError, Packing, PixelBox, Reason, cut, write};
 use crate::sky::{Position, Size};
 
 const ALL: PixelBox = PixelBox {
@@ -332,7 +332,7 @@ proptest! {
                 }
             }
         }
-        let written = write(&file, cuts, "2026-01-02T03:04:05");
+        let written = write(&file, cuts, "2026-01-02T03:04:05", Packing::Plain);
         prop_assert_eq!(written.len() % 2880, 0);
         open(written).expect("what is written can be read");
     }

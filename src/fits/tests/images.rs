@@ -6,7 +6,9 @@ use fits_well::compress::{Compression, Gzip, Hcompress};
 use fits_well::image::Scaling;
 
 use super::files::{Memory, PLAIN, compressed, hdu, header, open, plain, wait};
-use crate::fits::{Bitpix, Cut, Edge, File, FitsError, Kind, NewCard, PixelBox, Reason, Value, cut, write};
+use crate::fits::{
+    Bitpix, Cut, Edge, File, FitsError, Kind, NewCard, Packing, PixelBox, Reason, Value, cut, write,
+};
 
 const LIMIT: u64 = 64 << 20;
 
@@ -54,7 +56,13 @@ fn a_plain_image_is_trimmed_padded_or_refused() {
         numbers(&padded),
         [blank, blank, blank, blank, 139, 140, blank, blank]
     );
-    let written = open(write(&file, vec![(padded, vec![])], "2026-01-02T03:04:05")).expect("a good file");
+    let written = open(write(
+        &file,
+        vec![(padded, vec![])],
+        "2026-01-02T03:04:05",
+        Packing::Plain,
+    ))
+    .expect("a good file");
     assert_eq!(
         written.hdus()[0].header().integer("BLANK"),
         Some(i64::from(blank))
@@ -91,7 +99,12 @@ fn a_cutout_keeps_every_card_and_moves_its_reference_pixels() {
     let file = open(plain()).expect("a good file");
     let part = cut_of(&file, 0, area(11, 20, 6, 15), Edge::Trim).expect("inside");
     let provenance = vec![NewCard::new("CUTRA", Value::Real(10.0), "deg, asked for")];
-    let bytes = write(&file, vec![(part, provenance)], "2026-01-02T03:04:05");
+    let bytes = write(
+        &file,
+        vec![(part, provenance)],
+        "2026-01-02T03:04:05",
+        Packing::Plain,
+    );
     assert_eq!(bytes.len() % 2880, 0);
     let written = open(bytes).expect("a good file");
     let cards: Vec<String> = written.hdus()[0]
@@ -176,7 +189,8 @@ fn extensions_keep_the_empty_primary_and_their_order() {
             vec![],
         )
     });
-    let written = open(write(&file, cuts.into(), "2026-01-02T03:04:05")).expect("a good file");
+    let written =
+        open(write(&file, cuts.into(), "2026-01-02T03:04:05", Packing::Plain)).expect("a good file");
     let names: Vec<_> = written
         .hdus()
         .iter()
@@ -189,7 +203,13 @@ fn extensions_keep_the_empty_primary_and_their_order() {
     assert!(written.hdus()[1].header().value("LONGSTRN").is_none());
     let long = NewCard::new("CUTSRC", Value::Text("s3://bucket/".repeat(9)), "");
     let part = cut_of(&file, 2, area(1, 1, 1, 1), Edge::Trim).expect("inside");
-    let announced = open(write(&file, vec![(part, vec![long])], "2026-01-02T03:04:05")).expect("a good file");
+    let announced = open(write(
+        &file,
+        vec![(part, vec![long])],
+        "2026-01-02T03:04:05",
+        Packing::Plain,
+    ))
+    .expect("a good file");
     assert_eq!(
         announced.hdus()[1].header().text("CUTSRC"),
         Some("s3://bucket/".repeat(9))
@@ -249,8 +269,13 @@ fn tiles_of_every_codec_give_their_pixels() {
                 .map(|(y, x)| pixels[y * width + x])
                 .collect();
             assert_eq!(numbers(&part), want, "{codec:?} {tile:?}");
-            let written =
-                open(write(&file, vec![(part, vec![])], "2026-01-02T03:04:05")).expect("a good file");
+            let written = open(write(
+                &file,
+                vec![(part, vec![])],
+                "2026-01-02T03:04:05",
+                Packing::Plain,
+            ))
+            .expect("a good file");
             assert_eq!(written.hdus()[1].kind(), Kind::Image);
             assert!(written.hdus()[1].header().value("ZCMPTYPE").is_none());
             assert!(written.hdus()[1].header().value("TFORM1").is_none());

@@ -4,6 +4,6 @@ mod files;
 mod footprints;
 mod hostile;
 mod images;
-mod shapes;
+mod packing;
 mod sky;
 mod sweep;

@@ -154,7 +154,12 @@ fn planes_move_the_reference_pixel_of_their_axis() {
     };
     let part = wait(cut(&file, &file.hdus()[0], &region, Edge::Trim, LIMIT)).expect("it is there");
     assert_eq!(part.shape()[2], 2);
-    let written = crate::fits::write(&file, vec![(part, Vec::new())], "2026-01-01T00:00:00");
+    let written = crate::fits::write(
+        &file,
+        vec![(part, Vec::new())],
+        "2026-01-01T00:00:00",
+        crate::fits::Packing::Plain,
+    );
     let written = wait(File::open(Memory::new(written))).expect("a good file");
     assert_eq!(written.hdus()[0].header().real("CRPIX3"), Some(0.5));
 }

@@ -37,7 +37,7 @@ pub async fn answer(
 ) -> Result<Option<Answer>, CheckError> {
     check_single(draft.parameters)?;
     let request = service.request(draft, Stage::Run, caller).await?;
-    if request.format != Format::Fits || request.is_pictured() {
+    if request.format == Format::Png || request.is_pictured() || request.lightcurve {
         return Ok(None);
     }
     check_response_format(draft.parameters)?;
@@ -158,6 +158,7 @@ async fn cut(
     let cards = |cut: &Cut| -> Vec<NewCard> { provenance(&about, cut, date) };
     let options = Options {
         edge: request.edge,
+        packing: request.format.packing(),
         cards: &cards,
     };
     let made = service
@@ -167,7 +168,7 @@ async fn cut(
     let too_large = Reason::TooLarge.name();
     match made {
         Ok(bytes) => Ok(Answer::File {
-            name: Names::default().take(&row.name(), image),
+            name: Names::new(request.format.ending()).take(&row.name(), image),
             media_type: FITS[0].into(),
             etag: etag(request, planned, &bytes),
             bytes,

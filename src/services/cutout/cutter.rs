@@ -15,7 +15,7 @@ use super::{
     memory::Memory,
 };
 use crate::{
-    fits::{Cut, Edge, File, FitsError, Kind, NewCard, Reason, bytes_of, cut, write},
+    fits::{Cut, Edge, File, FitsError, Kind, NewCard, Packing, Reason, bytes_of, cut, write},
     objects::Sources,
     settings::CutoutSettings,
     store::Image,
@@ -49,6 +49,8 @@ pub struct Cutter {
 pub struct Options<'a> {
     /// What becomes of boxes that hang over an edge.
     pub edge: Edge,
+    /// How its images are written.
+    pub packing: Packing,
     /// The cards of provenance of each HDU.
     pub cards: &'a (dyn Fn(&Cut) -> Vec<NewCard> + Sync),
 }
@@ -114,7 +116,8 @@ impl Cutter {
         let mut needed = 0_u64;
         for (hdu, region) in hdus.clone() {
             // The pixels, once more where they are padded, and in the file.
-            needed = needed.saturating_add(bytes_of(hdu, region, options.edge)?.saturating_mul(3));
+            let copies = 3 + packing_copies(options.packing);
+            needed = needed.saturating_add(bytes_of(hdu, region, options.edge)?.saturating_mul(copies));
         }
         let limit = self.memory.total();
         if needed > limit {
@@ -165,13 +168,23 @@ impl Cutter {
                 (cut, cards)
             })
             .collect();
-        if needed <= SMALL {
-            return Ok(write(file, cuts, &date));
+        let packing = options.packing;
+        if needed <= SMALL && packing == Packing::Plain {
+            return Ok(write(file, cuts, &date, packing));
         }
         let file = Arc::clone(file);
         // Sums over all pixels are worked out there.
-        let written = tokio::task::spawn_blocking(move || write(&file, cuts, &date)).await;
+        let written = tokio::task::spawn_blocking(move || write(&file, cuts, &date, packing)).await;
         written.map_err(|error| crate::fits::SourceError::Other(error.into()).into())
+    }
+}
+
+/// How often pixels are in memory more while they are packed: in the order of bytes of this machine, and compressed,
+/// which may be larger.
+pub(super) fn packing_copies(packing: Packing) -> u64 {
+    match packing {
+        Packing::Plain => 0,
+        Packing::Tiled => 3,
     }
 }
 

@@ -1,6 +1,6 @@
 //! DataLink 1.1: what can be had of an image, and how its cutouts are asked for (section 3; SODA 1.0 section 3.3).
 
-use super::{limits::MAX_PREVIEW, obscore, sia};
+use super::{limits::MAX_PREVIEW, obscore, parameters::Format, sia};
 use crate::{
     sky::Shape,
     store::Image,
@@ -300,20 +300,25 @@ fn write_soda(table: &mut VoTable, way: Way, did: &str, image: &Image, places: &
     for parameter in shapes(image).into_iter().chain(intervals(image)) {
         table.parameter(&parameter);
     }
+    let mut choice = |field, options: &[&str]| {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let values = Values {
+            options,
+            ..Values::default()
+        };
+        table.parameter(&Parameter::asked(field, values));
+    };
     let states = obscore::states(image);
     if !states.is_empty() {
         let field = Field::text("POL")
             .ucd("meta.code;phys.polarization")
             .meaning("Polarization states");
-        let options = states.into_iter().map(str::to_owned).collect();
-        table.parameter(&Parameter::asked(
-            field,
-            Values {
-                options,
-                ..Values::default()
-            },
-        ));
+        choice(field, &states);
     }
+    let field = Field::text("FORMAT")
+        .ucd("meta.code.mime")
+        .meaning("Plain FITS, or compressed in tiles without loss");
+    choice(field, &[Format::Fits.name(), Format::FitsFz.name()]);
     table.close().close();
 }
 
@@ -448,6 +453,7 @@ mod tests {
             r#"<MAX value="10.5 -50.5 9.5 -50.5 9.5 -49.5"/>"#,
             r#"<MIN value="0.0018"/><MAX value="0.0023"/>"#,
             r#"<OPTION value="I"/><OPTION value="Q"/>"#,
+            r#"<OPTION value="fits"/><OPTION value="fits.fz"/>"#,
         ] {
             assert!(text.contains(part), "no {part} in {text}");
         }

@@ -20,9 +20,10 @@ use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
     Cutout,
-    cutter::{Cutter, WORKING},
+    cutter::{Cutter, WORKING, packing_copies},
     files::OpenFile,
     image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
+    lightcurve,
     limits::MAX_PAIRS,
     list::Row as Asked,
     manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
@@ -32,13 +33,14 @@ use super::{
     picture::{self, Wish},
     plan::{Plan, PlanError, PlannedImage, Selection},
     render::PNG,
+    sample::{self, Sample},
     weights::{weigh, zero_weight},
 };
 use crate::{
     engine::{Context, Failure},
     fits::{
-        Admission, Cut, Edge, File, FitsError, NewCard, Reason, Step, Sweep, Value, bytes_of, write,
-        write_parts,
+        Admission, Cut, Edge, File, FitsError, Hdu, NewCard, Packing, Reason, Region, Step, Sweep, Value,
+        bytes_of, write, write_parts,
     },
     objects::Stored,
     sky::{Length, Position, Shape, Size},
@@ -82,8 +84,9 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
         service,
         context,
         request: &request,
-        names: Names::default(),
+        names: Names::new(request.format.ending()),
         rows: Vec::new(),
+        points: Vec::new(),
         done: 0,
         total,
         begun,
@@ -92,6 +95,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
     job.cut_images(std::mem::take(&mut plan.images)).await?;
     job.add_unmatched(&plan).await;
     job.draw_bands().await?;
+    job.put_light_curves().await?;
     job.finish().await
 }
 
@@ -153,6 +157,8 @@ struct Job<'a> {
     request: &'a Arc<Request>,
     names: Names,
     rows: Vec<Row>,
+    /// Those of the light curves.
+    points: Vec<Row>,
     done: usize,
     total: usize,
     begun: Timestamp,
@@ -166,10 +172,17 @@ struct Opened {
     columns: ImageColumns,
 }
 
-/// Where a position lies on an image: its place in the list, and its boxes.
-type Found = (usize, Result<Vec<HduBox>, Fault>);
+/// Where a position lies on an image.
+struct Found {
+    /// Its place in the list.
+    at: usize,
+    /// The boxes to cut.
+    boxes: Result<Vec<HduBox>, Fault>,
+    /// The pixels of its light curve, if it has one.
+    pixels: Option<Result<Vec<HduBox>, Fault>>,
+}
 
-/// A cutout to be made.
+/// A cutout to be made; or a point of a light curve, if its row has a sample.
 struct Task {
     opened: Arc<Opened>,
     /// Place in the list.
@@ -247,6 +260,10 @@ impl Job<'_> {
     }
 
     fn add(&mut self, row: Row) {
+        if row.sample.is_some() {
+            self.points.push(row);
+            return;
+        }
         if row.status == Status::Failed {
             let image = row.image.image.as_deref().unwrap_or("no image");
             let message = row.message.as_deref().unwrap_or_default();
@@ -270,10 +287,30 @@ impl Job<'_> {
     /// those that fail have their row at once.
     async fn tasks(&mut self, opened: &Arc<Opened>, found: Vec<Found>) -> Result<Vec<Task>, Failure> {
         let mut tasks = Vec::new();
-        for (at, boxes) in found {
+        let mut points = Vec::new();
+        for Found { at, boxes, pixels } in found {
             consume_budget().await;
+            let is_elsewhere = boxes.as_ref().is_err_and(Fault::is_outside) && !opened.planned.named;
+            if let Some(pixels) = pixels.filter(|_| !is_elsewhere) {
+                let mut row = self.row(opened, at, None);
+                row.sample = Some(Box::new(Sample::new(&opened.planned.image)));
+                match pixels {
+                    Err(fault) => self.add(failed(row, fault)),
+                    Ok(boxes) => points.push(Task {
+                        opened: Arc::clone(opened),
+                        at,
+                        boxes,
+                        name: String::new(),
+                        row,
+                    }),
+                }
+            }
             match boxes {
-                Ok(boxes) => {
+                Ok(mut boxes) => {
+                    if self.request.format == Format::Png {
+                        // A picture is of one image.
+                        boxes.truncate(1);
+                    }
                     let row = self.row(opened, at, boxes.first());
                     tasks.push(Task {
                         opened: Arc::clone(opened),
@@ -283,7 +320,7 @@ impl Job<'_> {
                         row,
                     });
                 }
-                Err(fault) if fault.is_outside() && !opened.planned.named => self.done += 1,
+                Err(_) if is_elsewhere => self.done += 1,
                 Err(fault) => {
                     let row = failed(self.row(opened, at, None), fault);
                     self.add(row);
@@ -297,6 +334,7 @@ impl Job<'_> {
             consume_budget().await;
             task.name = self.names.take(&task.row.id, &opened.planned.image);
         }
+        tasks.append(&mut points);
         Ok(tasks)
     }
 
@@ -336,6 +374,9 @@ impl Job<'_> {
             sha256: None,
             source: SourceColumns::default(),
             weight_coverage: None,
+            pixels: 0,
+            lightcurve: None,
+            sample: None,
         }
     }
 
@@ -347,7 +388,27 @@ impl Job<'_> {
             if matched.contains(&(at + 1)) {
                 continue;
             }
-            let row = failed(self.bare_row(at), nothing_found(plan, self.request, asked));
+            let narrowed =
+                asked.band_range.is_some() || asked.time_range.is_some() || !self.request.pols.is_empty();
+            let fault = match plan.selected(asked) {
+                _ if narrowed => Fault {
+                    reason: NO_MATCHING_IMAGE,
+                    message: "no image there is of the wavelengths, times and polarizations asked for".into(),
+                },
+                (0, _) => Fault {
+                    reason: NO_MATCHING_IMAGE,
+                    message: "no image is of what was asked for".into(),
+                },
+                (_, 0) => Fault::new(
+                    Reason::NoWcs,
+                    "no image of those asked for has celestial coordinates",
+                ),
+                (images, _) => Fault::new(
+                    Reason::OutsideFootprint,
+                    format!("the position lies on none of the {images} images asked for"),
+                ),
+            };
+            let row = failed(self.bare_row(at), fault);
             self.rows.push(row.clone());
             self.context.log(format!(
                 "Row {} ({}): {}",
@@ -383,7 +444,8 @@ impl Job<'_> {
         let memory = self.service.cutter.memory();
         let sizes = rows.each_ref().map(|row| row.size.unwrap_or(0));
         // The files, and their pixels.
-        let needed = sizes.iter().sum::<u64>().saturating_mul(2);
+        let pixels = rows.iter().map(|row| row.pixels);
+        let needed = sizes.into_iter().chain(pixels).fold(0, u64::saturating_add);
         let id = &rows[0].id;
         if needed > memory.total() {
             context.log(format!(
@@ -412,6 +474,44 @@ impl Job<'_> {
             Err(fault) => context.log(format!("{id} has no picture of three bands: {}", fault.message)),
         }
         drop(held);
+        Ok(())
+    }
+
+    /// Stores the light curve of each position that lies on an image.
+    async fn put_light_curves(&mut self) -> Result<(), Failure> {
+        let mut positions: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
+        for point in std::mem::take(&mut self.points) {
+            positions.entry(point.row).or_default().push(point);
+        }
+        let (context, job) = (self.context, self.context.job());
+        let date = Timestamp::of_this_host().to_string();
+        let date = date.trim_end_matches('Z');
+        let mut curves = Vec::with_capacity(positions.len());
+        let mut named: HashMap<usize, Arc<str>> = HashMap::with_capacity(positions.len());
+        for (at, points) in positions {
+            let id = points.first().map(|point| Arc::clone(&point.id));
+            let names = self.names.take_light_curve(&id.unwrap_or_default());
+            named.insert(at, names[0].as_str().into());
+            curves.push((names, points));
+        }
+        let mut storing = pin!(
+            stream::iter(curves)
+                .map(|([fits, csv], points)| async move {
+                    consume_budget().await;
+                    if let Some([table, text]) = lightcurve::write(job, &points, date)? {
+                        context.put(&fits, FITS, table).await?;
+                        context.put(&csv, "text/csv", text).await?;
+                    }
+                    Ok::<_, Failure>(())
+                })
+                .buffer_unordered(STORING)
+        );
+        while let Some(stored) = storing.next().await {
+            stored?;
+        }
+        for row in &mut self.rows {
+            row.lightcurve = named.get(&row.row).cloned();
+        }
         Ok(())
     }
 
@@ -470,29 +570,6 @@ impl Job<'_> {
         context.progress(self.total as u64, self.total as u64, "done");
         context.log(format!("{ok} cutouts made, {} rows failed", rows.len() - ok));
         Ok(())
-    }
-}
-
-/// Why there is nothing of a row that lies on no image.
-pub fn nothing_found(plan: &Plan, request: &Request, asked: &Asked) -> Fault {
-    let narrowed = asked.band_range.is_some() || asked.time_range.is_some() || !request.pols.is_empty();
-    match plan.selected(asked) {
-        _ if narrowed => Fault {
-            reason: NO_MATCHING_IMAGE,
-            message: "no image there is of the wavelengths, times and polarizations asked for".into(),
-        },
-        (0, _) => Fault {
-            reason: NO_MATCHING_IMAGE,
-            message: "no image is of what was asked for".into(),
-        },
-        (_, 0) => Fault::new(
-            Reason::NoWcs,
-            "no image of those asked for has celestial coordinates",
-        ),
-        (images, _) => Fault::new(
-            Reason::OutsideFootprint,
-            format!("the position lies on none of the {images} images asked for"),
-        ),
     }
 }
 
@@ -602,11 +679,26 @@ impl Opened {
 async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<Found> {
     let file = match &opened.file {
         Ok(open) => Arc::clone(&open.file),
-        Err(fault) => return places.iter().map(|at| (*at, Err(fault.clone()))).collect(),
+        Err(fault) => return places.iter().map(|at| nowhere(*at, request, fault)).collect(),
     };
+    let (asked, all_places) = (request, places);
     let (request, places) = (Arc::clone(request), places.to_vec());
     let looking = super::cutter::on_all_threads(move || {
-        let look = |at: &usize| (*at, boxes_at(&file, &request, *at));
+        let hdus = chosen(&file, &request.hdus);
+        let look = |at: &usize| {
+            let row = &request.list.rows[*at];
+            let position = lightcurve::position(&row.shape).filter(|_| request.lightcurve);
+            let size = row.size.unwrap_or(request.size);
+            let boxes = match &hdus {
+                Ok(hdus) => boxes(&file, hdus, !request.hdus.is_empty(), &row.shape, size),
+                Err(fault) => Err(fault.clone()),
+            };
+            Found {
+                at: *at,
+                boxes,
+                pixels: position.map(|position| sample::pixels(&file, &request.hdus, position)),
+            }
+        };
         places.par_iter().map(look).collect()
     });
     let gone = || {
@@ -617,44 +709,46 @@ async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<
     };
     match looking.await {
         Some(found) => found,
-        None => opened.planned.rows.iter().map(|at| (*at, Err(gone()))).collect(),
+        None => all_places.iter().map(|at| nowhere(*at, asked, &gone())).collect(),
     }
 }
 
-/// The boxes of a row (its place in the list) on an image that a cutout is made of.
-pub fn boxes_at(file: &File, request: &Request, at: usize) -> Result<Vec<HduBox>, Fault> {
-    let row = &request.list.rows[at];
-    let hdus = chosen(file, &request.hdus)?;
-    let size = row.size.unwrap_or(request.size);
-    let mut boxes = boxes(file, &hdus, !request.hdus.is_empty(), &row.shape, size)?;
-    if request.format == Format::Png {
-        // A picture is of one image.
-        boxes.truncate(1);
+/// What becomes of a position on an image that cannot be looked at.
+fn nowhere(at: usize, request: &Request, fault: &Fault) -> Found {
+    let position = lightcurve::position(&request.list.rows[at].shape).filter(|_| request.lightcurve);
+    Found {
+        at,
+        boxes: Err(fault.clone()),
+        pixels: position.map(|_| Err(fault.clone())),
     }
-    Ok(boxes)
-}
-
-/// An error if a cutout of these boxes can never be held in so many bytes, or is not to be made as they lie.
-pub fn check_size(file: &File, boxes: &[HduBox], edge: Edge, limit: u64) -> Result<(), FitsError> {
-    let mut bytes = 0_u64;
-    for found in boxes {
-        if let Some(hdu) = file.hdus().get(found.hdu) {
-            bytes = bytes.saturating_add(bytes_of(hdu, &found.region, edge)?);
-        }
-    }
-    // Once as it is cut, once as it is stored.
-    let bytes = bytes.saturating_mul(2);
-    if bytes > limit {
-        let what = "the cutout";
-        return Err(FitsError::TooLarge { what, bytes, limit });
-    }
-    Ok(())
 }
 
 impl Task {
     /// The file, if it could be opened.
     fn file(&self) -> Option<&Arc<File>> {
         self.opened.file.as_ref().ok().map(|open| &open.file)
+    }
+
+    /// The HDUs to cut and their boxes.
+    fn hdus(&self) -> impl Iterator<Item = (&Hdu, &Region)> {
+        self.boxes
+            .iter()
+            .filter_map(move |found| Some((self.file()?.hdus().get(found.hdu)?, &found.region)))
+    }
+
+    /// Bytes of its pixels; an error if they can never be held.
+    fn check_size(&self, edge: Edge, packing: Packing, limit: u64) -> Result<(), FitsError> {
+        let mut bytes = 0_u64;
+        for (hdu, region) in self.hdus() {
+            bytes = bytes.saturating_add(bytes_of(hdu, region, edge)?);
+        }
+        // Once as it is cut, once as it is stored.
+        let bytes = bytes.saturating_mul(2 + packing_copies(packing));
+        if bytes > limit {
+            let what = "the cutout";
+            return Err(FitsError::TooLarge { what, bytes, limit });
+        }
+        Ok(())
     }
 }
 
@@ -729,9 +823,11 @@ impl Shared<'_> {
         let places: Vec<usize> = tasks.iter().map(|task| task.at).collect();
         let found = look(&opened, self.request, &places).await;
         let mut kept = Vec::with_capacity(tasks.len());
-        for (mut task, (_, boxes)) in tasks.into_iter().zip(found) {
+        for (mut task, found) in tasks.into_iter().zip(found) {
             task.opened = Arc::clone(&opened);
             task.row.source = opened.source.clone();
+            let is_point = task.row.sample.is_some();
+            let boxes = found.pixels.filter(|_| is_point).unwrap_or(found.boxes);
             match boxes {
                 Ok(boxes) => kept.push(Task { boxes, ..task }),
                 Err(fault) => self.settle(failed(task.row, fault)),
@@ -752,7 +848,7 @@ impl Shared<'_> {
         let mut begun = HashMap::with_capacity(tasks.len());
         for (id, task) in tasks.into_iter().enumerate() {
             consume_budget().await;
-            if let Err(error) = check_size(&open.file, &task.boxes, self.request.edge, most) {
+            if let Err(error) = task.check_size(self.request.edge, self.request.format.packing(), most) {
                 self.settle(refused(task, error.into()));
                 continue;
             }
@@ -904,8 +1000,16 @@ impl Shared<'_> {
                 Fault::new(Reason::SourceUnreadable, "there is nothing to cut"),
             ));
         };
+        if task.row.sample.is_some() {
+            let mut row = task.row.clone();
+            if let Some(sample) = &mut row.sample {
+                sample.take(file, &cuts);
+            }
+            return Ok(row);
+        }
         let hdus: Vec<String> = cuts.iter().map(|cut| cut.hdu().to_string()).collect();
         let (area, coverage) = (first.area(), first.coverage());
+        let pixels = cuts.iter().map(|cut| cut.data().len() as u64).sum();
         let file = Arc::clone(file);
         let (cuts, weight_coverage) = weigh(&file, cuts).await?;
         if weight_coverage == Some(0.0) {
@@ -930,14 +1034,15 @@ impl Shared<'_> {
                 (cut, cards)
             })
             .collect();
+        let packing = self.request.format.packing();
         let kept = if self.request.is_pictured() {
-            let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date)).await;
+            let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date, packing)).await;
             let bytes = bytes.map_err(|error| Failure::fatal(error.to_string()))?;
             self.store_picture(&task, bytes).await?
         } else {
             let made = self
                 .context
-                .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date));
+                .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date, packing));
             let stored = made.await?;
             Ok((task.name.clone(), stored))
         };
@@ -952,6 +1057,7 @@ impl Shared<'_> {
             file: Some(name),
             size: Some(stored.size),
             sha256: Some(stored.sha256),
+            pixels,
             weight_coverage,
             ..task.row
         })
@@ -991,7 +1097,8 @@ impl Shared<'_> {
     /// Bytes that a cutout of so many bytes of pixels takes.
     fn room(&self, pixels: u64) -> u64 {
         // What is drawn lies in memory as a file too.
-        let copies = if self.request.is_pictured() { 2 } else { 1 };
+        let drawn = if self.request.is_pictured() { 2 } else { 1 };
+        let copies = drawn + packing_copies(self.request.format.packing());
         // Cards.
         pixels.saturating_mul(copies).saturating_add(32 << 10)
     }

@@ -70,6 +70,13 @@ impl Files {
             }
             self.forget(url, &file);
         }
+        if self.sources.is_crowded() {
+            // Those in use stay until they are done with.
+            self.kept(|kept| {
+                kept.files
+                    .retain(|url, _| !url.to_ascii_lowercase().ends_with(".gz"));
+            });
+        }
         let file = Arc::new(open(&self.sources, url).await?);
         self.kept(|kept| kept.insert(url, &file));
         Ok(OpenFile { file, warm: false })

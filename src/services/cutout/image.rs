@@ -66,16 +66,16 @@ pub struct HduBox {
 
 /// Reads the headers of an image.
 pub async fn open(sources: &Sources, url: &str) -> Result<File, Fault> {
-    if url.to_ascii_lowercase().ends_with(".gz") {
-        let message = "it is compressed as a whole by gzip, of which no part can be read alone";
-        return Err(Fault::new(Reason::SourceUnreadable, message));
-    }
-    let source = sources.open(url).await.map_err(|error| match error {
-        ObjectsError::NotFound => SourceError::NotFound,
-        ObjectsError::Changed => SourceError::Changed,
-        other => SourceError::Other(other.into()),
-    });
-    Ok(File::open(source.map_err(FitsError::from)?).await?)
+    let source = sources.open(url).await.map_err(|error| {
+        let error = match error {
+            ObjectsError::Unusable(why) => return Fault::new(Reason::SourceUnreadable, why),
+            ObjectsError::NotFound => SourceError::NotFound,
+            ObjectsError::Changed => SourceError::Changed,
+            other => SourceError::Other(other.into()),
+        };
+        FitsError::from(error).into()
+    })?;
+    Ok(File::open(source).await?)
 }
 
 /// The HDUs to cut: those that `asked` names, or all that hold images.

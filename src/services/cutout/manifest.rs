@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::sample::Sample;
 use crate::{
     engine::Failure,
     fits::PixelBox,
@@ -63,6 +64,14 @@ pub struct Row {
     pub source: SourceColumns,
     /// Share of the pixels whose weight is above 0, if the image has weights.
     pub weight_coverage: Option<f64>,
+    /// Bytes of the pixels of the cutout.
+    #[serde(skip)]
+    pub pixels: u64,
+    /// Name of the light curve of the position, as FITS; it is there as CSV too.
+    pub lightcurve: Option<Arc<str>>,
+    /// It is no row of the manifest but of that light curve.
+    #[serde(skip)]
+    pub sample: Option<Box<Sample>>,
 }
 
 /// What the catalogue says of an image.
@@ -346,7 +355,7 @@ pub fn votable(job: JobId, rows: &[Row]) -> Bytes {
 }
 
 /// The columns in their order.
-const COLUMNS: [Field; 26] = [
+const COLUMNS: [Field; 27] = [
     Field::long("row")
         .ucd("meta.record")
         .meaning("row of the list, from 1"),
@@ -432,6 +441,9 @@ const COLUMNS: [Field; 26] = [
     Field::double("weight_coverage")
         .ucd("stat.fill;stat.weight")
         .meaning("share of the pixels whose weight is above 0, if the image has weights"),
+    Field::text("lightcurve")
+        .ucd("meta.file;time.series")
+        .meaning("name of the light curve of the position"),
 ];
 
 impl Row {
@@ -467,6 +479,7 @@ impl Row {
             text(self.source.source.as_ref()),
             text(self.source.etag.as_ref()),
             self.weight_coverage.into(),
+            self.lightcurve.as_deref().into(),
         ]
     }
 }
@@ -507,6 +520,9 @@ mod tests {
                 etag: Some("1".into()),
             },
             weight_coverage: Some(0.25),
+            pixels: 100,
+            lightcurve: Some("a_lightcurve.fits".into()),
+            sample: None,
         };
         let failed = Row {
             row: 2,

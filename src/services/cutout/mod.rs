@@ -2,13 +2,12 @@
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
-//! keeps open; `weights` look at what was cut; `names` and `manifest` are what the user gets to see; `ingest` fills the
-//! catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it; `routes` is what is served beside the
-//! jobs: `sia` and `search` find images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of
-//! `identifier`.
+//! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `retry` says what of a job is
+//! done again; `names` and `manifest` are what the user gets to see; `ingest` fills the catalogue, by the `keywords` of
+//! headers; `render` draws, and `picture` feeds it; `routes` is what is served beside the jobs: `sia` and `search` find
+//! images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of `identifier`.
 
 pub mod answer;
-mod check;
 pub mod cutter;
 mod datalink;
 mod execute;
@@ -17,6 +16,7 @@ mod identifier;
 mod image;
 pub mod ingest;
 mod keywords;
+mod lightcurve;
 mod limits;
 mod list;
 mod manifest;
@@ -27,7 +27,9 @@ mod parameters;
 mod picture;
 mod plan;
 pub mod render;
+mod retry;
 pub mod routes;
+mod sample;
 mod search;
 mod sia;
 #[cfg(test)]
@@ -46,8 +48,8 @@ use self::{
 use crate::{
     auth::Caller,
     engine::{
-        Accepted, Answer, CheckError, Context, Description, Draft, Failure, Interface, Service, Stage,
-        Standard, Unavailable,
+        Accepted, Again, Answer, CheckError, Context, Description, Draft, Ended, Failure, Interface, Service,
+        Stage, Standard, Unavailable,
     },
     objects::Sources,
     settings::CutoutSettings,
@@ -170,6 +172,21 @@ impl Service for Cutout {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<Answer>, CheckError>> {
         Box::pin(answer::answer(self, draft, caller))
+    }
+
+    fn retry<'a>(
+        &'a self,
+        ended: &'a Ended<'a>,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<Again>, CheckError>> {
+        Box::pin(async move {
+            let Some(manifest) = (ended.read_result)(retry::MANIFEST).await? else {
+                return Ok(None);
+            };
+            let request = self.request(&ended.draft, Stage::Draft, caller).await?;
+            let rows = retry::failed(&manifest)?;
+            Ok(retry::again(ended.draft.parameters, &request, &rows)?)
+        })
     }
 
     fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {

@@ -10,15 +10,26 @@ const LONGEST: usize = 180;
 const ENDINGS: [&str; 6] = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts", ".fz"];
 
 /// The names that are taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Names {
+    /// Ending of cutouts' names.
+    ending: &'static str,
     taken: HashSet<String>,
     /// How often a name was asked for, so that the thousandth of its kind is not tried a thousand times.
     asked: HashMap<String, u64>,
 }
 
 impl Names {
-    /// `{id}_{band}_{obs}_{type}.fits`, absent parts left out; with none of them `{id}_{image}.fits`. A name that is
+    /// None yet; those of cutouts are to end so.
+    pub fn new(ending: &'static str) -> Names {
+        Names {
+            ending,
+            taken: HashSet::new(),
+            asked: HashMap::new(),
+        }
+    }
+
+    /// `{id}_{band}_{obs}_{type}`, absent parts left out; with none of them `{id}_{image}`; and the ending. A name that is
     /// taken gets `_2` and so on.
     pub fn take(&mut self, id: &str, image: &Image) -> String {
         let parts = [&image.band, &image.obs, &image.product_type];
@@ -31,26 +42,32 @@ impl Names {
         if parts.is_empty() {
             parts.push(stem(&image.path));
         }
-        self.unique(&clean(&[&[id], &parts[..]].concat().join("_")))
+        self.unique(&clean(&[&[id], &parts[..]].concat().join("_")), self.ending)
     }
 
     /// `{id}_rgb.png`, a picture of several cutouts; no picture of one has this name.
     pub fn take_rgb(&mut self, id: &str) -> String {
-        picture(&self.unique(&clean(&format!("{id}_rgb"))))
+        picture(&self.unique(&clean(&format!("{id}_rgb")), self.ending))
     }
 
-    /// The name with the ending of cutouts, or the next like it that is not taken.
-    fn unique(&mut self, name: &str) -> String {
-        let room = LONGEST - ".fits".len();
-        let mut taken = format!("{}.fits", &name[..name.len().min(room)]);
+    /// The name with its ending, or the next like it that is not taken.
+    fn unique(&mut self, name: &str, ending: &str) -> String {
+        let shortened = |ending: &str| format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())]);
+        let mut taken = shortened(ending);
         let count = self.asked.entry(taken.clone()).or_default();
         *count = (*count).max(1);
         while !self.taken.insert(taken.clone()) {
             *count += 1;
-            let ending = format!("_{count}.fits");
-            taken = format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())]);
+            taken = shortened(&format!("_{count}{ending}"));
         }
         taken
+    }
+
+    /// `{id}_lightcurve.fits`, and the same as CSV.
+    pub fn take_light_curve(&mut self, id: &str) -> [String; 2] {
+        let fits = self.unique(&clean(&format!("{id}_lightcurve")), ".fits");
+        let csv = format!("{}.csv", stem(&fits));
+        [fits, csv]
     }
 }
 
@@ -103,7 +120,7 @@ mod tests {
 
     #[test]
     fn absent_parts_are_left_out_and_clashes_numbered() {
-        let mut names = Names::default();
+        let mut names = Names::new(".fits");
         let full = image("x/a.fits", Some("150GHz"), Some("winter_2020"), Some("psth"));
         assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth.fits");
         assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth_2.fits");
@@ -123,8 +140,31 @@ mod tests {
     }
 
     #[test]
+    fn compressed_cutouts_are_named_so() {
+        let mut names = Names::new(".fits.fz");
+        let of_band = image("x/a.fits", Some("r"), None, None);
+        assert_eq!(names.take("M13", &of_band), "M13_r.fits.fz");
+        assert_eq!(names.take("M13", &of_band), "M13_r_2.fits.fz");
+        assert_eq!(picture("M13_r_2.fits.fz"), "M13_r_2.png");
+        assert_eq!(names.take_rgb("M13"), "M13_rgb.png");
+        assert_eq!(names.take_light_curve("M13")[0], "M13_lightcurve.fits");
+        assert_eq!(names.take(&"x".repeat(500), &of_band).len(), LONGEST);
+    }
+
+    #[test]
+    fn a_light_curve_is_no_cutouts_namesake() {
+        let mut names = Names::new(".fits");
+        let named_so = image("a.fits", None, Some("lightcurve"), None);
+        assert_eq!(names.take("M 13", &named_so), "M_13_lightcurve.fits");
+        assert_eq!(
+            names.take_light_curve("M 13"),
+            ["M_13_lightcurve_2.fits", "M_13_lightcurve_2.csv"]
+        );
+    }
+
+    #[test]
     fn a_long_list_of_one_name_takes_no_longer_than_one_of_many() {
-        let mut names = Names::default();
+        let mut names = Names::new(".fits");
         let plain = image("a.fits", None, None, None);
         // A hundred thousand would take hours if each tried all that are taken.
         let last = (0..100_000).map(|_| names.take("M13", &plain)).last();
@@ -133,7 +173,7 @@ mod tests {
 
     #[test]
     fn whatever_a_user_names_a_position_the_file_is_safe() {
-        let mut names = Names::default();
+        let mut names = Names::new(".fits");
         let plain = image("a.fits", None, None, None);
         assert_eq!(
             names.take("../../etc/pass wd", &plain),

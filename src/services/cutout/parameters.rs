@@ -3,14 +3,14 @@
 use chrono::{Days, Months};
 
 use super::{
-    identifier,
+    identifier, lightcurve,
     limits::{MAX_WORD, check_size},
     list::{List, Row},
     render::{self, Preview},
 };
 use crate::{
     engine::{ParameterInfo, ParameterKind, UsageError},
-    fits::Edge,
+    fits::{Edge, Packing},
     sky::{Shape, ShapeError, Size},
     uws::{ParameterValue, Parameters, Timestamp},
 };
@@ -50,6 +50,8 @@ pub struct Request {
     pub format: Format,
     /// How pictures are drawn, and whether there is one of each cutout besides.
     pub preview: Preview,
+    /// Whether there is a light curve of each position besides.
+    pub lightcurve: bool,
 }
 
 /// What a cutout is written as.
@@ -58,19 +60,38 @@ pub enum Format {
     /// FITS.
     #[default]
     Fits,
+    /// FITS whose images are compressed in tiles, without loss.
+    FitsFz,
     /// A picture.
     Png,
 }
 
 impl Format {
     /// Those that are made.
-    const MADE: &[Format] = &[Format::Fits, Format::Png];
+    const MADE: &[Format] = &[Format::Fits, Format::FitsFz, Format::Png];
 
     /// The value of FORMAT.
     pub fn name(self) -> &'static str {
         match self {
             Format::Fits => "fits",
+            Format::FitsFz => "fits.fz",
             Format::Png => "png",
+        }
+    }
+
+    /// What the FITS files are, or those that pictures are drawn from.
+    pub fn packing(self) -> Packing {
+        match self {
+            Format::FitsFz => Packing::Tiled,
+            Format::Fits | Format::Png => Packing::Plain,
+        }
+    }
+
+    /// Ending of the names of FITS files.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::FitsFz => ".fits.fz",
+            Format::Fits | Format::Png => ".fits",
         }
     }
 }
@@ -116,14 +137,19 @@ impl Request {
             faults.extend(found);
             Preview::default()
         });
+        let lightcurve = take(
+            &mut faults,
+            value_of(parameters, lightcurve::NAME).and_then(|text| lightcurve::wanted(text)),
+        );
         let list = positions
             .map(|(bytes, media_type)| List::read(bytes, media_type, max_positions))
             .transpose()
             .unwrap_or_else(|problems| {
-                faults.extend(problems.into_iter().map(|problem| UsageError {
-                    row: problem.row,
-                    ..UsageError::new("POSITIONS", problem.message)
-                }));
+                faults.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| UsageError::new("POSITIONS", problem)),
+                );
                 None
             });
         let mut list = list.unwrap_or_default();
@@ -151,6 +177,7 @@ impl Request {
                 edge,
                 format: format.unwrap_or_default(),
                 preview,
+                lightcurve: lightcurve.unwrap_or_default(),
             }),
             _ => Err(faults),
         }
@@ -161,6 +188,16 @@ impl Request {
         if self.list.rows.is_empty() {
             let message = "is required, or CIRCLE, POLYGON or POS, or ID for whole images";
             return Err(UsageError::new("POSITIONS", message));
+        }
+        if self.lightcurve
+            && self
+                .list
+                .rows
+                .iter()
+                .all(|row| lightcurve::position(&row.shape).is_none())
+        {
+            let message = "is of positions and circles, of which none is given";
+            return Err(UsageError::new(lightcurve::NAME, message));
         }
         Ok(())
     }
@@ -616,19 +653,21 @@ pub fn describe() -> Vec<ParameterInfo> {
         },
         ParameterInfo {
             kind: ParameterKind::Choice {
-                options: &["fits", "png"],
+                options: &["fits", "fits.fz", "png"],
             },
             ..single(
                 text(
                     "FORMAT",
                     "meta.code.mime",
-                    "Format of the cutouts; png is a picture of the first image of each.",
+                    "Format of the cutouts; fits.fz is FITS compressed in tiles, without loss, png a picture of the first \
+                     image of each.",
                 ),
                 Some("fits"),
             )
         },
     ]);
     all.extend(render::parameters::describe());
+    all.push(lightcurve::parameter());
     all
 }
 

@@ -950,3 +950,120 @@ async fn a_box_without_any_weight_is_a_row_and_no_file() {
     let votable = String::from_utf8(votable.to_vec()).unwrap();
     assert_eq!(votable.matches("<TR>").count(), 6);
 }
+
+/// Images of six nights. Weights are 0 in the first night, and the third has none. In the fourth (9.99, -30.0083) lies
+/// beyond the edge, in the fifth its pixel is undefined, in the sixth there are no pixels at all.
+async fn write_nights(bench: &Bench) {
+    for (name, weight, day, ra) in [
+        ("b.fits", Some(4), 2, 10.0),
+        ("a.fits", Some(0), 1, 10.0),
+        ("c.fits", None, 3, 10.0),
+        ("d.fits", None, 4, 9.393_4),
+        ("e.fits", None, 5, 10.0),
+        ("f.fits", None, 6, 10.0),
+    ] {
+        let dates = [
+            format!("DATE-BEG= '2020-03-0{day}T00:00:00'"),
+            format!("DATE-END= '2020-03-0{day}T12:00:00'"),
+            format!("OBS-ID  = 'n{day}'"),
+        ];
+        let mut cards = vec!["EXTNAME = 'SCI'", "BUNIT   = 'mJy'", "FILTER  = 'r'"];
+        cards.extend(dates.iter().map(String::as_str));
+        let mut file = tan_image(ra, -30.0, &cards);
+        let pixels = file.len() - (60 * 50 * 4_usize).next_multiple_of(2880);
+        if day == 5 {
+            let at = pixels + 4 * (24 * 60 + 30);
+            file[at..at + 4].copy_from_slice(&f32::NAN.to_be_bytes());
+        }
+        if let Some(weight) = weight {
+            let weights = [
+                "XTENSION= 'IMAGE   '",
+                "BITPIX  = 8",
+                "NAXIS   = 2",
+                "NAXIS1  = 60",
+                "NAXIS2  = 50",
+                "PCOUNT  = 0",
+                "GCOUNT  = 1",
+                "BSCALE  = 0.5",
+                "EXTNAME = 'WGT'",
+            ];
+            file.extend(header(&weights.map(String::from)));
+            file.extend([weight; 3_000]);
+            file.resize(file.len().next_multiple_of(2880), 0);
+        }
+        bench.write(name, &file);
+    }
+    bench.ingest().await;
+    let whole = std::fs::read(bench.image("f.fits")).unwrap();
+    bench.write("f.fits", &whole[..2880]);
+}
+
+#[tokio::test]
+async fn a_light_curve_has_a_row_of_every_image_there_and_says_what_is_wrong_with_it() {
+    let bench = Bench::new(64 << 20).await;
+    write_nights(&bench).await;
+    let expected = [
+        "58909.25,58909,58909.5,r,n1,,2531,0,zero_weight,31,25,0,maps,a.fits,mJy",
+        "58910.25,58910,58910.5,r,n2,,2531,2,,31,25,0,maps,b.fits,mJy",
+        "58911.25,58911,58911.5,r,n3,,2531,,,31,25,0,maps,c.fits,mJy",
+        "58912.25,58912,58912.5,r,n4,,,,outside_footprint,,,,maps,d.fits,",
+        "58913.25,58913,58913.5,r,n5,,,,undefined_pixel,31,25,0,maps,e.fits,mJy",
+        "58914.25,58914,58914.5,r,n6,,,,source_unreadable,,,,maps,f.fits,",
+    ];
+    let list = "RA,DEC,OBJID\n9.99,-30.0083,x y\n200,0,nowhere\n";
+    // Neither what is cut nor how changes it.
+    for more in [
+        &[("SIZE", "4px")][..],
+        &[("SIZE", "4px"), ("EDGE", "strict")],
+        &[("SIZE", "4px"), ("HDUS", "SCI"), ("FORMAT", "png")],
+        &[("SIZE", "4px"), ("FORMAT", "fits.fz"), ("PREVIEW", "true")],
+    ] {
+        let asked = [&[("POSITIONS", list), ("LIGHTCURVE", "true")], more].concat();
+        let (job, manifest) = bench.run(&asked).await;
+        let rows = manifest["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 7, "{manifest}");
+        let reason = if more.contains(&("HDUS", "SCI")) {
+            Json::Null
+        } else {
+            "zero_weight".into()
+        };
+        assert_eq!(rows[0]["reason"], reason, "{manifest}");
+        assert!(
+            rows[..6]
+                .iter()
+                .all(|row| row["lightcurve"] == "x_y_lightcurve.fits")
+        );
+        assert_eq!(rows[6]["lightcurve"], Json::Null);
+        let text = bench.result(&job, "x_y_lightcurve.csv").await;
+        let mut reader = csv::Reader::from_reader(&text[..]);
+        assert_eq!(
+            reader.headers().unwrap().iter().collect::<Vec<_>>().join(","),
+            "mjd,mjd_beg,mjd_end,band,obs,type,value,weight,reason,x,y,hdu,collection,image,unit"
+        );
+        let records: Vec<String> = reader
+            .records()
+            .map(|record| record.unwrap().iter().collect::<Vec<_>>().join(","))
+            .collect();
+        assert_eq!(records, expected, "{more:?}");
+        let table = bench.result(&job, "x_y_lightcurve.fits").await;
+        let cards = table.as_chunks::<80>().0;
+        let has = |text: &str| cards.iter().any(|card| card.starts_with(text.as_bytes()));
+        assert!(has("NAXIS2  =                    6") && has("TUNIT7  = 'mJy"));
+        assert!(job.results.iter().all(|result| !result.id.starts_with("nowhere")));
+        assert_eq!(job.info.progress_done, job.info.progress_total);
+    }
+    let faults = bench
+        .faults(&[("POS", "RANGE 1 2 1 2"), ("LIGHTCURVE", "true")])
+        .await;
+    assert!(
+        faults.iter().any(|fault| fault.contains("LIGHTCURVE")),
+        "{faults:?}"
+    );
+    let faults = bench
+        .faults(&[("POSITIONS", list), ("LIGHTCURVE", "maybe")])
+        .await;
+    assert!(
+        faults.iter().any(|fault| fault.contains("LIGHTCURVE")),
+        "{faults:?}"
+    );
+}

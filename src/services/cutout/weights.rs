@@ -22,23 +22,40 @@ pub fn zero_weight() -> Fault {
 /// The cuts, and the share of the pixels of those that are weights whose weight is above 0. None if there are no
 /// weights, or nothing beside them: who asks for weights alone gets them as they are.
 pub async fn weigh(file: &Arc<File>, cuts: Vec<Cut>) -> Result<(Vec<Cut>, Option<f64>), Failure> {
-    let weights = cuts.iter().filter(|cut| is_weight(file, cut)).count();
+    let weights = cuts.iter().filter(|cut| of_weights(file, cut)).count();
     if weights == 0 || weights == cuts.len() {
         return Ok((cuts, None));
     }
     let file = Arc::clone(file);
     // A large cutout takes a while to look through.
     tokio::task::spawn_blocking(move || {
-        let share = covered(cuts.iter().filter(|cut| is_weight(&file, cut)));
+        let share = covered(cuts.iter().filter(|cut| of_weights(&file, cut)));
         (cuts, share)
     })
     .await
     .map_err(|error| Failure::fatal(error.to_string()))
 }
 
-fn is_weight(file: &File, cut: &Cut) -> bool {
-    let name = file.hdus().get(cut.hdu()).and_then(Hdu::name);
-    name.is_some_and(|name| NAMES.iter().any(|weight| weight.eq_ignore_ascii_case(name)))
+/// Whether an HDU holds weights.
+pub fn is_weight(hdu: &Hdu) -> bool {
+    let is = |name: &str| NAMES.iter().any(|weight| weight.eq_ignore_ascii_case(name));
+    hdu.name().is_some_and(is)
+}
+
+fn of_weights(file: &File, cut: &Cut) -> bool {
+    file.hdus().get(cut.hdu()).is_some_and(is_weight)
+}
+
+/// The weights of the pixels of an image: of the same shape, rather of the same EXTVER.
+pub fn weights_of<'a>(file: &'a File, image: &Hdu) -> Option<&'a Hdu> {
+    let all = || {
+        file.hdus().iter().filter(|hdu| {
+            hdu.is_image() && is_weight(hdu) && hdu.number() != image.number() && hdu.shape() == image.shape()
+        })
+    };
+    all()
+        .find(|hdu| hdu.version() == image.version())
+        .or_else(|| all().next())
 }
 
 /// The share of the pixels that are above 0; NaN is not.

@@ -13,7 +13,7 @@ mod record;
 mod sessions;
 
 /// Settings of a server behind this issuer, which knows it by this secret.
-fn oidc<'a>(issuer: &'a str, secret: &'a str) -> [(&'static str, &'a str); 3] {
+pub fn oidc<'a>(issuer: &'a str, secret: &'a str) -> [(&'static str, &'a str); 3] {
     [
         ("SIDEREAL_AUTH__MODE", "oidc"),
         ("SIDEREAL_AUTH__ISSUER", issuer),

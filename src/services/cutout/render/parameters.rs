@@ -103,7 +103,8 @@ fn one_of(names: &[&str]) -> String {
     format!("expected one of {}", names.join(", "))
 }
 
-fn flag(text: &str) -> Result<bool, String> {
+/// A value of [`FLAG`].
+pub fn flag(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
@@ -126,7 +127,8 @@ fn bands(text: &str) -> Result<[String; 3], String> {
         .ok_or_else(|| "expected three bands, RED,GREEN,BLUE".into())
 }
 
-const FLAG: ParameterKind = ParameterKind::Choice {
+/// Yes or no.
+pub const FLAG: ParameterKind = ParameterKind::Choice {
     options: &["true", "false"],
 };
 

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     auth::TooFast,
     engine::UsageError,
-    fits::{Cut, Edge, File, Reason},
+    fits::{Cut, Edge, File, Packing, Reason},
     http::{Door, Identified, Once, ParameterFault, Picture, Problem, Reply, foreign},
     jobs::Place,
     sky::{Position, Shape, ShapeError},
@@ -254,6 +254,7 @@ impl Previews {
         let row = &asked.list.rows[0];
         let region = |file: &File| first_box(file, asked, row);
         let options = Options {
+            packing: Packing::Plain,
             edge: Edge::Trim,
             cards: &|_: &Cut| Vec::new(),
         };

@@ -1,0 +1,207 @@
+//! Light curves: the samples of a position in every observation, by time.
+
+use bytes::Bytes;
+
+use super::{
+    manifest::{Row, SOFTWARE},
+    render::parameters::{FLAG, flag},
+    sample::{Read, Sample},
+};
+use crate::{
+    engine::{Failure, ParameterInfo, UsageError},
+    fits::{Column, NewCard, Value, Values, write_table},
+    sky::{Position, Shape},
+    uws::JobId,
+};
+
+/// The parameter.
+pub const NAME: &str = "LIGHTCURVE";
+
+/// LIGHTCURVE, for clients.
+pub fn parameter() -> ParameterInfo {
+    ParameterInfo {
+        name: NAME,
+        ucd: Some("meta.code"),
+        unit: None,
+        kind: FLAG,
+        required: false,
+        repeatable: false,
+        default: Some("false".into()),
+        meaning: "Whether there is a light curve (FITS and CSV) of each position or middle of a circle besides: the pixel \
+                  that holds it, of the first image HDU there (its first plane), and its weight, in every image.",
+    }
+}
+
+/// Whether light curves are asked for; by default not.
+pub fn wanted(text: Option<&str>) -> Result<bool, UsageError> {
+    text.map_or(Ok(false), flag)
+        .map_err(|fault| UsageError::new(NAME, fault))
+}
+
+/// The position whose light curve it is, if the shape has one.
+pub fn position(shape: &Shape) -> Option<Position> {
+    match shape {
+        Shape::Point(position) => Some(*position),
+        Shape::Circle { centre, .. } => Some(*centre),
+        _ => None,
+    }
+}
+
+/// The light curve of a position as a FITS file and as CSV, in the order of time; nothing without a row.
+pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>, Failure> {
+    let mut points: Vec<(&Row, &Sample)> = rows
+        .iter()
+        .filter_map(|row| Some((row, row.sample.as_deref()?)))
+        .collect();
+    let time = |sample: &Sample| sample.middle().unwrap_or(f64::INFINITY);
+    points.sort_by(|(a, one), (b, other)| {
+        time(one).total_cmp(&time(other)).then_with(|| {
+            (&a.image.band, &a.image.collection, &a.image.image).cmp(&(
+                &b.image.band,
+                &b.image.collection,
+                &b.image.image,
+            ))
+        })
+    });
+    let Some((first, _)) = points.first() else {
+        return Ok(None);
+    };
+    let text = |text: &str| Value::Text(text.to_owned());
+    let mut cards = vec![NewCard::new("OBJECT", text(&first.id), "name of the position")];
+    if let (Some(ra), Some(dec)) = (first.ra, first.dec) {
+        cards.extend([
+            NewCard::new("RA", Value::Real(ra), "[deg] of the position"),
+            NewCard::new("DEC", Value::Real(dec), "[deg] of the position"),
+            NewCard::new("RADESYS", text("ICRS"), "of RA and DEC"),
+        ]);
+    }
+    cards.extend([
+        NewCard::new("TIMESYS", text("UTC"), "of mjd, mjd_beg, mjd_end"),
+        NewCard::new("MJDREF", Value::Real(0.0), "[d] what they count from"),
+        NewCard::new("TIMEUNIT", text("d"), "unit of time"),
+        NewCard::new("CUTSOFT", text(SOFTWARE), "what made this light curve"),
+        NewCard::new("CUTJOB", text(&job.to_string()), "job that asked for it"),
+        NewCard::new("CUTDATE", text(date), "UTC, when it was made"),
+    ]);
+    let columns = columns(&points);
+    Ok(Some([
+        write_table("LIGHTCURVE", &columns, &cards, date),
+        csv(&columns, points.len())?,
+    ]))
+}
+
+fn columns(points: &[(&Row, &Sample)]) -> Vec<Column> {
+    fn column(name: &'static str, unit: Option<&str>, meaning: &'static str, values: Values) -> Column {
+        Column {
+            name,
+            unit: unit.map(str::to_owned),
+            meaning,
+            values,
+        }
+    }
+    let reals = |of: &dyn Fn(&Sample) -> Option<f64>| {
+        Values::Reals(points.iter().map(|(_, s)| of(s).unwrap_or(f64::NAN)).collect())
+    };
+    let whole = |of: &dyn Fn(&Read) -> i64| Values::Integers(points.iter().map(|(_, s)| s.of(of)).collect());
+    let texts = |of: &dyn for<'a> Fn(&'a Row, &'a Sample) -> Option<&'a str>| {
+        let text = |(row, sample): &(&Row, &Sample)| of(row, sample).unwrap_or_default().to_owned();
+        Values::Texts(points.iter().map(text).collect())
+    };
+    // Images may be in different units.
+    let mut units = points
+        .iter()
+        .filter(|(_, s)| s.read.is_some())
+        .map(|(_, s)| s.unit());
+    let unit = units.next().flatten();
+    let unit = unit.filter(|unit| units.all(|other| other == Some(unit)));
+    let day = Some("d");
+    vec![
+        column(
+            "mjd",
+            day,
+            "middle of the observation, UTC",
+            reals(&Sample::middle),
+        ),
+        column("mjd_beg", day, "its begin, UTC", reals(&|s| s.mjd[0])),
+        column("mjd_end", day, "its end, UTC", reals(&|s| s.mjd[1])),
+        column("band", None, "band", texts(&|row, _| row.image.band.as_deref())),
+        column(
+            "obs",
+            None,
+            "observation",
+            texts(&|row, _| row.image.obs.as_deref()),
+        ),
+        column(
+            "type",
+            None,
+            "type of product",
+            texts(&|row, _| row.image.product_type.as_deref()),
+        ),
+        column(
+            "value",
+            unit,
+            "the pixel at the position",
+            reals(&|s| s.of(|read| read.value)),
+        ),
+        column("weight", None, "its weight", reals(&Sample::weight)),
+        column(
+            "reason",
+            None,
+            "why there is no good value",
+            texts(&|row, s| row.reason.or(s.flaw())),
+        ),
+        column(
+            "x",
+            Some("pixel"),
+            "column of the pixel, from 1",
+            whole(&|read| read.pixel[0]),
+        ),
+        column(
+            "y",
+            Some("pixel"),
+            "row of the pixel, from 1",
+            whole(&|read| read.pixel[1]),
+        ),
+        column(
+            "hdu",
+            None,
+            "HDU of the image, 0 = primary",
+            whole(&|read| read.hdu as i64),
+        ),
+        column(
+            "collection",
+            None,
+            "of the image",
+            texts(&|row, _| row.image.collection.as_deref()),
+        ),
+        column(
+            "image",
+            None,
+            "its path",
+            texts(&|row, _| row.image.image.as_deref()),
+        ),
+        column("unit", None, "unit of value", texts(&|_, s| s.unit())),
+    ]
+}
+
+/// The same columns as text; what is undefined is empty.
+fn csv(columns: &[Column], rows: usize) -> Result<Bytes, Failure> {
+    let failed = |error: csv::Error| Failure::fatal(format!("A light curve could not be written: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer
+        .write_record(columns.iter().map(|column| column.name))
+        .map_err(failed)?;
+    for row in 0..rows {
+        let cells = columns.iter().map(|column| match &column.values {
+            Values::Reals(values) if values[row].is_nan() => String::new(),
+            Values::Reals(values) => values[row].to_string(),
+            Values::Integers(values) => values[row].map(|value| value.to_string()).unwrap_or_default(),
+            Values::Texts(values) => values[row].clone(),
+        });
+        writer.write_record(cells).map_err(failed)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| Failure::fatal(error.to_string()))?;
+    Ok(bytes.into())
+}
