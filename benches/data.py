@@ -7,6 +7,8 @@ FOLDER/tiled.fits.fz: the same in tiles of 256 × 256.
 FOLDER/gzip.fits.fz: the same, GZIP_2 in tiles of a row, lossless.
 FOLDER/positions.csv: RA,DEC (deg, ICRS) of 1,000 places, and the first pixel (X,Y, 1-based) of the box of 256 × 256
 pixels around each, all on the image.
+FOLDER/map.fits, only if SIDE of it is given as `map SIDE`: two HDUs (SCI, WGT) of SIDE × SIDE, ZEA, written in bands; and
+FOLDER/map.fits.fz, RICE_1 in tiles of 256 × 256.
 """
 
 import pathlib
@@ -49,8 +51,44 @@ def image(side, random):
     return pixels
 
 
+def bands(side, fill):
+    """The data unit of an HDU, some rows at a time, and what fills its last block."""
+    for y in range(0, side, BOX):
+        yield fill(y, min(BOX, side - y)).astype(">f4").tobytes()
+    yield bytes(-side * side * 4 % 2880)
+
+
+def two_hdus(folder, side):
+    """A map and its weights, as SPT-3G has them: sky in the middle, zeros around it."""
+    random = np.random.default_rng(20260102)
+    x = np.abs(np.arange(side) / side - 0.5)
+
+    def weights(y, rows):
+        return np.clip((0.45 - x) * 20, 0, 1) * np.clip((0.45 - x[y : y + rows, None]) * 20, 0, 1)
+
+    def pixels(y, rows):
+        return np.where(weights(y, rows) > 0, random.standard_normal((rows, side), dtype="float32"), 0)
+
+    cards = header(side)
+    cards["CTYPE1"], cards["CTYPE2"] = "RA---ZEA", "DEC--ZEA"
+    with open(folder / "map.fits", "wb") as out:
+        for name, fill, hdu in (("SCI", pixels, fits.PrimaryHDU), ("WGT", weights, fits.ImageHDU)):
+            own = hdu(header=cards).header
+            own["BITPIX"], own["NAXIS"] = -32, 2
+            own.insert("NAXIS", ("NAXIS1", side), after=True)
+            own.insert("NAXIS1", ("NAXIS2", side), after=True)
+            own["EXTNAME"] = name
+            out.write(own.tostring().encode())
+            out.writelines(bands(side, fill))
+    subprocess.run(
+        ["fpack", "-r", "-q", "16", "-t", f"{BOX},{BOX}", "-O", folder / "map.fits.fz", folder / "map.fits"], check=True
+    )
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
+    if sys.argv[2:3] == ["map"]:
+        return two_hdus(folder, int(sys.argv[3]))
     side = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(20260101)

@@ -39,7 +39,7 @@ pub use error::{FitsError, Reason};
 pub use file::File;
 pub use hdu::{Hdu, Kind};
 pub use header::{CARD, Header, Value};
-pub use source::{Source, SourceError};
+pub use source::{Filling, Source, SourceError, place};
 pub use sweep::{Admission, Finished, Step, Sweep, cut};
 pub use table::{Column, Values, write_table};
 pub use wcs::Wcs;

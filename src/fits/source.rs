@@ -18,20 +18,19 @@ pub trait Source: Send + Sync + 'static {
     /// The bytes of each range, in order, each as long as its range. Ranges are never empty, lie within
     /// [`Source::size`], and begin in ascending order; they may overlap.
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, SourceError>>;
-    /// Reads each range of the file, as [`Source::read`] does, to a place in `buffer`, which has as many bytes there.
-    fn read_to(
-        &self,
-        pieces: Vec<(Range<u64>, usize)>,
-        mut buffer: Vec<u8>,
-    ) -> BoxFuture<'_, Result<Vec<u8>, SourceError>> {
-        let reading = self.read(pieces.iter().map(|(range, _)| range.clone()).collect());
+    /// Fills buffers, in order, each with ranges of the file as [`Source::read`] has them, to places where it has as many
+    /// bytes.
+    fn fill(&self, pieces: Vec<Filling>) -> BoxFuture<'_, Result<Vec<Vec<u8>>, SourceError>> {
         async move {
-            for (part, (_, at)) in reading.await?.iter().zip(&pieces) {
-                let to = buffer.get_mut(*at..at + part.len());
-                to.ok_or_else(|| SourceError::Other("the store returned more than asked for".into()))?
-                    .copy_from_slice(part);
+            let mut filled = Vec::with_capacity(pieces.len());
+            for Filling { ranges, mut buffer } in pieces {
+                let parts = read(self, ranges.iter().map(|(range, _)| range.clone()).collect()).await?;
+                for (part, (_, at)) in parts.iter().zip(&ranges) {
+                    place(&mut buffer, *at, part.len())?.copy_from_slice(part);
+                }
+                filled.push(buffer);
             }
-            Ok(buffer)
+            Ok(filled)
         }
         .boxed()
     }
@@ -41,6 +40,22 @@ pub trait Source: Send + Sync + 'static {
     fn is_local(&self) -> bool {
         false
     }
+}
+
+/// A buffer, and the ranges of a file that belong to places in it.
+#[derive(Debug)]
+pub struct Filling {
+    /// Ranges, and where the first byte of each belongs.
+    pub ranges: Vec<(Range<u64>, usize)>,
+    /// The buffer.
+    pub buffer: Vec<u8>,
+}
+
+/// A place in a buffer.
+pub fn place(buffer: &mut [u8], at: usize, length: usize) -> Result<&mut [u8], SourceError> {
+    let end = at.checked_add(length);
+    end.and_then(|end| buffer.get_mut(at..end))
+        .ok_or_else(|| SourceError::Other("there is no room for what is read".into()))
 }
 
 /// Why bytes could not be had.
@@ -58,7 +73,10 @@ pub enum SourceError {
 }
 
 /// [`Source::read`], checked: whatever a source returns, the lengths are those asked for.
-pub(super) async fn read(source: &dyn Source, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, SourceError> {
+pub(super) async fn read(
+    source: &(impl Source + ?Sized),
+    ranges: Vec<Range<u64>>,
+) -> Result<Vec<Bytes>, SourceError> {
     if ranges.is_empty() {
         return Ok(Vec::new());
     }

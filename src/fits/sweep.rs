@@ -28,7 +28,7 @@ use super::file::File;
 use super::hdu::{Hdu, Kind};
 use super::lines::Block;
 use super::piece::{Faulty, Piece};
-use super::source::{self, SourceError};
+use super::source::{self, Filling, SourceError};
 use super::tiled::{self, Work};
 use super::tiles::Tiles;
 use super::walk::{Grid, Walk};
@@ -39,7 +39,9 @@ const LOCAL_WAVE: u64 = 16 << 20;
 const REMOTE_WAVE: u64 = 64 << 20;
 /// Tiles or rows of a wave.
 const WAVE_TILES: usize = 16_384;
-/// Plain regions of a local file that are read at the same time.
+/// Bytes of plain regions of a local file that are read in one go, as long as there is another region; and goes at the
+/// same time.
+const READ_TOGETHER: u64 = 1 << 20;
 const READERS: usize = 4;
 /// Waves in a row that could not be fetched, after which the rest is given up.
 const MOST_FAILURES: u32 = 2;
@@ -711,32 +713,47 @@ fn line(block: &Block, row: u64) -> (u64, u64) {
     (row * shape[0] + block.from.1[0], to)
 }
 
-/// Reads pieces of plain images, a few at the same time, straight to where they belong.
+/// Reads pieces of plain images straight to where they belong, several in one go and some goes at the same time.
 async fn read_whole(file: &File, pieces: &[Arc<Piece>]) -> Result<(), FitsError> {
     let mut readers = FuturesUnordered::new();
-    for piece in pieces {
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let together = rest.iter().take_while(|piece| {
+            let fits = bytes < READ_TOGETHER;
+            bytes += piece.layout.read_bytes;
+            fits
+        });
+        let (group, others) = rest.split_at(together.count());
+        rest = others;
         if readers.len() >= READERS {
             readers.try_next().await?;
         }
-        readers.push(read_piece(file.clone(), Arc::clone(piece)));
+        readers.push(read_pieces(file, group));
     }
     while readers.try_next().await?.is_some() {}
     Ok(())
 }
 
-async fn read_piece(file: File, piece: Arc<Piece>) -> Result<(), FitsError> {
-    if piece.has_failed() {
-        return Ok(());
+async fn read_pieces(file: &File, pieces: &[Arc<Piece>]) -> Result<(), FitsError> {
+    let wanted: Vec<_> = pieces.iter().filter(|piece| !piece.has_failed()).collect();
+    let mut fillings = Vec::with_capacity(wanted.len());
+    for piece in &wanted {
+        let hdu = hdu(file, piece.hdu)?;
+        let (width, start) = (hdu.bitpix().bytes(), hdu.data().start);
+        let ranges = piece.block.lines().map(|line| {
+            let from = start + line.from * width;
+            (from..from + line.length * width, (line.to * width) as usize)
+        });
+        fillings.push(Filling {
+            ranges: ranges.collect(),
+            buffer: std::mem::take(&mut *piece.data()),
+        });
     }
-    let hdu = hdu(&file, piece.hdu)?;
-    let (width, start) = (hdu.bitpix().bytes(), hdu.data().start);
-    let lines = piece.block.lines().map(|line| {
-        let from = start + line.from * width;
-        (from..from + line.length * width, (line.to * width) as usize)
-    });
-    let buffer = std::mem::take(&mut *piece.data());
-    let buffer = file.source().read_to(lines.collect(), buffer).await?;
-    *piece.data() = buffer;
+    let filled = file.source().fill(fillings).await?;
+    for (piece, buffer) in wanted.into_iter().zip(filled) {
+        *piece.data() = buffer;
+    }
     Ok(())
 }
 

@@ -260,7 +260,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_compressed_is_read_and_its_room_given_back() {
         let scratch = Arc::new(Scratch::new(1 << 20));
-        let bytes: Vec<u8> = (0..500_000_u32).map(|n| (n.wrapping_mul(n) % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..500_000_u32)
+            .map(|n| (n.wrapping_mul(n) % 251) as u8)
+            .collect();
         // Files that were put together are one.
         let parts = [zipped(&bytes[..1_000]), zipped(&bytes[1_000..])].concat();
         let source = inflated(&parts, &scratch).await.unwrap();

@@ -14,7 +14,7 @@ use futures::{FutureExt, future::BoxFuture};
 use url::Url;
 
 use super::{ObjectsError, found::Found};
-use crate::fits::{Source, SourceError};
+use crate::fits::{Filling, Source, SourceError, place};
 
 /// Deepest nesting of folders that is followed.
 const DEEPEST: usize = 64;
@@ -60,14 +60,10 @@ impl Source for LocalSource {
         .boxed()
     }
 
-    fn read_to(
-        &self,
-        pieces: Vec<(Range<u64>, usize)>,
-        buffer: Vec<u8>,
-    ) -> BoxFuture<'_, Result<Vec<u8>, SourceError>> {
+    fn fill(&self, pieces: Vec<Filling>) -> BoxFuture<'_, Result<Vec<Vec<u8>>, SourceError>> {
         let (path, etag) = (self.path.clone(), self.etag.clone());
         async move {
-            tokio::task::spawn_blocking(move || read_to(&path, &etag, &pieces, buffer))
+            tokio::task::spawn_blocking(move || fill(&path, &etag, pieces))
                 .await
                 .map_err(|error| SourceError::Other(error.into()))?
         }
@@ -116,20 +112,18 @@ fn read(path: &Path, opened: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, 
         .collect())
 }
 
-fn read_to(
-    path: &Path,
-    opened: &str,
-    pieces: &[(Range<u64>, usize)],
-    mut buffer: Vec<u8>,
-) -> Result<Vec<u8>, SourceError> {
+fn fill(path: &Path, opened: &str, pieces: Vec<Filling>) -> Result<Vec<Vec<u8>>, SourceError> {
     let file = File::open(path).map_err(source_error)?;
-    for (range, at) in pieces {
-        let to = buffer.get_mut(*at..at + (range.end - range.start) as usize);
-        let to = to.ok_or_else(|| SourceError::Other("there is no room for what is read".into()))?;
-        file.read_exact_at(to, range.start).map_err(source_error)?;
+    let mut filled = Vec::with_capacity(pieces.len());
+    for Filling { ranges, mut buffer } in pieces {
+        for (range, at) in ranges {
+            let to = place(&mut buffer, at, (range.end - range.start) as usize)?;
+            file.read_exact_at(to, range.start).map_err(source_error)?;
+        }
+        filled.push(buffer);
     }
     check(&file, opened)?;
-    Ok(buffer)
+    Ok(filled)
 }
 
 /// Asked after reading and of the file that was read: tells both one put in its place and one written over.
