@@ -1,5 +1,7 @@
 //! A region of an image as it is cut out: where its pixels lie, and the header of what comes of it.
 
+use std::ops::Range;
+
 use super::area::{Edge, PixelBox, Region};
 use super::bitpix::Bitpix;
 use super::cards::Cards;
@@ -19,6 +21,7 @@ pub struct Cut {
     pub(super) shape: Vec<u64>,
     pub(super) data: Vec<u8>,
     area: PixelBox,
+    planes: Vec<(usize, Range<u64>)>,
     coverage: f64,
 }
 
@@ -31,6 +34,12 @@ impl Cut {
     /// The box that it holds, in pixels of the source: trimmed, or with its padding.
     pub fn area(&self) -> PixelBox {
         self.area
+    }
+
+    /// The planes that were chosen of other axes of the source, 0-based and half open, with the axis (0 is NAXIS1); none of
+    /// axes that are there whole.
+    pub fn planes(&self) -> &[(usize, Range<u64>)] {
+        &self.planes
     }
 
     /// The share of the box asked for, 0 to 1, that lies on the image.
@@ -80,7 +89,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(hdu: &Hdu, region: &Region, edge: Edge) -> Result<Self, FitsError> {
         let (number, area) = (hdu.number(), region.area);
-        let axes = hdu.wcs().ok().flatten().map_or([0, 1], super::wcs::Wcs::axes);
+        let axes = hdu.box_axes();
         let (true, [Some(&width), Some(&height)]) = (hdu.is_image(), axes.map(|axis| hdu.shape().get(axis)))
         else {
             return Err(FitsError::NotAnImage { hdu: number });
@@ -187,6 +196,11 @@ impl Layout {
             let comment = "value of pixels outside of the source image";
             cards.set("BLANK", &Value::Integer(value), comment);
         }
+        let others = (0..self.start.len()).filter(|axis| !self.axes.contains(axis));
+        let planes = others
+            .map(|axis| (axis, self.start[axis]..self.start[axis] + self.on_shape[axis]))
+            .filter(|(axis, planes)| planes.end - planes.start < hdu.shape()[*axis])
+            .collect();
         Cut {
             hdu: hdu.number(),
             cards,
@@ -194,6 +208,7 @@ impl Layout {
             shape: self.out_shape,
             data,
             area: self.out,
+            planes,
             coverage: self.coverage,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::axes::{self, Axis, Wanted};
 use super::bitpix::Bitpix;
 use super::error::FitsError;
 use super::header::{self, Header, Value};
@@ -37,6 +38,7 @@ pub struct Hdu {
     shape: Vec<u64>,
     data: Range<u64>,
     wcs: OnceLock<Result<Option<Wcs>, String>>,
+    axes: OnceLock<Result<Vec<Axis>, String>>,
     tiles: OnceLock<Result<Arc<Tiles>, String>>,
     kept: OnceLock<Kept>,
 }
@@ -88,6 +90,7 @@ impl Hdu {
             shape,
             data: start..end,
             wcs,
+            axes: OnceLock::new(),
             tiles,
             kept: OnceLock::new(),
         })
@@ -155,6 +158,84 @@ impl Hdu {
                 problem: problem.clone(),
             }),
         }
+    }
+
+    /// The axes that are x and y of boxes: the celestial ones, the first two if there are none. 0 is NAXIS1.
+    pub fn box_axes(&self) -> [usize; 2] {
+        self.wcs().ok().flatten().map_or([0, 1], Wcs::axes)
+    }
+
+    /// Whether any of its axes has planes of wavelengths, times or polarization states.
+    pub fn has_planes(&self) -> bool {
+        self.axes().is_ok_and(|axes| !axes.is_empty())
+    }
+
+    /// The planes that are wanted, as [`Region::planes`](super::Region::planes) has them: those of an axis that have any
+    /// of the wavelengths or times, or from the first to the last of the states. Axes of which nothing is wanted, or of
+    /// another meaning, are taken whole. An error if an axis has none of what is wanted, or cannot be read.
+    pub fn planes(&self, wanted: &Wanted<'_>) -> Result<Vec<Range<u64>>, FitsError> {
+        if wanted.is_all() {
+            return Ok(Vec::new());
+        }
+        let unusable = |problem| FitsError::Wcs {
+            hdu: self.number,
+            problem,
+        };
+        let boxed = self.box_axes();
+        let mut planes: Vec<Range<u64>> = Vec::new();
+        let mut chosen = false;
+        for (number, length) in self.shape.iter().enumerate() {
+            if boxed.contains(&number) {
+                continue;
+            }
+            let axis = self.axes()?.iter().find(|axis| axis.number == number);
+            let range = match axis.map(|axis| axis.planes(wanted)).transpose() {
+                Ok(range) => range.flatten(),
+                Err(problem) => return Err(unusable(format!("axis {}: {problem}", number + 1))),
+            };
+            if range.as_ref().is_some_and(Range::is_empty) {
+                return Err(FitsError::Outside {
+                    hdu: self.number,
+                    what: format!("what is asked for of axis {}", number + 1),
+                    how: "lies beside",
+                });
+            }
+            chosen |= range.is_some();
+            planes.push(range.unwrap_or(0..*length));
+        }
+        Ok(if chosen { planes } else { Vec::new() })
+    }
+
+    /// Least and greatest wavelength (m, in vacuum) along its spectral axis, if it has one that can be read.
+    pub fn wavelengths(&self) -> Option<[f64; 2]> {
+        self.axes().ok()?.iter().find(|axis| axis.is_spectral())?.span()
+    }
+
+    /// First and last time (MJD, UTC) along its time axis, if it has one that can be read.
+    pub fn times(&self) -> Option<[f64; 2]> {
+        self.axes().ok()?.iter().find(|axis| axis.is_temporal())?.span()
+    }
+
+    /// The polarization states of its planes.
+    pub fn states(&self) -> Vec<&'static str> {
+        let axes = self.axes().map(Vec::as_slice).unwrap_or_default();
+        let states = axes.iter().flat_map(Axis::states);
+        states.map(|(_, state)| state).collect()
+    }
+
+    /// The axes beside those of boxes whose planes mean something, worked out at the first call.
+    fn axes(&self) -> Result<&Vec<Axis>, FitsError> {
+        let axes = self.axes.get_or_init(|| {
+            if self.is_image() {
+                axes::axes(&self.header, &self.shape, self.box_axes())
+            } else {
+                Ok(Vec::new())
+            }
+        });
+        axes.as_ref().map_err(|problem| FitsError::Wcs {
+            hdu: self.number,
+            problem: problem.clone(),
+        })
     }
 
     /// The cards that cuts of it keep.

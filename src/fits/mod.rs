@@ -4,6 +4,7 @@
 //! library, which reads coordinates and decodes tiles; headers, ranges, pixels and writing are done here.
 
 mod area;
+mod axes;
 mod bitpix;
 mod cards;
 mod checksum;
@@ -32,6 +33,7 @@ mod wcs_header;
 mod write;
 
 pub use area::{Edge, PixelBox, Region};
+pub use axes::Wanted;
 pub use bitpix::Bitpix;
 pub use cards::NewCard;
 pub use cut::{Cut, bytes_of};

@@ -88,7 +88,8 @@ pub(super) fn celestial_header(header: &Header, shape: &[u64]) -> Result<Option<
     }))
 }
 
-fn push(cards: &mut Vec<u8>, text: &str) {
+/// Adds a card of this text.
+pub(super) fn push(cards: &mut Vec<u8>, text: &str) {
     let start = cards.len();
     cards.extend_from_slice(text.as_bytes());
     cards.resize(start + CARD, b' ');

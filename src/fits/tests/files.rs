@@ -99,7 +99,7 @@ pub(super) fn open(bytes: impl Into<Bytes>) -> Result<File, FitsError> {
 }
 
 /// A header of these cards, END and fill added.
-pub(super) fn header(cards: &[&str]) -> Vec<u8> {
+pub(in crate::fits) fn header(cards: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for card in cards.iter().chain(&["END"]) {
         bytes.extend_from_slice(card.as_bytes());

@@ -1,6 +1,6 @@
 //! Behaviour of the module as a whole, on files made here.
 
-mod files;
+pub(super) mod files;
 mod footprints;
 mod hostile;
 mod images;

@@ -9,7 +9,7 @@ use super::{
     Cutout,
     cutter::Options,
     execute::{About, provenance},
-    image::{Fault, HduBox, boxes, chosen},
+    image::{Fault, HduBox, boxes, choose_planes, chosen},
     list::Row,
     names::Names,
     parameters::{Format, Request},
@@ -136,7 +136,8 @@ async fn look(service: &Cutout, planned: &PlannedImage, request: &Request, row: 
 fn found(file: &File, request: &Request, row: &Row) -> Result<Vec<HduBox>, Fault> {
     let hdus = chosen(file, &request.hdus)?;
     let size = row.size.unwrap_or(request.size);
-    boxes(file, &hdus, !request.hdus.is_empty(), &row.shape, size)
+    let boxes = boxes(file, &hdus, !request.hdus.is_empty(), &row.shape, size)?;
+    choose_planes(file, boxes, &request.planes(row))
 }
 
 async fn cut(

@@ -17,12 +17,13 @@ use futures::{
 };
 use rayon::prelude::*;
 use tokio::{sync::mpsc, task::coop::consume_budget};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Cutout,
     cutter::{Cutter, WORKING, packing_copies},
     files::OpenFile,
-    image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
+    image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, choose_planes, chosen},
     lightcurve,
     limits::MAX_PAIRS,
     list::Row as Asked,
@@ -238,13 +239,13 @@ impl Job<'_> {
         stream::iter(images)
             .map(move |planned| {
                 let (cutter, request) = (Arc::clone(&cutter), Arc::clone(&request));
-                // On a task of its own it goes on while cutouts are made.
-                tokio::spawn(async move {
+                // On a task of its own it goes on while cutouts are made; not when the job is over.
+                AbortOnDropHandle::new(tokio::spawn(async move {
                     let file = cutter.files().open(&planned.image.url).await;
                     let opened = Opened::new(planned, file);
                     let found = look(&opened, &request, &opened.planned.rows).await;
                     (opened, found)
-                })
+                }))
             })
             .buffered(AHEAD)
             .map(|opened| {
@@ -690,7 +691,8 @@ async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<
             let position = lightcurve::position(&row.shape).filter(|_| request.lightcurve);
             let size = row.size.unwrap_or(request.size);
             let boxes = match &hdus {
-                Ok(hdus) => boxes(&file, hdus, !request.hdus.is_empty(), &row.shape, size),
+                Ok(hdus) => boxes(&file, hdus, !request.hdus.is_empty(), &row.shape, size)
+                    .and_then(|boxes| choose_planes(&file, boxes, &request.planes(row))),
                 Err(fault) => Err(fault.clone()),
             };
             Found {
@@ -1178,12 +1180,20 @@ pub fn provenance(about: &About<'_>, cut: &Cut, date: &str) -> Vec<NewCard> {
             "ICRS region asked for, within the box",
         )),
     }
-    cards.extend([
+    cards.extend([NewCard::new(
+        "CUTBOX",
+        text(&cut.area().to_string()),
+        "pixels of the image, from 1",
+    )]);
+    cards.extend(cut.planes().iter().map(|(axis, planes)| {
+        let range = text(&format!("[{}:{}]", planes.start + 1, planes.end));
         NewCard::new(
-            "CUTBOX",
-            text(&cut.area().to_string()),
-            "pixels of the image, from 1",
-        ),
+            &format!("CUTAX{}", axis + 1),
+            range,
+            "planes of the image, from 1",
+        )
+    }));
+    cards.extend([
         NewCard::new("CUTEDGE", text(edge), "what becomes of boxes over an edge"),
         NewCard::new(
             "CUTCOVER",

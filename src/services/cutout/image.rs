@@ -1,7 +1,7 @@
 //! An image that is open: its headers, and the boxes of positions on it.
 
 use crate::{
-    fits::{File, FitsError, Hdu, PixelBox, Reason, Region, SourceError},
+    fits::{File, FitsError, Hdu, PixelBox, Reason, Region, SourceError, Wanted},
     objects::{ObjectsError, Sources},
     sky::{Length, Shape, Size},
 };
@@ -150,7 +150,7 @@ fn hdu_box(file: &File, hdu: &Hdu, shape: &Shape, size: Size) -> Result<Option<H
     }
     let wcs = match hdu.wcs()? {
         Some(wcs) => wcs,
-        None => match like(file, hdu) {
+        None => match like(file, hdu).and_then(|other| other.wcs().ok().flatten()) {
             Some(wcs) => wcs,
             None => return Ok(None),
         },
@@ -176,7 +176,7 @@ const UNKNOWN: [f64; 2] = [f64::NAN; 2];
 
 /// All pixels of an image; of more axes, those that `cut` takes for x and y. None if it has less than two.
 pub fn whole(hdu: &Hdu) -> Option<PixelBox> {
-    let axes = hdu.wcs().ok().flatten().map_or([0, 1], crate::fits::Wcs::axes);
+    let axes = hdu.box_axes();
     let length = |axis: usize| i64::try_from(*hdu.shape().get(axes[axis])?).ok();
     Some(PixelBox {
         x_min: 1,
@@ -186,11 +186,35 @@ pub fn whole(hdu: &Hdu) -> Option<PixelBox> {
     })
 }
 
-/// The coordinates of another image of the same shape, whose axes lie as those of an image without coordinates do.
-fn like<'a>(file: &'a File, hdu: &Hdu) -> Option<&'a crate::fits::Wcs> {
-    file.hdus()
-        .iter()
-        .filter(|other| other.is_image() && other.shape() == hdu.shape())
-        .filter_map(|other| other.wcs().ok().flatten())
-        .find(|wcs| wcs.axes() == [0, 1])
+/// Another image of the same shape that has coordinates, whose axes lie as those of an image without any do.
+fn like<'a>(file: &'a File, hdu: &Hdu) -> Option<&'a Hdu> {
+    let alike = |other: &&Hdu| other.is_image() && other.shape() == hdu.shape();
+    let mut others = file.hdus().iter().filter(alike);
+    others.find(|other| other.wcs().is_ok_and(|wcs| wcs.is_some()) && other.box_axes() == [0, 1])
+}
+
+/// Narrows boxes to the planes that are wanted. An HDU that has none of them is left out, and it is an error if all are.
+pub fn choose_planes(file: &File, mut boxes: Vec<HduBox>, wanted: &Wanted<'_>) -> Result<Vec<HduBox>, Fault> {
+    let mut fault = None;
+    boxes.retain_mut(|found| {
+        let Some(hdu) = file.hdus().get(found.hdu) else {
+            return true;
+        };
+        let bare = !hdu.has_planes() && hdu.wcs().is_ok_and(|wcs| wcs.is_none());
+        let axes_of = if bare { like(file, hdu).unwrap_or(hdu) } else { hdu };
+        match axes_of.planes(wanted) {
+            Ok(planes) => {
+                found.region.planes = planes;
+                true
+            }
+            Err(error) => {
+                fault.get_or_insert(error);
+                false
+            }
+        }
+    });
+    match fault {
+        Some(error) if boxes.is_empty() || !matches!(error, FitsError::Outside { .. }) => Err(error.into()),
+        _ => Ok(boxes),
+    }
 }

@@ -9,16 +9,13 @@ use crate::{
 };
 
 /// Counted up when images are described in another way, so that the next ingest reads them again.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Longest value that is kept, in characters.
 const LONGEST: usize = 200;
 /// Speed of light, m/s.
 const LIGHT: f64 = 299_792_458.0;
 /// The day of 1970-01-01 as MJD, and a day's milliseconds.
 const EPOCH: (f64, f64) = (40_587.0, 86_400_000.0);
-/// Stokes parameters by their numbers (FITS 4.0, table 29): 1 to 4 and −1 to −8.
-const STOKES: [&str; 4] = ["I", "Q", "U", "V"];
-const PRODUCTS: [&str; 8] = ["RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX"];
 
 /// What a file says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,8 +31,10 @@ pub struct Described {
     pub date_end: Option<Timestamp>,
     /// s
     pub exposure: Option<f64>,
-    /// Of its band, m.
+    /// Of its spectral axis, or else its band, m.
     pub wavelengths: Option<[f64; 2]>,
+    /// Of its time axis, MJD (UTC).
+    pub times: Option<[f64; 2]>,
     pub calib_level: u8,
     /// As `/I/Q/`.
     pub pol_states: Option<String>,
@@ -55,7 +54,10 @@ pub fn describe(settings: &KeywordSettings, path: &str, file: &File, first: &Hdu
     let obs = word(&settings.obs).or_else(|| coadd_of(settings, path));
     let coadd = obs.as_deref().is_some_and(|obs| is_coadd(settings, obs));
     Described {
-        wavelengths: band.as_deref().and_then(|band| wavelengths(settings, band)),
+        wavelengths: first
+            .wavelengths()
+            .or_else(|| wavelengths(settings, band.as_deref()?)),
+        times: first.times(),
         product_type: match word(&settings.product_type) {
             Some(word) => Some(meaning(settings, &word).unwrap_or(word)),
             None => parts(path).find_map(|part| meaning(settings, part)),
@@ -78,8 +80,11 @@ pub fn describe(settings: &KeywordSettings, path: &str, file: &File, first: &Hdu
 }
 
 impl Described {
-    /// When it was observed, MJD: what is missing of begin and end comes of the exposure, if that is known.
+    /// When it was observed, MJD: as its time axis has it; else what is missing of begin and end comes of the exposure, if that is known.
     pub fn mjd(&self) -> [Option<f64>; 2] {
+        if let Some(times) = self.times {
+            return times.map(Some);
+        }
         let mjd = |time: Timestamp| EPOCH.0 + time.millis() as f64 / EPOCH.1;
         let [begin, end] = [self.date_beg, self.date_end].map(|time| time.map(mjd));
         let days = self.exposure.map(|seconds| seconds / 86_400.0);
@@ -190,27 +195,8 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 
 /// The states along an axis of Stokes parameters, as `ObsCore` writes them.
 fn polarization(hdu: &Hdu) -> Option<String> {
-    let header = hdu.header();
-    let shape = hdu.shape();
-    let axis = (1..=shape.len()).find(|axis| {
-        header
-            .text(&format!("CTYPE{axis}"))
-            .is_some_and(|ctype| ctype.trim().eq_ignore_ascii_case("STOKES"))
-    })?;
-    let number = |keyword: &str, default| header.real(&format!("{keyword}{axis}")).unwrap_or(default);
-    let (pixel, value, step) = (number("CRPIX", 0.0), number("CRVAL", 0.0), number("CDELT", 1.0));
-    let mut states = String::from("/");
-    for at in 1..=shape[axis - 1].min(12) {
-        let code = (value + (at as f64 - pixel) * step).round() as i64;
-        let name = match code {
-            1..=4 => STOKES[code as usize - 1],
-            -8..=-1 => PRODUCTS[code.unsigned_abs() as usize - 1],
-            _ => continue,
-        };
-        states.push_str(name);
-        states.push('/');
-    }
-    (states.len() > 1).then_some(states)
+    let states = hdu.states();
+    (!states.is_empty()).then(|| format!("/{}/", states.join("/")))
 }
 
 /// The value of a keyword as text, unless it is blank.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     engine::{ParameterInfo, ParameterKind, UsageError},
-    fits::{Edge, Packing},
+    fits::{Edge, Packing, Wanted},
     sky::{Shape, ShapeError, Size},
     uws::{ParameterValue, Parameters, Timestamp},
 };
@@ -100,6 +100,15 @@ impl Request {
     /// Whether each cutout is drawn.
     pub fn is_pictured(&self) -> bool {
         self.format == Format::Png || self.preview.wanted
+    }
+
+    /// What it asks for of the planes of cubes at a row.
+    pub fn planes(&self, row: &Row) -> Wanted<'_> {
+        Wanted {
+            wavelengths: row.band_range,
+            times: row.time_range,
+            states: &self.pols,
+        }
     }
 
     /// Reads parameters, POSITIONS from `positions` (its bytes, wherever they were, and its media type); answers every
@@ -579,7 +588,7 @@ fn describe_soda() -> Vec<ParameterInfo> {
         text(
             "POL",
             "meta.code;phys.polarization",
-            "Polarization states: images, and planes of cubes, of any of them.",
+            "Polarization states: images of any of them, and of cubes the planes from the first to the last of them.",
         ),
     ]
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{
     super::{
         cutter::Options,
-        image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, chosen},
+        image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, choose_planes, chosen},
         limits::MAX_PREVIEW,
         list::{List, Row},
         manifest::SOFTWARE,
@@ -312,11 +312,14 @@ const REVALIDATE: &str = "private, no-cache";
 /// The box of the place on the first HDU that it lies on, and of further axes the first plane.
 fn first_box(file: &File, asked: &Request, row: &Row) -> Result<Vec<HduBox>, Fault> {
     let hdus = chosen(file, &asked.hdus)?;
-    let mut found = boxes(file, &hdus, !asked.hdus.is_empty(), &row.shape, asked.size)?;
+    let found = boxes(file, &hdus, !asked.hdus.is_empty(), &row.shape, asked.size)?;
+    let mut found = choose_planes(file, found, &asked.planes(row))?;
     found.truncate(1);
     for first in &mut found {
         let axes = file.hdus().get(first.hdu).map_or(0, |hdu| hdu.shape().len());
-        first.region.planes = (2..axes).map(|_| 0..1).collect();
+        let firsts = first.region.planes.iter().map(|planes| planes.start);
+        let firsts = firsts.chain(std::iter::repeat(0)).take(axes.saturating_sub(2));
+        first.region.planes = firsts.map(|first| first..first + 1).collect();
         let pixels = first
             .region
             .area
