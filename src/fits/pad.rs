@@ -28,7 +28,8 @@ pub(super) fn padding(
         return Ok(Padding { pixel, declare: None });
     }
     let candidates: Vec<i64> = match bitpix {
-        Bitpix::U8 => std::iter::once(0).chain((1..=255).rev()).collect(),
+        // astropy takes a BLANK of 0 for none.
+        Bitpix::U8 => (0..=255).rev().collect(),
         Bitpix::I16 => vec![i16::MIN.into(), i16::MAX.into()],
         Bitpix::I32 => vec![i32::MIN.into(), i32::MAX.into()],
         _ => vec![i64::MIN, i64::MAX],
@@ -93,7 +94,9 @@ mod tests {
             (vec![0x7f, 0xff], Some(32767))
         );
         assert_eq!(pad(Bitpix::I16, Some(70_000), &[]), (vec![0x80, 0], Some(-32768)));
-        assert_eq!(pad(Bitpix::U8, None, &[0, 255]), (vec![254], Some(254)));
+        assert_eq!(pad(Bitpix::U8, None, &[255]), (vec![254], Some(254)));
+        let from_one: Vec<u8> = (1..=255).collect();
+        assert_eq!(pad(Bitpix::U8, None, &from_one), (vec![0], Some(0)));
         let all: Vec<u8> = (0..=255).collect();
         assert!(matches!(
             padding(0, Bitpix::U8, None, &all),

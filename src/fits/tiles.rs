@@ -69,6 +69,7 @@ impl Tiles {
         data: Range<u64>,
     ) -> Result<Self, String> {
         let codec = header.text("ZCMPTYPE").ok_or("ZCMPTYPE is missing")?;
+        let codec = if codec == RICE_ONE { RICE.into() } else { codec };
         let tile: Vec<u64> = (1..=shape.len())
             .map(|axis| {
                 let keyword = format!("ZTILE{axis}");
@@ -335,6 +336,10 @@ fn element_bytes(kind: char) -> Option<u64> {
     })
 }
 
+/// What CFITSIO (`fpack -qz`) calls the codec if zeros are not dithered, so that old readers keep off.
+const RICE_ONE: &str = "RICE_ONE";
+const RICE: &str = "RICE_1";
+
 /// The cards that tell a decoder how tiles are coded. Real numbers that were not quantised nor compressed are
 /// given to it as the standard's column for uncompressed tiles, which it reads; it refuses the codec.
 fn decoders_cards(header: &Header, uncompressed: bool) -> Vec<[u8; CARD]> {
@@ -346,6 +351,12 @@ fn decoders_cards(header: &Header, uncompressed: bool) -> Vec<[u8; CARD]> {
     let scaled = header.value("ZSCALE").is_some()
         || (1..=header.integer("TFIELDS").unwrap_or(0).min(999))
             .any(|field| header.text(&format!("TTYPE{field}")).as_deref() == Some("ZSCALE"));
+    let rice = cards.iter_mut().find(|card| {
+        name(card) == b"ZCMPTYPE" && value(std::slice::from_ref(card)) == Some(Value::Text(RICE_ONE.into()))
+    });
+    if let Some(card) = rice {
+        *card = card_of(format!("ZCMPTYPE= '{RICE}'").as_bytes());
+    }
     if uncompressed && !scaled {
         for card in &mut cards {
             let keyword = String::from_utf8_lossy(name(card)).into_owned();
