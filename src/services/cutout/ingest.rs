@@ -2,10 +2,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::Arc,
 };
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::{
     image::{Fault, open},
@@ -99,33 +100,42 @@ pub async fn ingest(
         Some(known) => store.newest_image(known).await?.map(|newest| (known, newest)),
         None => None,
     };
-    for root in urls {
-        let (mut there, mut complete) = (HashSet::new(), true);
-        let mut batches = sources.find(root).await.ready_chunks(BATCH);
-        while let Some(batch) = batches.next().await {
-            let mut found = Vec::with_capacity(batch.len());
-            for item in batch {
-                match item {
-                    Ok(item) => {
-                        there.insert(item.url.clone());
-                        found.push(item);
-                    }
-                    Err((url, error)) => {
-                        complete = false;
-                        ingest.unreadable(url, error.to_string(), &mut tell);
-                    }
+    // Of a long list of files several are looked up, and read, at once.
+    let finding = stream::iter(urls).map(|root| async move { (root.as_str(), sources.find(root).await) });
+    let found = finding.buffered(AT_ONCE).flat_map(|(root, found)| {
+        let items = found.map(move |item| (root, Some(item)));
+        items.chain(stream::iter([(root, None)]))
+    });
+    let mut batches = pin!(found.ready_chunks(BATCH));
+    let mut roots: HashMap<&str, Root> = HashMap::new();
+    while let Some(batch) = batches.next().await {
+        let (mut found, mut ended) = (Vec::with_capacity(batch.len()), Vec::new());
+        for (root, item) in batch {
+            match item {
+                Some(Ok(item)) => {
+                    roots.entry(root).or_default().there.insert(item.url.clone());
+                    found.push((root, item));
                 }
+                Some(Err((url, error))) => {
+                    roots.entry(root).or_default().incomplete = true;
+                    ingest.unreadable(url, error.to_string(), &mut tell);
+                }
+                None => ended.push(root),
             }
-            ingest.batch(root, found, &mut tell).await?;
-            tell(Progress::Counts(ingest.counts));
         }
-        if let Some((known, newest)) = before
-            && complete
-            && !there.is_empty()
-            && let Some(below) = sources.below(root).await
-        {
-            let gone = |url: &str| url.starts_with(&below) && !there.contains(url);
-            ingest.drop_gone(known, newest, gone).await?;
+        ingest.batch(found, &mut tell).await?;
+        tell(Progress::Counts(ingest.counts));
+        for root in ended {
+            if let Some(looked_at) = roots.remove(root)
+                && !looked_at.incomplete
+                && let Some((known, newest)) = before
+                && let Some(below) = sources.below(root).await
+                // A file has nothing below it.
+                && looked_at.there.iter().any(|url| url.starts_with(&below))
+            {
+                let gone = |url: &str| url.starts_with(&below) && !looked_at.there.contains(url);
+                ingest.drop_gone(known, newest, gone).await?;
+            }
         }
     }
     Ok(ingest.counts)
@@ -143,6 +153,15 @@ fn check_name(name: &str) -> Result<(), IngestError> {
     } else {
         Err(IngestError::Name(name.chars().take(LONGEST_NAME).collect()))
     }
+}
+
+/// What was found of a URL.
+#[derive(Default)]
+struct Root {
+    /// URLs of its files.
+    there: HashSet<String>,
+    /// Whether something could not be looked at.
+    incomplete: bool,
 }
 
 /// How headers are read.
@@ -165,16 +184,15 @@ struct Ingest<'a> {
 impl Ingest<'_> {
     async fn batch(
         &mut self,
-        root: &str,
-        found: Vec<Found>,
+        found: Vec<(&str, Found)>,
         tell: &mut (impl FnMut(Progress) + Send),
     ) -> Result<(), IngestError> {
         let mut fresh = Vec::new();
-        for file in found {
+        for (root, file) in found {
             match self.seen.get(&file.path) {
                 None => {
                     self.seen.insert(file.path.clone(), file.url.clone());
-                    fresh.push(file);
+                    fresh.push((root, file));
                 }
                 Some(other) if *other == file.url => {}
                 Some(other) => {
@@ -185,20 +203,25 @@ impl Ingest<'_> {
         }
         let mut versions = HashMap::new();
         if let Some(known) = self.known {
-            let paths: Vec<String> = fresh.iter().map(|file| file.path.clone()).collect();
+            let paths: Vec<String> = fresh.iter().map(|(_, file)| file.path.clone()).collect();
             versions = self.store.image_versions(known, &paths).await?;
         }
         let reading = Arc::clone(&self.reading);
-        let reads = fresh.into_iter().map(|file| {
+        let reads = fresh.into_iter().map(|(root, file)| {
             let sources = Arc::clone(self.sources);
             let version = versions.remove(&file.path);
-            tokio::spawn(read(sources, Arc::clone(&reading), file, version))
+            let reading = tokio::spawn(read(sources, Arc::clone(&reading), file, version));
+            reading.map(move |read| (root, read))
         });
         let mut reads = stream::iter(reads).buffer_unordered(AT_ONCE);
         let mut images = Vec::new();
-        while let Some(read) = reads.next().await {
+        let mut roots = Vec::new();
+        while let Some((root, read)) = reads.next().await {
             match read {
-                Ok(Read::Image(image)) => images.push(*image),
+                Ok(Read::Image(image)) => {
+                    images.push(*image);
+                    roots.push(root);
+                }
                 Ok(Read::Unchanged) => {
                     self.counts.images += 1;
                     self.counts.unchanged += 1;
@@ -207,9 +230,12 @@ impl Ingest<'_> {
                 Err(error) => self.unreadable(root.to_owned(), error.to_string(), tell),
             }
         }
-        if !images.is_empty() {
-            let collection = self.store.ensure_collection(self.name, root).await?;
-            self.known = Some(collection);
+        roots.sort_unstable();
+        roots.dedup();
+        for root in roots {
+            self.known = Some(self.store.ensure_collection(self.name, root).await?);
+        }
+        if let (Some(collection), false) = (self.known, images.is_empty()) {
             self.store.put_images(collection, &images).await?;
             self.counts.images += images.len() as u64;
         }
