@@ -11,6 +11,8 @@ mod clients;
 mod crash;
 mod cutout;
 mod engine;
+mod faults;
+mod fits_oracle;
 mod harness;
 mod layers;
 mod outputs;
@@ -19,6 +21,7 @@ mod readme;
 #[expect(dead_code, reason = "the unit tests of `objects` use the rest")]
 mod s3;
 mod soda;
+mod spt3g;
 mod store;
 mod store_model;
 mod store_people;

@@ -82,6 +82,13 @@ async fn pyvo_finds_an_image_and_what_can_be_had_of_it_by_one_url(backend: Backe
             "this": ["application/fits", size, size],
             "services": ["soda-async-1", "soda-sync-1"],
             "inputs": told["inputs"],
+            "processed": [
+                [true, "CIRCLE", true],
+                [true, "POLYGON", true],
+                [true, "RANGE", true],
+                [true, "CIRCLE", true],
+            ],
+            "first": ["soda-sync-1", [true, "CIRCLE", true]],
         })
     );
     let inputs: Vec<&str> = told["inputs"]

@@ -1,9 +1,10 @@
 //! What the tests stand on: the real server as a child process over either back end, a client, the IVOA's schemas,
 //! Python's astronomers' packages to compare with; the real Keycloak, a browser to log in with, and an issuer that
-//! misbehaves where Keycloak would not.
+//! misbehaves where Keycloak would not; a store of images that does.
 
 mod browser;
 mod documents;
+mod images;
 mod issuer;
 mod keycloak;
 mod oracle;
@@ -12,6 +13,7 @@ mod process;
 mod site;
 
 pub use browser::Browser;
+pub use images::{Images, Trouble};
 pub use issuer::{Issuer, Key, now, parts};
 pub use keycloak::Realm;
 pub use oracle::oracle;
