@@ -11,7 +11,7 @@ use crate::{
 
 on_both_back_ends!(a_list_gives_a_file_for_each_object_and_map);
 
-/// As spt3g_cutter's example has it, with a place that no map shows.
+/// As `spt3g_cutter`'s example has it, with a place that no map shows.
 const LIST: &str = "RA,      DEC,      XSIZE, YSIZE, OBJID\n\
      0.2120,  -57.4321, 5.00,  3.00,  SPT-S J000050-5725.9\n\
      359.8100, -57.6000, 4.50, 4.50,  RA0_west\n\
@@ -49,7 +49,20 @@ async fn a_list_gives_a_file_for_each_object_and_map(backend: Backend) {
         }
         expected.push(format!("{id}_150GHz_yearly_winter_2020_fltd.fits"));
     }
-    let mut files: Vec<&String> = names.iter().filter(|name| name.contains(".fits")).collect();
+    let (curves, others): (Vec<&String>, _) = names.iter().partition(|name| name.contains("_lightcurve"));
+    for id in ids {
+        for ending in ["fits", "csv"] {
+            assert!(
+                curves.contains(&&format!("{id}_lightcurve.{ending}")),
+                "{curves:?}"
+            );
+        }
+        // Each observation is a line.
+        let lines = std::fs::read_to_string(cutouts.join(format!("{id}_lightcurve.csv"))).unwrap();
+        let seen = |obs: &str| lines.lines().filter(|line| line.contains(obs)).count();
+        assert_eq!([seen("84001234"), seen("84005678")], [6, 6], "{lines}");
+    }
+    let mut files: Vec<&String> = others.into_iter().filter(|name| name.contains(".fits")).collect();
     files.sort();
     expected.sort();
     assert_eq!(files, expected.iter().collect::<Vec<_>>());
