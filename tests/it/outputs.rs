@@ -69,6 +69,7 @@ async fn light_curves_are_what_astropy_reads_of_the_images(backend: Backend) {
             (&curve["timesys"], &curve["columns"]),
             (&json!("UTC"), &json!(true))
         );
+        assert_eq!((&curve["scale"], &curve["is_mjd"]), (&json!("utc"), &json!(true)));
         assert_eq!(
             (&curve["units"]["mjd"], &curve["units"]["value"]),
             (

@@ -184,6 +184,35 @@ fn each_tile_is_read_once() {
 }
 
 #[test]
+fn a_pixel_of_a_box_is_read_with_the_box() {
+    for (bytes, number) in [(tiled(Compression::Rice, [64, 50]), 1), (plain(), 0)] {
+        let read = |regions: &[Region]| {
+            let memory = Memory::new(bytes.clone());
+            let file = wait(File::open(memory.clone())).expect("a good file");
+            memory.read.store(0, Ordering::Relaxed);
+            swept(&file, number, regions, usize::MAX);
+            memory.read.load(Ordering::Relaxed)
+        };
+        let mut regions = boxes();
+        let alone = read(&regions);
+        let pixels = regions.clone().into_iter().map(|region| {
+            let (x, y) = (region.area.x_min + 30, region.area.y_min + 20);
+            let area = PixelBox {
+                x_min: x,
+                x_max: x,
+                y_min: y,
+                y_max: y,
+            };
+            Region::from(area)
+        });
+        regions.extend(pixels);
+        // Waves end elsewhere, and what two of them need is read by both.
+        let together = read(&regions);
+        assert!(together.abs_diff(alone) < alone / 1_000, "{together} for {alone}");
+    }
+}
+
+#[test]
 fn regions_that_find_no_memory_come_in_another_walk() {
     let memory = Memory::new(tiled(Compression::Rice, [SIDE as usize, 1]));
     for room in [1, 7] {

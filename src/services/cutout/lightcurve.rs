@@ -79,6 +79,15 @@ pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>,
         NewCard::new("TIMESYS", text("UTC"), "of mjd, mjd_beg, mjd_end"),
         NewCard::new("MJDREF", Value::Real(0.0), "[d] what they count from"),
         NewCard::new("TIMEUNIT", text("d"), "unit of time"),
+    ]);
+    // Those that are times, for readers that make times of columns.
+    for number in 1..=TIMES {
+        cards.extend([
+            NewCard::new(&format!("TCTYP{number}"), text("UTC"), "time scale"),
+            NewCard::new(&format!("TCUNI{number}"), text("d"), "its unit"),
+        ]);
+    }
+    cards.extend([
         NewCard::new("CUTSOFT", text(SOFTWARE), "what made this light curve"),
         NewCard::new("CUTJOB", text(&job.to_string()), "job that asked for it"),
         NewCard::new("CUTDATE", text(date), "UTC, when it was made"),
@@ -89,6 +98,9 @@ pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>,
         csv(&columns, points.len())?,
     ]))
 }
+
+/// So many columns, the first ones, are times.
+const TIMES: usize = 3;
 
 fn columns(points: &[(&Row, &Sample)]) -> Vec<Column> {
     fn column(name: &'static str, unit: Option<&str>, meaning: &'static str, values: Values) -> Column {

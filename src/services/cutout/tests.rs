@@ -1050,6 +1050,13 @@ async fn a_light_curve_has_a_row_of_every_image_there_and_says_what_is_wrong_wit
         let has = |text: &str| cards.iter().any(|card| card.starts_with(text.as_bytes()));
         assert!(has("NAXIS2  =                    6") && has("TUNIT7  = 'mJy"));
         assert!(job.results.iter().all(|result| !result.id.starts_with("nowhere")));
+        let is_made = |name: &str| job.results.iter().any(|result| result.id == name);
+        let packed = more.contains(&("FORMAT", "fits.fz"));
+        assert_eq!(is_made("x_y_r_n2.fits.fz"), packed);
+        assert_eq!(
+            is_made("x_y_r_n2.png"),
+            packed || more.contains(&("FORMAT", "png"))
+        );
         assert_eq!(job.info.progress_done, job.info.progress_total);
     }
     let faults = bench

@@ -53,6 +53,7 @@ def compare(path):
         cards = dict(hdus["LIGHTCURVE"].header)
     table, text = Table.read(path, hdu="LIGHTCURVE"), Table.read(path.with_suffix(".csv"), format="ascii.csv")
     units = {column.name: str(column.unit) for column in table.itercols() if column.unit}
+    times = Table.read(path, hdu="LIGHTCURVE", astropy_native=True)["mjd"]
     rows = []
     for row, written in zip(table, text, strict=True):
         row = {name: plain(row[name]) for name in table.colnames}
@@ -60,6 +61,7 @@ def compare(path):
         rows.append({"row": row, "differs": [name for name in want if not same(row[name], want[name])], "want": want,
                      "differs_in_csv": [name for name in row if row[name] != plain(written[name])]})
     return {"file": path.name, "sums": sums, "object": cards["OBJECT"], "timesys": cards["TIMESYS"],
+            "scale": times.scale, "is_mjd": bool((abs(times.mjd - table["mjd"]) < 1e-11).all()),
             "columns": table.colnames == text.colnames, "units": units, "rows": rows}
 
 
