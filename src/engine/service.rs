@@ -181,6 +181,8 @@ pub struct UsageError {
     pub parameter: String,
     /// What is wrong and what was expected; names the row where the value is a list.
     pub message: String,
+    /// That row, from 1, if it is one alone.
+    pub row: Option<usize>,
     /// Whether a single-valued parameter was repeated (SODA's `MultiValuedParamNotSupported`).
     pub multiple: bool,
 }
@@ -191,6 +193,7 @@ impl UsageError {
         UsageError {
             parameter: parameter.into(),
             message: message.into(),
+            row: None,
             multiple: false,
         }
     }

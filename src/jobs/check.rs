@@ -103,9 +103,8 @@ impl From<ParameterError> for UsageError {
             ParameterError::Uploaded(_) => "expected a value, found an uploaded file".into(),
         };
         UsageError {
-            parameter,
-            message,
             multiple,
+            ..UsageError::new(parameter, message)
         }
     }
 }

@@ -154,11 +154,10 @@ impl Request {
             .map(|(bytes, media_type)| List::read(bytes, media_type, max_positions))
             .transpose()
             .unwrap_or_else(|problems| {
-                faults.extend(
-                    problems
-                        .into_iter()
-                        .map(|problem| UsageError::new("POSITIONS", problem)),
-                );
+                faults.extend(problems.into_iter().map(|problem| UsageError {
+                    row: problem.row,
+                    ..UsageError::new("POSITIONS", problem.message)
+                }));
                 None
             });
         let mut list = list.unwrap_or_default();

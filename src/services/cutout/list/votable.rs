@@ -5,10 +5,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::{Heading, Reading, excerpt};
-
-/// Most fields of a table.
-const MAX_FIELDS: usize = 1_000;
+use super::{Heading, MAX_COLUMNS, Reading, excerpt};
 
 /// A column, and whether its values are numbers, of which NaN stands for none.
 #[derive(Debug, Default)]
@@ -81,8 +78,8 @@ impl Document {
         match element.local_name().as_ref() {
             "TABLE" => self.in_table = true,
             "FIELD" if self.in_table => {
-                if self.fields.len() >= MAX_FIELDS {
-                    return Err(format!("it has more than {MAX_FIELDS} fields"));
+                if self.fields.len() >= MAX_COLUMNS {
+                    return Err(format!("it has more than {MAX_COLUMNS} fields"));
                 }
                 self.fields.push(field(element)?);
             }
@@ -204,7 +201,8 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<List, Vec<String>> {
-        List::read(text.as_bytes(), "application/x-votable+xml", 10)
+        let read = List::read(text.as_bytes(), "application/x-votable+xml", 10);
+        read.map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
     }
 
     #[test]
@@ -278,19 +276,6 @@ mod tests {
         ] {
             let faults = read(&text).expect_err(&text);
             assert!(faults[0].contains(expected), "{faults:?} has no {expected:?}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_document_makes_it_panic(
-            pieces in proptest::collection::vec(
-                "(<TABLE>|</TABLE>|<FIELD name='(ra|dec|size)'( unit='px')?/>|<TABLEDATA>|</TABLEDATA>|<TR>|</TR>|<TD>|</TD>|<TD/>|[0-9]{1,3}|&amp;|&#1;|&x;|<!--|-->|<![CDATA[|]]>|<)",
-                0..40,
-            ),
-        ) {
-            let _ = read(&pieces.concat());
-            let _ = read(&table("<FIELD name='ra'/><FIELD name='dec'/>", &pieces.concat()));
         }
     }
 }
