@@ -29,6 +29,8 @@ pub struct Wcs {
     cap: Cap,
     /// Points of an all-sky map, for `shape_box`.
     inside: OnceLock<Vec<([f64; 2], Position)>>,
+    /// Those at which its sky ends.
+    limb: OnceLock<Vec<([f64; 2], Position)>>,
 }
 
 /// No box is wider; what a person means by more is the whole image.
@@ -65,6 +67,7 @@ impl Wcs {
                 radius: 180.0,
             },
             inside: OnceLock::new(),
+            limb: OnceLock::new(),
         };
         let [width, height] = shape.map(|n| n as f64 + 0.5);
         wcs.corners =

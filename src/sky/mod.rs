@@ -7,6 +7,8 @@ mod angle;
 mod cap;
 mod footprint;
 mod frame;
+#[cfg(test)]
+mod hostile;
 mod position;
 mod shape;
 mod size;

@@ -1,6 +1,6 @@
 //! Regions of the sky that are asked for: points, circles, polygons, ranges (SODA 1.0 section 3.3, DALI 1.1 section 3.3).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use thiserror::Error;
 
@@ -29,8 +29,8 @@ pub enum Shape {
     },
     /// What sides of great circles enclose, within a hemisphere; vertices in either winding, the first not repeated.
     Polygon {
-        /// At least three.
-        vertices: Vec<Position>,
+        /// At least three; shared, since a list may ask for the same polygon many times.
+        vertices: Arc<[Position]>,
     },
     /// What lies between two meridians and two parallels.
     Range {
@@ -119,6 +119,7 @@ impl Shape {
             vertices.pop();
         }
         Plane::of(&vertices).and_then(Plane::check)?;
+        let vertices = vertices.into();
         Ok(Self::Polygon { vertices })
     }
 
@@ -144,7 +145,7 @@ impl Shape {
             latitude(value)?;
         }
         if lat[0] > lat[1] {
-            return Err(ShapeError::UpsideDown(lat[0].to_string(), lat[1].to_string()));
+            return Err(ShapeError::UpsideDown(shown(lat[0]), shown(lat[1])));
         }
         if lat[0] >= lat[1] || width(lon) <= 0.0 {
             return Err(ShapeError::NoArea);
@@ -210,6 +211,36 @@ impl Shape {
                 outline
             }
             Self::Sky => Vec::new(),
+        }
+    }
+
+    /// The point of the outline half-way between two neighbours of it.
+    pub fn between(&self, a: Position, b: Position) -> Position {
+        let sum = |a: [f64; 3], b: [f64; 3]| [0, 1, 2].map(|axis| a[axis] + b[axis]);
+        let middle = Position::from_vector(sum(a.unit(), b.unit()));
+        match self {
+            Self::Circle { centre, radius } => {
+                // Back onto the circle, along the great circle through its middle.
+                let (from, to) = (centre.unit(), middle.unit());
+                let along = [0, 1, 2].map(|axis| from[axis] * to[axis]).iter().sum::<f64>();
+                let across = [0, 1, 2].map(|axis| to[axis] - along * from[axis]);
+                let length = across.iter().map(|part| part * part).sum::<f64>().sqrt();
+                if length < 1e-12 {
+                    return middle;
+                }
+                let (sine, cosine) = radius.to_radians().sin_cos();
+                Position::from_vector(
+                    [0, 1, 2].map(|axis| cosine * from[axis] + sine / length * across[axis]),
+                )
+            }
+            Self::Range { .. } => {
+                let east = (b.ra - a.ra + 180.0).rem_euclid(360.0) - 180.0;
+                Position {
+                    ra: (a.ra + east / 2.0).rem_euclid(360.0),
+                    dec: f64::midpoint(a.dec, b.dec),
+                }
+            }
+            Self::Polygon { .. } | Self::Point(_) | Self::Sky => middle,
         }
     }
 
@@ -345,14 +376,24 @@ fn finite(value: f64) -> Result<f64, ShapeError> {
     if value.is_finite() {
         Ok(value)
     } else {
-        Err(ShapeError::NotANumber(value.to_string()))
+        Err(ShapeError::NotANumber(shown(value)))
+    }
+}
+
+/// A number in a few characters, however small or large it is.
+fn shown(value: f64) -> String {
+    let plain = value.to_string();
+    if plain.len() <= 20 {
+        plain
+    } else {
+        format!("{value:e}")
     }
 }
 
 fn bounds(what: &'static str, value: f64, range: &'static str) -> ShapeError {
     ShapeError::Bounds {
         what,
-        value: value.to_string(),
+        value: shown(value),
         range,
     }
 }
@@ -589,7 +630,8 @@ mod tests {
                 lat: [-90.0, 90.0]
             })
         );
-        let vertices = vec![at(12.0, 34.0), at(14.0, 35.0), at(14.0, 36.0), at(12.0, 35.0)];
+        let vertices: Arc<[Position]> =
+            [at(12.0, 34.0), at(14.0, 35.0), at(14.0, 36.0), at(12.0, 35.0)].into();
         for text in [
             "POLYGON 12.0 34.0 14.0 35.0 14.0 36.0 12.0 35.0",
             "POLYGON 12.0 34.0 14.0 35.0 14.0 36.0 12.0 35.0 12 34",
@@ -714,27 +756,5 @@ mod tests {
         let square = Shape::polygon("0 0 40 0 40 1 0 1").unwrap().outline();
         // A great circle leaves the parallel.
         assert!(square.iter().any(|point| point.dec > 1.05));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_it_panic(
-            text in "(CIRCLE|RANGE|POLYGON)?( |[-+0-9.eE]{1,6}|Inf|-Inf|NaN|\t){0,12}",
-            any: String,
-            numbers in proptest::collection::vec(-1e3..1e3_f64, 0..12),
-        ) {
-            let list = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            for text in [text.as_str(), any.as_str(), list.as_str()] {
-                for shape in [Shape::pos(text), Shape::circle(text), Shape::polygon(text), Shape::range(text)] {
-                    let Ok(shape) = shape else { continue };
-                    let cap = shape.cap();
-                    proptest::prop_assert!((0.0..=180.0).contains(&cap.radius));
-                    for point in shape.outline() {
-                        proptest::prop_assert!(cap.near(point, 1e-6), "{} {:?}", shape, point);
-                    }
-                    proptest::prop_assert_eq!(Shape::pos(&shape.to_string()), Ok(shape));
-                }
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An image of 2,400 bytes.
-fn image(shape: [u64; 2], projection: &str, (ra, dec): (f64, f64), scale: f64, turn: f64) -> File {
+pub(super) fn image(shape: [u64; 2], projection: &str, (ra, dec): (f64, f64), scale: f64, turn: f64) -> File {
     let (sin, cos) = turn.to_radians().sin_cos();
     let cards = [
         String::from("SIMPLE  = T"),
@@ -36,7 +36,8 @@ fn footprint(wcs: &Wcs) -> Footprint {
     Footprint::of_image(wcs.shape(), |pixel| wcs.to_sky(pixel))
 }
 
-fn place() -> impl Strategy<Value = (f64, f64)> {
+/// A place on the sky, often at a pole or where right ascensions begin.
+pub(super) fn place() -> impl Strategy<Value = (f64, f64)> {
     prop_oneof![
         (0.0..360.0, -90.0..=90.0),
         (0.0..360.0, 89.0..=90.0),

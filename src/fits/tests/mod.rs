@@ -5,5 +5,6 @@ mod footprints;
 mod hostile;
 mod images;
 mod packing;
+mod shapes;
 mod sky;
 mod sweep;

@@ -6,6 +6,15 @@ use crate::sky::{Position, Shape};
 /// Points along each side of an image, and across it, at which it is asked whether they lie in the region.
 const SAMPLES: u32 = 64;
 
+/// How often a piece of an outline is halved at most.
+const HALVINGS: u32 = 16;
+/// How far the middle of a piece of an outline may lie from the line between its ends to be taken for that, in pixels.
+const STRAIGHT: f64 = 0.05;
+/// Halvings of all pieces together: of what coordinates gone wrong make of an outline no line is.
+const MOST_HALVINGS: u32 = 20_000;
+/// Columns and rows of an all-sky map in which it is looked where the sky ends.
+const LIMB: u64 = 256;
+
 /// The extent of pixels found so far: least and greatest x, least and greatest y.
 #[derive(Debug, Clone, Copy)]
 struct Bounds([f64; 4]);
@@ -41,10 +50,17 @@ impl Wcs {
         if self.cap.radius < 180.0 && !self.cap.near(around.centre, around.radius) {
             return Err(outside());
         }
-        let Outline { mut on, all, torn } = self.outline(shape);
+        let Outline {
+            mut on, all, torn, ..
+        } = self.outline(shape);
         self.add_edge(shape, torn, &mut on);
         if self.cap.radius >= 180.0 {
             self.add_inside(shape, &mut on);
+            for (pixel, position) in self.limb() {
+                if shape.contains(*position) {
+                    on.add(*pixel);
+                }
+            }
         }
         if on.is_none() {
             return Err(outside());
@@ -62,23 +78,75 @@ impl Wcs {
             on: Bounds::NONE,
             all: Bounds::NONE,
             torn: false,
+            halvings: MOST_HALVINGS,
         };
-        let mut last = None;
+        let mut last: Option<End> = None;
         for position in shape.outline() {
-            let Some(pixel) = self.true_pixel(position) else {
-                found.torn = true;
-                last = None;
-                continue;
+            let end = End {
+                position,
+                pixel: self.true_pixel(position),
             };
-            found.all.add(pixel);
-            // On an all-sky map neighbours may lie at its opposite edges.
-            let from = last.filter(|_| self.cap.radius < 180.0).unwrap_or(pixel);
-            for end in self.clipped(from, pixel).into_iter().flatten() {
-                found.on.add(end);
+            match end.pixel {
+                Some(pixel) => found.all.add(pixel),
+                None => found.torn = true,
             }
-            last = Some(pixel);
+            self.follow(shape, last.unwrap_or(end), end, HALVINGS, &mut found);
+            last = Some(end);
         }
         found
+    }
+
+    /// Adds what of a piece of an outline lies on the image: halved until it is a straight line, or next to nothing.
+    fn follow(&self, shape: &Shape, a: End, b: End, halvings: u32, found: &mut Outline) {
+        let ends = match (a.pixel, b.pixel) {
+            (Some(from), Some(to)) => Some((from, to)),
+            (Some(one), None) | (None, Some(one)) => {
+                self.add_clipped(one, one, &mut found.on);
+                None
+            }
+            (None, None) => return,
+        };
+        if halvings == 0 || found.halvings == 0 {
+            // A jump to the other side of a map is no line.
+            if let Some((from, to)) = ends {
+                self.add_clipped(from, from, &mut found.on);
+                self.add_clipped(to, to, &mut found.on);
+            }
+            return;
+        }
+        found.halvings -= 1;
+        let position = shape.between(a.position, b.position);
+        let middle = End {
+            position,
+            pixel: self.true_pixel(position),
+        };
+        if let (Some((from, to)), Some([x, y])) = (ends, middle.pixel) {
+            let length = (to[0] - from[0]).hypot(to[1] - from[1]);
+            let off = (x - f64::midpoint(from[0], to[0])).hypot(y - f64::midpoint(from[1], to[1]));
+            let straight = off <= STRAIGHT;
+            let far = off <= length / 4.0 && self.is_far(from, to, length);
+            if straight || far {
+                self.add_clipped(from, [x, y], &mut found.on);
+                self.add_clipped([x, y], to, &mut found.on);
+                return;
+            }
+        }
+        self.follow(shape, a, middle, halvings - 1, found);
+        self.follow(shape, middle, b, halvings - 1, found);
+    }
+
+    fn add_clipped(&self, from: [f64; 2], to: [f64; 2], on: &mut Bounds) {
+        for end in self.clipped(from, to).into_iter().flatten() {
+            on.add(end);
+        }
+    }
+
+    /// Whether a line lies farther from the image than it is long.
+    fn is_far(&self, from: [f64; 2], to: [f64; 2], length: f64) -> bool {
+        (0..2).any(|axis| {
+            let (least, most) = (0.5 - length, self.shape[axis] as f64 + 0.5 + length);
+            from[axis].max(to[axis]) < least || from[axis].min(to[axis]) > most
+        })
     }
 
     /// Adds the points of the image's edge that lie in the region; with `beyond` the pixels outside of them.
@@ -131,6 +199,48 @@ impl Wcs {
         })
     }
 
+    /// Points of an all-sky map beyond which it shows no sky, and where they lie.
+    fn limb(&self) -> &[([f64; 2], Position)] {
+        self.limb.get_or_init(|| {
+            let mut limb = Vec::new();
+            for along in 0..2 {
+                let (lines, length) = (self.shape[1 - along], self.shape[along]);
+                let count = lines.min(LIMB);
+                for line in 0..count {
+                    let across = 1.0 + (line as f64 / (count - 1).max(1) as f64 * (lines - 1) as f64).round();
+                    let point = |at: f64| {
+                        let mut pixel = [across; 2];
+                        pixel[along] = at;
+                        pixel
+                    };
+                    self.add_ends(point, length, &mut limb);
+                }
+            }
+            limb
+        })
+    }
+
+    /// Adds the last points that have a position, on a line through the image.
+    fn add_ends(&self, point: impl Fn(f64) -> [f64; 2], length: u64, limb: &mut Vec<([f64; 2], Position)>) {
+        let place = |at: f64| self.to_sky(point(at)).map(|position| (at, position));
+        let at = |step: u32| 1.0 + f64::from(step) / f64::from(SAMPLES) * (length as f64 - 1.0);
+        for step in 0..SAMPLES {
+            let (mut on, mut off) = match (place(at(step)), place(at(step + 1))) {
+                (Some(on), None) => (on, at(step + 1)),
+                (None, Some(on)) => (on, at(step)),
+                _ => continue,
+            };
+            while (on.0 - off).abs() > STRAIGHT {
+                let middle = f64::midpoint(on.0, off);
+                match place(middle) {
+                    Some(found) => on = found,
+                    None => off = middle,
+                }
+            }
+            limb.push((point(on.0), on.1));
+        }
+    }
+
     /// The pixel of a position, if the position is that of the pixel too: a polynomial folds far positions back.
     fn true_pixel(&self, position: Position) -> Option<[f64; 2]> {
         let pixel = self.to_pixel(position)?;
@@ -159,6 +269,13 @@ impl Wcs {
     }
 }
 
+/// A point of an outline, and its pixel if it has one.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    position: Position,
+    pixel: Option<[f64; 2]>,
+}
+
 /// What is known of a region's outline.
 struct Outline {
     /// The part of it that lies on the image.
@@ -167,6 +284,8 @@ struct Outline {
     all: Bounds,
     /// Whether parts of it have no pixel.
     torn: bool,
+    /// How many pieces of it may still be halved.
+    halvings: u32,
 }
 
 impl Bounds {

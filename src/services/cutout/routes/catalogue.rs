@@ -230,7 +230,7 @@ fn image(collection: &str, found: Catalogued, places: &Places, publisher: &str) 
 
 fn outline(found: Catalogued) -> Option<schema::Outline> {
     let vertices = match sia::region(found.image.s_region.as_deref()?)? {
-        Shape::Polygon { vertices } => vertices,
+        Shape::Polygon { vertices } => vertices.to_vec(),
         shape => shape.outline(),
     };
     Some(schema::Outline {
