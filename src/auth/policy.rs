@@ -91,6 +91,7 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/v1/jobs/{id}/shares/{share}", Who::Owner),
     ("GET", "/api/v1/jobs/{id}/results/{name}/preview", Who::Owner),
     ("GET", "/api/v1/cutout/preview", Who::User),
+    ("POST", "/api/v1/cutout/check", Who::User),
     ("GET", "/api/v1/cutout/collections", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}/images", Who::User),

@@ -26,6 +26,14 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// The cut of a region without its pixels, and the bytes that they have.
+    pub(super) fn unread(hdu: &Hdu, region: &Region, edge: Edge) -> Result<(Self, u64), FitsError> {
+        let layout = Layout::new(hdu, region, edge)?;
+        let bytes = layout.cut_bytes;
+        let declares = layout.is_padded() && hdu.bitpix().code() > 0 && hdu.kept().blank.is_none();
+        Ok((layout.finish(hdu, Vec::new(), declares.then_some(0)), bytes))
+    }
+
     /// The HDU it was cut from, 0 the primary.
     pub fn hdu(&self) -> usize {
         self.hdu

@@ -45,4 +45,4 @@ pub use source::{Filling, Source, SourceError, place};
 pub use sweep::{Admission, Finished, Step, Sweep, cut};
 pub use table::{Column, Values, write_table};
 pub use wcs::Wcs;
-pub use write::{Packing, write, write_parts};
+pub use write::{Packing, write, write_parts, written_size};

@@ -2,11 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::area::{Edge, Region};
 use super::bitpix::Bitpix;
 use super::cards::{Cards, NewCard, card};
 use super::checksum;
 use super::compress::{self, Packed};
 use super::cut::Cut;
+use super::error::FitsError;
 use super::file::File;
 use super::hdu::{Hdu, Kind};
 use super::header::{BLOCK, CARD, Header, Value, has_value, name};
@@ -42,18 +44,56 @@ pub fn write(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str, packing: P
 }
 
 /// The file that [`write`] makes, in parts that follow one another: pixels stay where they are.
-pub fn write_parts(
+pub fn write_parts(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, date: &str, packing: Packing) -> Vec<Bytes> {
+    let mut out = Vec::with_capacity(2 * cuts.len() + 1);
+    for (cards, data) in units(file, cuts, date, packing) {
+        append(&mut out, cards, data);
+    }
+    out
+}
+
+/// Bytes of the file that [`write`] would make of regions of `file`, each with the number of its HDU, their pixels as they
+/// are. No pixel is read. An error if there is nothing to cut.
+pub fn written_size(
+    file: &File,
+    regions: &[(usize, &Region)],
+    edge: Edge,
+    provenance: impl Fn(&Cut) -> Vec<NewCard>,
+) -> Result<u64, FitsError> {
+    let mut size = 0_u64;
+    let mut cuts = Vec::with_capacity(regions.len());
+    for (number, region) in regions {
+        let Some(hdu) = file.hdus().get(*number) else {
+            return Err(FitsError::NotAnImage { hdu: *number });
+        };
+        let (cut, pixels) = Cut::unread(hdu, region, edge)?;
+        size = size.saturating_add(pixels.div_ceil(BLOCK as u64).saturating_mul(BLOCK as u64));
+        let cards = provenance(&cut);
+        cuts.push((cut, cards));
+    }
+    let headers = units(file, cuts, DATE, Packing::Plain).into_iter();
+    let headers = headers.map(|(cards, _)| ((cards.0.len() + ADDED) * CARD).next_multiple_of(BLOCK));
+    Ok(size.saturating_add(headers.sum::<usize>() as u64))
+}
+
+/// Any date is as long as another.
+const DATE: &str = "2000-01-01T00:00:00";
+/// Cards that [`append`] adds: the sums, and END.
+const ADDED: usize = 3;
+
+/// The headers of the HDUs but for sums and END, and their pixels.
+fn units(
     file: &File,
     mut cuts: Vec<(Cut, Vec<NewCard>)>,
     date: &str,
     packing: Packing,
-) -> Vec<Bytes> {
+) -> Vec<(Cards, Vec<u8>)> {
     cuts.sort_by_key(|(cut, _)| cut.hdu);
-    let mut out = Vec::with_capacity(2 * cuts.len() + 1);
+    let mut out = Vec::with_capacity(cuts.len() + 1);
     if cuts.first().is_none_or(|(cut, _)| cut.hdu > 0) {
         let mut cards = empty_primary(file.hdus().first());
         set_date(&mut cards, date, true);
-        append(&mut out, cards, Vec::new());
+        out.push((cards, Vec::new()));
     }
     for (cut, provenance) in cuts {
         let first = out.is_empty();
@@ -68,12 +108,12 @@ pub fn write_parts(
             Some(Packed { cards, data }) => (cards, compress::kept(&cut.cards), data),
         };
         if first && is_table(&cards) {
-            append(&mut out, empty_primary(None), Vec::new());
+            out.push((empty_primary(None), Vec::new()));
         }
         cards.0.extend_from_slice(&own.0);
         set_date(&mut cards, date, first);
         push_all(&mut cards, &provenance);
-        append(&mut out, cards, data);
+        out.push((cards, data));
     }
     out
 }

@@ -435,6 +435,21 @@ impl<'a> ApiExtractor<'a> for Form {
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let Asked(mut form) = Asked::of(request)?;
+        form.push_body(request, body).await?;
+        Ok(form)
+    }
+}
+
+impl Form {
+    /// What the body has, the query left out.
+    pub async fn of_body(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut form = Form::default();
+        form.push_body(request, body).await?;
+        Ok(form)
+    }
+
+    /// Adds what the body has.
+    async fn push_body(&mut self, request: &Request, body: &mut RequestBody) -> Result<()> {
         let media_type = request.headers().get(CONTENT_TYPE).map(|value| {
             value
                 .to_str()
@@ -446,11 +461,11 @@ impl<'a> ApiExtractor<'a> for Form {
         });
         match media_type {
             Some(name) if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
-                form.push_encoded(&body.take()?.into_bytes().await?)?;
+                self.push_encoded(&body.take()?.into_bytes().await?)?;
             }
             Some(name) if name.eq_ignore_ascii_case("multipart/form-data") => {
                 let parts = <Multipart as FromRequest>::from_request(request, body).await?;
-                form.push_parts(parts).await?;
+                self.push_parts(parts).await?;
             }
             _ => {
                 if !body.take()?.into_bytes().await?.is_empty() {
@@ -462,7 +477,7 @@ impl<'a> ApiExtractor<'a> for Form {
                 }
             }
         }
-        Ok(form)
+        Ok(())
     }
 }
 

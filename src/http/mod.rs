@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod content;
 mod crowd;
+mod described;
 mod docs;
 mod edge;
 mod events;
@@ -50,6 +51,7 @@ use url::Url;
 
 pub use caller::{Door, Identified};
 pub use content::{Representation, Selected};
+pub use described::Described;
 pub use form::{Asked, Form};
 pub use parameter::{Many, Once};
 pub use problem::{Fault as ParameterFault, Problem};

@@ -261,6 +261,7 @@ async fn what_is_not_allowed_changes_nothing() {
         "/api/v1/async",
         "/api/digits/async/nothing",
         "/api/digits/async/0197f3a0-0000-7000-8000-000000000001",
+        "/api/nothing/sync",
         "/api/digits/examples",
         "/api/nothing/capabilities",
     ] {

@@ -151,24 +151,10 @@ impl V1 {
         key: Header<Option<String>>,
         body: Json<schema::NewJob>,
     ) -> Result<Reply<Created<schema::ServiceJob>>, Problem> {
-        let new = body.0;
-        let mut submission = Submission {
-            run: new.run,
-            run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
-            execution_duration: new.execution_duration.map(seconds).transpose()?,
-            destruction: new
-                .destruction
-                .as_deref()
-                .map(|text| time("destruction", text))
-                .transpose()?,
-            idempotency_key: key.0,
-            ..Submission::default()
-        };
-        for (name, value) in new.parameters {
-            check_name(&name)?;
-            add_values(&mut submission, &name, value.0)?;
-        }
-        let job = self.0.jobs.create(&caller, &new.service, submission).await?;
+        let service = body.0.service.clone();
+        let mut submission = submission(body.0)?;
+        submission.idempotency_key = key.0;
+        let job = self.0.jobs.create(&caller, &service, submission).await?;
         let url = self.0.job_url(&job.service, job.id);
         Reply::created(&url, &self.document(&job))
     }
@@ -566,6 +552,26 @@ fn seconds(seconds: i64) -> Result<u32, Problem> {
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
     text.parse()
         .map_err(|error| Problem::usage(name, format!("{error}")))
+}
+
+/// What a new job in JSON asks for.
+pub fn submission(new: schema::NewJob) -> Result<Submission, Problem> {
+    let mut submission = Submission {
+        run: new.run,
+        run_id: new.run_id.filter(|run_id| !run_id.is_empty()),
+        execution_duration: new.execution_duration.map(seconds).transpose()?,
+        destruction: new
+            .destruction
+            .as_deref()
+            .map(|text| time("destruction", text))
+            .transpose()?,
+        ..Submission::default()
+    };
+    for (name, value) in new.parameters {
+        check_name(&name)?;
+        add_values(&mut submission, &name, value.0)?;
+    }
+    Ok(submission)
 }
 
 /// What is a parameter of UWS's or DALI's requests is none of a job's; most have a field of their own here.

@@ -25,7 +25,7 @@ pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
 pub use operate::Queue;
 use quota::is_own;
-pub use sync::Waited;
+pub use sync::{Waited, described};
 
 use crate::{
     auth::{self, Caller, Role},
@@ -204,6 +204,11 @@ impl From<UsageError> for JobsError {
     }
 }
 
+/// Bytes of files.
+fn bytes_of(uploads: &[Upload]) -> u64 {
+    uploads.iter().map(|upload| upload.bytes.len() as u64).sum()
+}
+
 impl Jobs {
     /// The jobs of this engine's database.
     pub fn new(engine: Engine) -> Self {
@@ -265,11 +270,7 @@ impl Jobs {
             Some(_) => Some(fingerprint::fingerprint(description.name, &submission)?),
             None => None,
         };
-        let files = submission
-            .uploads
-            .iter()
-            .map(|upload| upload.bytes.len() as u64)
-            .sum();
+        let files = bytes_of(&submission.uploads);
         if let Err(refusal) = self.may_create(caller, files, submission.run).await {
             let key = submission.idempotency_key.as_deref();
             let before = self.made_before(caller, description.name, key, fingerprint.as_deref());

@@ -3,11 +3,14 @@
 use futures::FutureExt;
 use tokio::time::{self, Duration, Instant};
 
-use super::{Jobs, JobsError, MAX_UPLOADS, Place, Submission, Wait, add_uploads, check, check_labels, keyed};
+use super::{
+    Jobs, JobsError, MAX_UPLOADS, Place, Submission, Upload, Wait, add_uploads, bytes_of, check,
+    check_labels, keyed,
+};
 use crate::{
     auth::Caller,
-    engine::{Answer, Draft, Stage, Unavailable},
-    uws::{Job, JobId},
+    engine::{Answer, Description, Draft, Stage, Unavailable},
+    uws::{Job, JobId, Parameters, Timestamp},
 };
 
 /// Longest time that a request waits for its job.
@@ -68,12 +71,7 @@ impl Jobs {
         submission: &Submission,
     ) -> Result<Option<Answer>, JobsError> {
         let service = self.service(service).ok_or(JobsError::NotFound("service"))?;
-        check_labels(submission)?;
-        let uploads = keyed(JobId::new(), submission.uploads.clone());
-        let mut parameters = submission.parameters.clone();
-        add_uploads(&mut parameters, &uploads)?;
-        check::against(service.describe(), &parameters, Stage::Run)?;
-        check::uploads(&parameters, MAX_UPLOADS)?;
+        let (parameters, uploads) = described(service.describe(), submission.clone())?;
         let read_upload = |key: &str| {
             let found = uploads.iter().find(|(fresh, _)| fresh == key);
             let bytes = found.map(|(_, upload)| upload.bytes.clone());
@@ -85,5 +83,37 @@ impl Jobs {
             read_upload: &read_upload,
         };
         Ok(service.answer(&draft, caller).await?)
+    }
+}
+
+/// The parameters of a new job that is to run, as far as they can be judged without its service, and its files by their
+/// keys.
+pub fn described(
+    description: &Description,
+    submission: Submission,
+) -> Result<(Parameters, Vec<(String, Upload)>), JobsError> {
+    check_labels(&submission)?;
+    let uploads = keyed(JobId::new(), submission.uploads);
+    let mut parameters = submission.parameters;
+    add_uploads(&mut parameters, &uploads)?;
+    check::against(description, &parameters, Stage::Run)?;
+    check::uploads(&parameters, MAX_UPLOADS)?;
+    Ok((parameters, uploads))
+}
+
+impl Jobs {
+    /// Whether a new job of this description that is to run would be taken, but for its parameters.
+    pub async fn may_submit(
+        &self,
+        caller: &Caller,
+        description: &Description,
+        submission: &Submission,
+    ) -> Result<(), JobsError> {
+        self.may_create(caller, bytes_of(&submission.uploads), true)
+            .await?;
+        if let Some(asked) = submission.destruction {
+            check::destruction(description, asked, Timestamp::of_this_host())?;
+        }
+        Ok(())
     }
 }

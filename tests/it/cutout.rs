@@ -157,7 +157,7 @@ async fn what_failed_is_done_again_alone(backend: Backend) {
 }
 
 /// The demo's image, plain and in four compressions.
-fn m13s() -> Vec<(String, Vec<u8>)> {
+pub fn m13s() -> Vec<(String, Vec<u8>)> {
     let plain = m13();
     let folder = plain.parent().unwrap();
     ["m13", "m13_rice", "m13_gzip", "m13_hcomp", "m13_plio"]

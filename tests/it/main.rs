@@ -6,6 +6,7 @@ mod api;
 mod archive;
 mod auth;
 mod catalogue;
+mod check;
 mod cli;
 mod clients;
 mod crash;

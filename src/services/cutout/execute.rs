@@ -40,8 +40,8 @@ use super::{
 use crate::{
     engine::{Context, Failure},
     fits::{
-        Admission, Cut, Edge, File, FitsError, Hdu, NewCard, Packing, Reason, Region, Step, Sweep, Value,
-        bytes_of, write, write_parts,
+        Admission, Cut, Edge, File, FitsError, NewCard, Reason, Step, Sweep, Value, bytes_of, write,
+        write_parts,
     },
     objects::Stored,
     sky::{Length, Position, Shape, Size},
@@ -307,11 +307,7 @@ impl Job<'_> {
                 }
             }
             match boxes {
-                Ok(mut boxes) => {
-                    if self.request.format == Format::Png {
-                        // A picture is of one image.
-                        boxes.truncate(1);
-                    }
+                Ok(boxes) => {
                     let row = self.row(opened, at, boxes.first());
                     tasks.push(Task {
                         opened: Arc::clone(opened),
@@ -389,27 +385,7 @@ impl Job<'_> {
             if matched.contains(&(at + 1)) {
                 continue;
             }
-            let narrowed =
-                asked.band_range.is_some() || asked.time_range.is_some() || !self.request.pols.is_empty();
-            let fault = match plan.selected(asked) {
-                _ if narrowed => Fault {
-                    reason: NO_MATCHING_IMAGE,
-                    message: "no image there is of the wavelengths, times and polarizations asked for".into(),
-                },
-                (0, _) => Fault {
-                    reason: NO_MATCHING_IMAGE,
-                    message: "no image is of what was asked for".into(),
-                },
-                (_, 0) => Fault::new(
-                    Reason::NoWcs,
-                    "no image of those asked for has celestial coordinates",
-                ),
-                (images, _) => Fault::new(
-                    Reason::OutsideFootprint,
-                    format!("the position lies on none of the {images} images asked for"),
-                ),
-            };
-            let row = failed(self.bare_row(at), fault);
+            let row = failed(self.bare_row(at), nothing_found(plan, self.request, asked));
             self.rows.push(row.clone());
             self.context.log(format!(
                 "Row {} ({}): {}",
@@ -574,6 +550,29 @@ impl Job<'_> {
     }
 }
 
+/// Why there is nothing of a row that lies on no image.
+pub fn nothing_found(plan: &Plan, request: &Request, asked: &Asked) -> Fault {
+    let narrowed = asked.band_range.is_some() || asked.time_range.is_some() || !request.pols.is_empty();
+    match plan.selected(asked) {
+        _ if narrowed => Fault {
+            reason: NO_MATCHING_IMAGE,
+            message: "no image there is of the wavelengths, times and polarizations asked for".into(),
+        },
+        (0, _) => Fault {
+            reason: NO_MATCHING_IMAGE,
+            message: "no image is of what was asked for".into(),
+        },
+        (_, 0) => Fault::new(
+            Reason::NoWcs,
+            "no image of those asked for has celestial coordinates",
+        ),
+        (images, _) => Fault::new(
+            Reason::OutsideFootprint,
+            format!("the position lies on none of the {images} images asked for"),
+        ),
+    }
+}
+
 /// Name of the first text that stands for a cutout which is not made.
 const EMPTY: &str = "empty_1.txt";
 
@@ -685,19 +684,12 @@ async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<
     let (asked, all_places) = (request, places);
     let (request, places) = (Arc::clone(request), places.to_vec());
     let looking = super::cutter::on_all_threads(move || {
-        let hdus = chosen(&file, &request.hdus);
         let look = |at: &usize| {
             let row = &request.list.rows[*at];
             let position = lightcurve::position(&row.shape).filter(|_| request.lightcurve);
-            let size = row.size.unwrap_or(request.size);
-            let boxes = match &hdus {
-                Ok(hdus) => boxes(&file, hdus, !request.hdus.is_empty(), &row.shape, size)
-                    .and_then(|boxes| choose_planes(&file, boxes, &request.planes(row))),
-                Err(fault) => Err(fault.clone()),
-            };
             Found {
                 at: *at,
-                boxes,
+                boxes: boxes_at(&file, &request, *at),
                 pixels: position.map(|position| sample::pixels(&file, &request.hdus, position)),
             }
         };
@@ -725,32 +717,41 @@ fn nowhere(at: usize, request: &Request, fault: &Fault) -> Found {
     }
 }
 
+/// The boxes of a row (its place in the list) on an image that a cutout is made of.
+pub fn boxes_at(file: &File, request: &Request, at: usize) -> Result<Vec<HduBox>, Fault> {
+    let row = &request.list.rows[at];
+    let hdus = chosen(file, &request.hdus)?;
+    let size = row.size.unwrap_or(request.size);
+    let boxes = boxes(file, &hdus, !request.hdus.is_empty(), &row.shape, size)?;
+    let mut boxes = choose_planes(file, boxes, &request.planes(row))?;
+    if request.format == Format::Png {
+        // A picture is of one image.
+        boxes.truncate(1);
+    }
+    Ok(boxes)
+}
+
+/// An error if a cutout of these boxes can never be held in so many bytes, or is not to be made as they lie.
+pub fn check_size(file: &File, boxes: &[HduBox], request: &Request, limit: u64) -> Result<(), FitsError> {
+    let mut bytes = 0_u64;
+    for found in boxes {
+        if let Some(hdu) = file.hdus().get(found.hdu) {
+            bytes = bytes.saturating_add(bytes_of(hdu, &found.region, request.edge)?);
+        }
+    }
+    // Once as it is cut, once as it is stored.
+    let bytes = bytes.saturating_mul(2 + packing_copies(request.format.packing()));
+    if bytes > limit {
+        let what = "the cutout";
+        return Err(FitsError::TooLarge { what, bytes, limit });
+    }
+    Ok(())
+}
+
 impl Task {
     /// The file, if it could be opened.
     fn file(&self) -> Option<&Arc<File>> {
         self.opened.file.as_ref().ok().map(|open| &open.file)
-    }
-
-    /// The HDUs to cut and their boxes.
-    fn hdus(&self) -> impl Iterator<Item = (&Hdu, &Region)> {
-        self.boxes
-            .iter()
-            .filter_map(move |found| Some((self.file()?.hdus().get(found.hdu)?, &found.region)))
-    }
-
-    /// Bytes of its pixels; an error if they can never be held.
-    fn check_size(&self, edge: Edge, packing: Packing, limit: u64) -> Result<(), FitsError> {
-        let mut bytes = 0_u64;
-        for (hdu, region) in self.hdus() {
-            bytes = bytes.saturating_add(bytes_of(hdu, region, edge)?);
-        }
-        // Once as it is cut, once as it is stored.
-        let bytes = bytes.saturating_mul(2 + packing_copies(packing));
-        if bytes > limit {
-            let what = "the cutout";
-            return Err(FitsError::TooLarge { what, bytes, limit });
-        }
-        Ok(())
     }
 }
 
@@ -850,7 +851,7 @@ impl Shared<'_> {
         let mut begun = HashMap::with_capacity(tasks.len());
         for (id, task) in tasks.into_iter().enumerate() {
             consume_budget().await;
-            if let Err(error) = task.check_size(self.request.edge, self.request.format.packing(), most) {
+            if let Err(error) = check_size(&open.file, &task.boxes, self.request, most) {
                 self.settle(refused(task, error.into()));
                 continue;
             }

@@ -82,6 +82,11 @@ impl Files {
         Ok(OpenFile { file, warm: false })
     }
 
+    /// Whether a file is open, or only its headers have to be read for that: one that is compressed as a whole is inflated.
+    pub fn is_quick(&self, url: &str) -> bool {
+        !url.to_ascii_lowercase().ends_with(".gz") || self.kept(|kept| kept.files.contains_key(url))
+    }
+
     /// Forgets a file that was replaced, unless another has opened it anew meanwhile.
     pub fn forget(&self, url: &str, file: &Arc<File>) {
         self.kept(|kept| {

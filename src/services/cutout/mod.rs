@@ -8,6 +8,7 @@
 //! images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of `identifier`.
 
 pub mod answer;
+mod check;
 pub mod cutter;
 mod datalink;
 mod execute;

@@ -241,6 +241,70 @@ async fn a_list_is_no_longer_than_its_owner_may_have() {
 }
 
 #[tokio::test]
+async fn a_check_tells_what_is_left_and_what_a_job_would_be_refused_for() {
+    // Nothing runs, so that the queue stays full.
+    let settings = [("SIDEREAL_QUOTA__QUEUED", "1"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(Backend::Embedded, &settings).await;
+    let alice = scene.token("alice");
+    let limits = json!({ "storedBytes": 5_000, "positions": 2 });
+    json_of(&scene, "/api/v1/me", &alice).await;
+    set(&scene, "alice", &limits).await.expect(200);
+    let check = async |list: &str| -> Value {
+        let form = [("POSITIONS", list)];
+        let reply = scene.post("/api/v1/cutout/check", &alice, &form).await;
+        reply.expect(200).json()
+    };
+    let told = check("RA,DEC\n1,2\n").await;
+    assert_eq!(told["accepted"], true, "{told}");
+    assert_eq!(
+        told["quota"],
+        json!({ "positions": 2, "queued": 1, "storedBytes": 5_000 })
+    );
+    let fault = |told: &Value| {
+        let fault = &told["faults"][0];
+        let text = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(told["accepted"], false, "{told}");
+        (text("parameter"), text("message"))
+    };
+    let (parameter, message) = fault(&check("RA,DEC\n1,2\n1,2\n1,2\n").await);
+    assert!(
+        parameter == "POSITIONS" && message.contains("more than 2 rows"),
+        "{message}"
+    );
+    // Long lists are files, and count as stored.
+    let long = format!("RA,DEC,OBJID\n1,2,{}\n", " ".repeat(5_000));
+    let (parameter, message) = fault(&check(&long).await);
+    assert!(
+        parameter == "PHASE" && message.contains("storedBytes"),
+        "{message}"
+    );
+    let refusal = scene
+        .post(LIST, &alice, &[("PHASE", "RUN"), ("WORD", &long)])
+        .await;
+    assert!(refused(refusal).text().contains(&message));
+    scene.job(&alice, &[("PHASE", "RUN")]).await;
+    let full = check("RA,DEC\n1,2\n").await;
+    assert_eq!(full["quota"]["queued"], 0);
+    let (parameter, message) = fault(&full);
+    assert!(
+        parameter == "PHASE" && message.contains("quota queued"),
+        "{message}"
+    );
+
+    // Whoever may make no job may not ask what one would find.
+    let token = json!({ "name": "reader", "scopes": ["read"], "expires": days_ahead(1) });
+    let made = scene.post_json("/account/token/create", &alice, &token).await;
+    let made: Value = made.expect(201).json();
+    let reader = made["token"].as_str().unwrap();
+    let form = [("POSITIONS", "RA,DEC\n1,2\n")];
+    scene
+        .post("/api/v1/cutout/check", reader, &form)
+        .await
+        .expect(403);
+    scene.site.post("/api/v1/cutout/check", &form).await.expect(401);
+}
+
+#[tokio::test]
 async fn what_is_stored_counts_until_it_is_deleted() {
     let scene = Scene::start_on(Backend::Embedded, &[]).await;
     let alice = scene.token("alice");

@@ -2,6 +2,7 @@
 //! `auth::policy`.
 
 mod catalogue;
+mod check;
 mod examples;
 mod preview;
 mod schema;
@@ -13,11 +14,12 @@ use super::{Cutout, datalink::Places};
 use crate::{http::Problem, jobs::Jobs, objects::Sources, settings::Settings, store::StoreError};
 
 pub use catalogue::Catalogue;
+pub use check::Checks;
 pub use preview::Previews;
 pub use vo::Vo;
 
 /// All of them.
-pub type Api = (Catalogue, Previews, Vo);
+pub type Api = (Catalogue, Checks, Previews, Vo);
 
 /// What they share.
 pub struct Site {
@@ -53,6 +55,7 @@ pub fn api(cutout: Option<Arc<Cutout>>, jobs: Jobs, sources: Arc<Sources>, setti
     });
     (
         Catalogue(Arc::clone(&site)),
+        Checks(Arc::clone(&site)),
         Previews(Arc::clone(&site)),
         Vo(site),
     )
