@@ -95,6 +95,11 @@ const LEAPS: [(f64, f64); 28] = [
     (57_754.0, 37.0),
 ];
 
+/// Keywords of the time that times are counted from (FITS 4.0, section 9.2.2).
+const EPOCHS: [&str; 7] = [
+    "MJDREF", "MJDREFI", "MJDREFF", "JDREF", "JDREFI", "JDREFF", "DATEREF",
+];
+
 /// What is asked for of the planes of an image; nothing of an axis asks for all of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
@@ -114,9 +119,16 @@ impl Wanted<'_> {
 }
 
 /// What a plane is one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Spectral,
+    Temporal,
+    State,
+}
+
+/// How its values are to be understood.
 #[derive(Debug)]
 enum Meaning {
-    /// A spectral quantity.
     Wavelength(Spectral),
     Time(time::Axis),
     State,
@@ -138,134 +150,113 @@ pub(super) struct Axis {
     /// 0-based, 0 is NAXIS1.
     pub(super) number: usize,
     length: u64,
+    kind: Kind,
+    /// Its values, or why they cannot be read.
+    values: Result<Values, String>,
+}
+
+#[derive(Debug)]
+struct Values {
     wcs: wcs::Wcs,
     meaning: Meaning,
 }
 
-/// The axes of an image of `shape` beside the `celestial` ones, those whose planes mean something; or why one cannot
-/// be read.
-pub(super) fn axes(header: &Header, shape: &[u64], celestial: [usize; 2]) -> Result<Vec<Axis>, String> {
+/// The axes of an image of `shape` beside the `celestial` ones, those whose planes mean something.
+pub(super) fn axes(header: &Header, shape: &[u64], celestial: [usize; 2]) -> Vec<Axis> {
     let others = (0..shape.len()).filter(|axis| !celestial.contains(axis));
     others
-        .filter_map(|number| {
-            let axis = Axis::new(header, number, shape[number]);
-            axis.map_err(|problem| format!("axis {}: {problem}", number + 1))
-                .transpose()
-        })
+        .filter_map(|number| Axis::new(header, number, shape[number]))
         .collect()
 }
 
 impl Axis {
-    fn new(header: &Header, number: usize, length: u64) -> Result<Option<Self>, String> {
+    fn new(header: &Header, number: usize, length: u64) -> Option<Self> {
         let ctype = header.text(&format!("CTYPE{}", number + 1)).unwrap_or_default();
         let ctype = ctype.trim().to_ascii_uppercase();
         let unit = header.text(&format!("CUNIT{}", number + 1)).unwrap_or_default();
         let head = ctype.split('-').next().unwrap_or_default();
-        let spectral = matches!(
-            head,
-            "FREQ" | "ENER" | "WAVN" | "WAVE" | "AWAV" | "VRAD" | "VOPT" | "ZOPT" | "VELO" | "BETA"
-        );
-        let is_state = head == "STOKES";
-        let is_time = matches!(
-            head,
-            "TIME"
-                | "UTC"
-                | "GMT"
-                | "UT1"
-                | "UT"
-                | "TAI"
-                | "IAT"
-                | "TT"
-                | "TDT"
-                | "ET"
-                | "TCG"
-                | "TDB"
-                | "TCB"
-                | "GPS"
-        );
-        if !(spectral || is_state || is_time) {
-            return Ok(None);
-        }
-        let cards = alone(header, number + 1, length)?;
-        let parsed = fits_well::header::Header::parse(&cards).map_err(|error| error.to_string())?;
-        let wcs = wcs::Wcs::from_header(&parsed, None).map_err(|error| error.to_string())?;
-        if !wcs.description().unsupported_axes.is_empty() {
-            return Err(format!("{ctype} is not one that is read"));
-        }
-        let meaning = if spectral {
-            // Of an axis that is not linear the library gives standard units.
-            let unit = wcs.world_unit(0).map_err(|error| error.to_string())?.trim();
-            let known = UNITS.iter().find(|(name, _)| *name == unit);
-            let (_, unit) = known.ok_or_else(|| format!("its unit {unit:?} is not one that is read"))?;
-            Meaning::Wavelength(Spectral {
-                kind: head.to_owned(),
-                unit: *unit,
-                rest: rest(header),
-            })
-        } else if is_state {
-            Meaning::State
-        } else {
-            let frame = time::Frame::from_header(&parsed).map_err(|error| error.to_string())?;
-            let axis = frame
-                .time_axis(&ctype, &unit)
-                .map_err(|error| error.to_string())?;
-            Meaning::Time(axis.ok_or("it is no axis of time")?)
+        let kind = match head {
+            "FREQ" | "ENER" | "WAVN" | "WAVE" | "AWAV" | "VRAD" | "VOPT" | "ZOPT" | "VELO" | "BETA" => {
+                Kind::Spectral
+            }
+            "STOKES" => Kind::State,
+            // Times since no time are those of no observation.
+            "TIME" | "UTC" | "GMT" | "UT1" | "UT" | "TAI" | "IAT" | "TT" | "TDT" | "ET" | "TCG" | "TDB"
+            | "TCB" | "GPS"
+                if EPOCHS.iter().any(|keyword| header.value(keyword).is_some()) =>
+            {
+                Kind::Temporal
+            }
+            _ => return None,
         };
-        Ok(Some(Self {
+        Some(Self {
             number,
             length,
-            wcs,
-            meaning,
-        }))
+            kind,
+            values: Values::new(header, number, length, kind, [&ctype, head, &unit]),
+        })
     }
 
     /// The planes, 0-based and half open, that are wanted; `None` if nothing is said of this axis. An empty range if none
     /// of them is; of states that do not lie side by side, all between them are taken too.
     pub(super) fn planes(&self, wanted: &Wanted<'_>) -> Result<Option<Range<u64>>, String> {
-        let range = match &self.meaning {
-            Meaning::Wavelength(_) => wanted.wavelengths,
-            Meaning::Time(_) => wanted.times,
-            Meaning::State if wanted.states.is_empty() => None,
-            Meaning::State => {
-                let states = self.states();
-                let is_wanted = |state: &&(u64, &str)| {
-                    wanted
-                        .states
-                        .iter()
-                        .any(|wanted| wanted.eq_ignore_ascii_case(state.1))
+        let range = match self.kind {
+            Kind::Spectral => wanted.wavelengths,
+            Kind::Temporal => wanted.times,
+            Kind::State => {
+                return if wanted.states.is_empty() {
+                    Ok(None)
+                } else {
+                    self.of_states(wanted.states).map(Some)
                 };
-                let mut planes = states.iter().filter(is_wanted).map(|(plane, _)| *plane);
-                let first = planes.next();
-                let last = planes.next_back().or(first);
-                return Ok(Some(match (first, last) {
-                    (Some(first), Some(last)) => first..last + 1,
-                    _ => 0..0,
-                }));
             }
         };
         let Some([from, to]) = range else {
             return Ok(None);
         };
+        self.values.as_ref().map_err(Clone::clone)?;
         self.within(from, to).map(Some)
+    }
+
+    fn of_states(&self, wanted: &[String]) -> Result<Range<u64>, String> {
+        self.values.as_ref().map_err(Clone::clone)?;
+        let states = self.states();
+        let is_wanted =
+            |state: &&(u64, &str)| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(state.1));
+        let mut planes = states.iter().filter(is_wanted).map(|(plane, _)| *plane);
+        let first = planes.next();
+        let last = planes.next_back().or(first);
+        Ok(match (first, last) {
+            (Some(first), Some(last)) => first..last + 1,
+            _ => 0..0,
+        })
     }
 
     /// Least and greatest wavelength (m) or time (MJD, UTC) of its planes.
     pub(super) fn span(&self) -> Option<[f64; 2]> {
-        let ends = [self.value(-0.5)?, self.value(self.length as f64 - 0.5)?];
+        self.span_of(0..self.length)
+    }
+
+    /// Least and greatest wavelength (m) or time (MJD, UTC) of some planes.
+    pub(super) fn span_of(&self, planes: Range<u64>) -> Option<[f64; 2]> {
+        let ends = [
+            self.value(planes.start as f64 - 0.5)?,
+            self.value(planes.end as f64 - 0.5)?,
+        ];
         Some([ends[0].min(ends[1]), ends[0].max(ends[1])])
     }
 
     pub(super) fn is_spectral(&self) -> bool {
-        matches!(self.meaning, Meaning::Wavelength(_))
+        self.kind == Kind::Spectral
     }
 
     pub(super) fn is_temporal(&self) -> bool {
-        matches!(self.meaning, Meaning::Time(_))
+        self.kind == Kind::Temporal
     }
 
     /// The planes that have a polarization state, and which.
     pub(super) fn states(&self) -> Vec<(u64, &'static str)> {
-        if !matches!(self.meaning, Meaning::State) {
+        if self.kind != Kind::State {
             return Vec::new();
         }
         let planes = 0..self.length.min(MOST_STATES);
@@ -304,8 +295,9 @@ impl Axis {
 
     /// The wavelength (m), time (MJD, UTC) or number of the state at a plane: its middle is a whole number, from 0.
     fn value(&self, plane: f64) -> Option<f64> {
-        let world = self.wcs.axis_world(0, &[plane + 1.0]).ok()?.value;
-        let value = match &self.meaning {
+        let Values { wcs, meaning } = self.values.as_ref().ok()?;
+        let world = wcs.axis_world(0, &[plane + 1.0]).ok()?.value;
+        let value = match meaning {
             Meaning::State => world,
             Meaning::Time(axis) => utc(axis.mjd(world).ok()?.to_f64(), axis.scale())?,
             Meaning::Wavelength(spectral) => {
@@ -314,6 +306,44 @@ impl Axis {
             }
         };
         value.is_finite().then_some(value)
+    }
+}
+
+impl Values {
+    /// Of an axis with a CTYPE, whose head says what it is, and a CUNIT.
+    fn new(
+        header: &Header,
+        number: usize,
+        length: u64,
+        kind: Kind,
+        [ctype, head, unit]: [&str; 3],
+    ) -> Result<Self, String> {
+        let cards = alone(header, number + 1, length)?;
+        let parsed = fits_well::header::Header::parse(&cards).map_err(|error| error.to_string())?;
+        let wcs = wcs::Wcs::from_header(&parsed, None).map_err(|error| error.to_string())?;
+        if !wcs.description().unsupported_axes.is_empty() {
+            return Err(format!("{ctype} is not one that is read"));
+        }
+        let meaning = match kind {
+            Kind::Spectral => {
+                // Of an axis that is not linear the library gives standard units.
+                let unit = wcs.world_unit(0).map_err(|error| error.to_string())?.trim();
+                let known = UNITS.iter().find(|(name, _)| *name == unit);
+                let (_, unit) = known.ok_or_else(|| format!("its unit {unit:?} is not one that is read"))?;
+                Meaning::Wavelength(Spectral {
+                    kind: head.to_owned(),
+                    unit: *unit,
+                    rest: rest(header),
+                })
+            }
+            Kind::State => Meaning::State,
+            Kind::Temporal => {
+                let frame = time::Frame::from_header(&parsed).map_err(|error| error.to_string())?;
+                let axis = frame.time_axis(ctype, unit).map_err(|error| error.to_string())?;
+                Meaning::Time(axis.ok_or("it is no axis of time")?)
+            }
+        };
+        Ok(Self { wcs, meaning })
     }
 }
 
@@ -460,9 +490,7 @@ mod tests {
 
     fn axis(cards: &[&str], length: u64) -> Axis {
         let header = Header::new(header(cards).into());
-        Axis::new(&header, 2, length)
-            .expect("it can be read")
-            .expect("it means something")
+        Axis::new(&header, 2, length).expect("it means something")
     }
 
     fn close(one: f64, other: f64) -> bool {
@@ -618,19 +646,17 @@ mod tests {
 
     #[test]
     fn an_axis_that_cannot_be_read_says_why() {
-        let problem = |cards: &[&str]| {
-            let header = Header::new(header(cards).into());
-            axes(&header, &[4, 4, 5], [0, 1]).map(|axes| axes.len())
-        };
+        let problem = |cards: &[&str]| axis(cards, 5).values.expect_err("cannot be read");
         let turned = [
             "CTYPE3  = 'FREQ    '",
             "CRVAL3  = 1E9",
             "CDELT3  = 1E6",
             "PC3_1   = 0.1",
         ];
-        assert_eq!(problem(&turned), Err("axis 3: it is turned into axis 1".into()));
-        assert!(problem(&["CTYPE3  = 'WAVE-TAB'", "CRVAL3  = 1E-6"]).is_err());
-        assert_eq!(problem(&["CTYPE3  = 'LINEAR  '", "CRVAL3  = 1E-6"]), Ok(0));
+        assert_eq!(problem(&turned), "it is turned into axis 1");
+        problem(&["CTYPE3  = 'WAVE-TAB'", "CRVAL3  = 1E-6"]);
+        let furlongs = ["CTYPE3  = 'WAVE    '", "CUNIT3  = 'furlong '", "CRVAL3  = 1.0"];
+        assert!(problem(&furlongs).contains("furlong"));
         let nowhere = axis(
             &[
                 "CTYPE3  = 'FREQ    '",
@@ -645,7 +671,39 @@ mod tests {
             ..Wanted::default()
         };
         assert!(nowhere.planes(&all).is_err());
-        let furlongs = ["CTYPE3  = 'WAVE    '", "CUNIT3  = 'furlong '", "CRVAL3  = 1.0"];
-        assert!(problem(&furlongs).is_err_and(|problem| problem.contains("furlong")));
+        assert!(axis(&furlongs, 5).planes(&all).is_err());
+    }
+
+    #[test]
+    fn an_axis_that_cannot_be_read_spoils_no_other() {
+        let cards = [
+            "CTYPE3  = 'VELO    '",
+            "CUNIT3  = 'furlong '",
+            "CTYPE4  = 'STOKES  '",
+            "CRPIX4  = 1",
+            "CRVAL4  = 1.0",
+            "CDELT4  = 1.0",
+        ];
+        let header = Header::new(header(&cards).into());
+        let axes = axes(&header, &[4, 4, 5, 3], [0, 1]);
+        let states = ["U".to_owned()];
+        let wanted = Wanted {
+            states: &states,
+            ..Wanted::default()
+        };
+        let planes: Vec<_> = axes.iter().map(|axis| axis.planes(&wanted)).collect();
+        assert_eq!(planes, [Ok(None), Ok(Some(2..3))]);
+    }
+
+    #[test]
+    fn axes_that_say_nothing_of_planes_are_none() {
+        for cards in [
+            &["CTYPE3  = 'LINEAR  '", "CRVAL3  = 1E-6"][..],
+            // Of no time that it is counted from.
+            &["CTYPE3  = 'TIME    '", "CUNIT3  = 's       '", "CRVAL3  = 0.0"],
+        ] {
+            let header = Header::new(header(cards).into());
+            assert!(axes(&header, &[4, 4, 5], [0, 1]).is_empty(), "{cards:?}");
+        }
     }
 }

@@ -38,7 +38,7 @@ pub struct Hdu {
     shape: Vec<u64>,
     data: Range<u64>,
     wcs: OnceLock<Result<Option<Wcs>, String>>,
-    axes: OnceLock<Result<Vec<Axis>, String>>,
+    axes: OnceLock<Vec<Axis>>,
     tiles: OnceLock<Result<Arc<Tiles>, String>>,
     kept: OnceLock<Kept>,
 }
@@ -167,7 +167,7 @@ impl Hdu {
 
     /// Whether any of its axes has planes of wavelengths, times or polarization states.
     pub fn has_planes(&self) -> bool {
-        self.axes().is_ok_and(|axes| !axes.is_empty())
+        !self.axes().is_empty()
     }
 
     /// The planes that are wanted, as [`Region::planes`](super::Region::planes) has them: those of an axis that have any
@@ -188,7 +188,7 @@ impl Hdu {
             if boxed.contains(&number) {
                 continue;
             }
-            let axis = self.axes()?.iter().find(|axis| axis.number == number);
+            let axis = self.axes().iter().find(|axis| axis.number == number);
             let range = match axis.map(|axis| axis.planes(wanted)).transpose() {
                 Ok(range) => range.flatten(),
                 Err(problem) => return Err(unusable(format!("axis {}: {problem}", number + 1))),
@@ -208,33 +208,41 @@ impl Hdu {
 
     /// Least and greatest wavelength (m, in vacuum) along its spectral axis, if it has one that can be read.
     pub fn wavelengths(&self) -> Option<[f64; 2]> {
-        self.axes().ok()?.iter().find(|axis| axis.is_spectral())?.span()
+        let mut axes = self.axes().iter().filter(|axis| axis.is_spectral());
+        axes.find_map(Axis::span)
     }
 
     /// First and last time (MJD, UTC) along its time axis, if it has one that can be read.
     pub fn times(&self) -> Option<[f64; 2]> {
-        self.axes().ok()?.iter().find(|axis| axis.is_temporal())?.span()
+        let mut axes = self.axes().iter().filter(|axis| axis.is_temporal());
+        axes.find_map(Axis::span)
+    }
+
+    /// First and last time (MJD, UTC) of planes, which are as [`Region::planes`](super::Region::planes) has them, if it has
+    /// a time axis that can be read.
+    pub fn times_of(&self, planes: &[Range<u64>]) -> Option<[f64; 2]> {
+        let boxed = self.box_axes();
+        let mut axes = self.axes().iter().filter(|axis| axis.is_temporal());
+        axes.find_map(|axis| {
+            let before = (0..axis.number).filter(|number| !boxed.contains(number)).count();
+            axis.span_of(planes.get(before)?.clone())
+        })
     }
 
     /// The polarization states of its planes.
     pub fn states(&self) -> Vec<&'static str> {
-        let axes = self.axes().map(Vec::as_slice).unwrap_or_default();
-        let states = axes.iter().flat_map(Axis::states);
+        let states = self.axes().iter().flat_map(Axis::states);
         states.map(|(_, state)| state).collect()
     }
 
     /// The axes beside those of boxes whose planes mean something, worked out at the first call.
-    fn axes(&self) -> Result<&Vec<Axis>, FitsError> {
-        let axes = self.axes.get_or_init(|| {
+    fn axes(&self) -> &[Axis] {
+        self.axes.get_or_init(|| {
             if self.is_image() {
                 axes::axes(&self.header, &self.shape, self.box_axes())
             } else {
-                Ok(Vec::new())
+                Vec::new()
             }
-        });
-        axes.as_ref().map_err(|problem| FitsError::Wcs {
-            hdu: self.number,
-            problem: problem.clone(),
         })
     }
 

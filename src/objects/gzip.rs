@@ -27,8 +27,10 @@ const RATIO: u64 = 200;
 const SMALL: u64 = 64 << 20;
 
 /// Whether a URL is that of a file that is compressed as a whole.
-pub(super) fn is_gzip(url: &str) -> bool {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
+pub fn is_gzip(url: &str) -> bool {
+    // In a path of this machine these are letters like others.
+    let ends: &[char] = if url.contains("://") { &['?', '#'] } else { &[] };
+    let path = url.split(ends).next().unwrap_or_default();
     path.to_ascii_lowercase().ends_with(".gz")
 }
 
@@ -249,6 +251,7 @@ mod tests {
             "a.fits.gz",
             "file:///x/A.FITS.GZ",
             "https://host/a.gz?signature=x",
+            "/data/run#3/a.fits.gz",
         ] {
             assert!(is_gzip(url), "{url}");
         }

@@ -19,6 +19,7 @@ pub(crate) mod s3;
 use std::error::Error;
 
 pub use found::Found;
+pub use gzip::is_gzip;
 pub use results::{Object, ObjectMeta, Results, Stored};
 pub use sources::Sources;
 

@@ -18,7 +18,7 @@ use object_store::{
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, local::LocalFileSystem, path::Path,
 };
 use sha2::{Digest, Sha256};
-use tokio_util::io::ReaderStream;
+use tokio_util::{io::ReaderStream, sync::CancellationToken};
 
 use super::{
     ObjectsError,
@@ -202,10 +202,15 @@ impl Results {
         };
         if let Some(folder) = &self.folder {
             let file = folder.join(path.as_ref());
+            let dropped = CancellationToken::new();
+            let _guard = dropped.clone().drop_guard();
             // Written on the thread that has its bytes in the cache: object_store would have another one do it.
             return blocking(move || {
                 let (parts, stored) = digested();
-                write_file(&file, &parts)?;
+                // What nobody waits for any more may have been deleted already.
+                if !dropped.is_cancelled() {
+                    write_file(&file, &parts)?;
+                }
                 Ok(stored)
             })
             .await;

@@ -23,6 +23,7 @@ use super::{
     limits::MAX_PAIRS,
     parameters::{Format, Request},
     plan::{Plan, PlanError, PlannedImage, Selection},
+    weights::is_weight,
 };
 use crate::{
     auth::Caller,
@@ -256,6 +257,8 @@ struct Survey<'a> {
     known: (u64, u64),
     /// Pairs that were taken for cutouts because their images' bounds meet.
     guessed: u64,
+    /// Whether an image has weights: where they are zero there is no file.
+    weighted: bool,
 }
 
 /// What is found of a row.
@@ -289,6 +292,7 @@ impl<'a> Survey<'a> {
             rows: vec![Found::default(); request.list.rows.len()],
             known: (0, 0),
             guessed: 0,
+            weighted: false,
         }
     }
 
@@ -317,6 +321,8 @@ impl<'a> Survey<'a> {
             };
             let mut rest = &planned.rows[..];
             if let Some(open) = open {
+                let hdus = open.as_ref().map(|open| open.file.hdus()).unwrap_or_default();
+                self.weighted |= hdus.iter().any(is_weight);
                 let now = self.affordable(rest, &mut left);
                 rest = &rest[now.len()..];
                 for (at, outcome) in self.outcomes(planned, &open, now).await {
@@ -443,8 +449,13 @@ impl<'a> Survey<'a> {
             .1
             .saturating_add(average.saturating_mul(self.guessed))
             .saturating_add(curves * CURVE + points * POINT);
-        // How well a picture or an image compresses only its pixels tell.
+        // How well a picture or an image compresses, and whether it has any weight, only its pixels tell; and who gives no
+        // list gets a text for each cutout that is not made.
+        let mut asked = request.list.rows.iter();
+        let is_listed = asked.any(|row| matches!(row.shape, Shape::Point(_)));
         checked.exact = self.guessed == 0
+            && !self.weighted
+            && (is_listed || checked.unmatched + checked.failures == 0)
             && !request.is_pictured()
             && !request.lightcurve
             && request.format == Format::Fits;

@@ -294,7 +294,11 @@ impl Job<'_> {
             let is_elsewhere = boxes.as_ref().is_err_and(Fault::is_outside) && !opened.planned.named;
             if let Some(pixels) = pixels.filter(|_| !is_elsewhere) {
                 let mut row = self.row(opened, at, None);
-                row.sample = Some(Box::new(Sample::new(&opened.planned.image)));
+                let mut sample = Sample::new(&opened.planned.image);
+                if let (Ok(open), Ok(pixels)) = (&opened.file, &pixels) {
+                    sample.narrow(&open.file, pixels);
+                }
+                row.sample = Some(Box::new(sample));
                 match pixels {
                     Err(fault) => self.add(failed(row, fault)),
                     Ok(boxes) => points.push(Task {
@@ -690,7 +694,8 @@ async fn look(opened: &Opened, request: &Arc<Request>, places: &[usize]) -> Vec<
             Found {
                 at: *at,
                 boxes: boxes_at(&file, &request, *at),
-                pixels: position.map(|position| sample::pixels(&file, &request.hdus, position)),
+                pixels: position
+                    .map(|position| sample::pixels(&file, &request.hdus, position, &request.planes(row))),
             }
         };
         places.par_iter().map(look).collect()

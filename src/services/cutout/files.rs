@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::image::{Fault, open};
-use crate::{fits::File, objects::Sources};
+use crate::{
+    fits::File,
+    objects::{Sources, is_gzip},
+};
 
 /// A remote file that nobody has read for so long is asked for anew. Whoever reads pixels is told if it was replaced, but who
 /// only looks where it lies on the sky is not.
@@ -73,8 +76,7 @@ impl Files {
         if self.sources.is_crowded() {
             // Those in use stay until they are done with.
             self.kept(|kept| {
-                kept.files
-                    .retain(|url, _| !url.to_ascii_lowercase().ends_with(".gz"));
+                kept.files.retain(|url, _| !is_gzip(url));
             });
         }
         let file = Arc::new(open(&self.sources, url).await?);
@@ -84,7 +86,7 @@ impl Files {
 
     /// Whether a file is open, or only its headers have to be read for that: one that is compressed as a whole is inflated.
     pub fn is_quick(&self, url: &str) -> bool {
-        !url.to_ascii_lowercase().ends_with(".gz") || self.kept(|kept| kept.files.contains_key(url))
+        !is_gzip(url) || self.kept(|kept| kept.files.contains_key(url))
     }
 
     /// Forgets a file that was replaced, unless another has opened it anew meanwhile.

@@ -60,7 +60,8 @@ pub fn again(
         one.shape == other.shape && one.id == other.id && one.size == other.size && one.bands == other.bands
     });
     let mut again = Again::default();
-    let is_listed = parameters.all(LIST).next().is_some();
+    // SODA's shapes are in no list.
+    let is_listed = chosen.iter().any(|row| matches!(row.shape, Shape::Point(_)));
     for parameter in parameters.iter().filter(|parameter| parameter.name != LIST) {
         again
             .parameters
@@ -154,5 +155,29 @@ mod tests {
                 .is_none()
         );
         assert!(failed(b"{}").is_err());
+    }
+
+    #[test]
+    fn where_all_of_a_list_was_made_there_is_none() {
+        let mut parameters = Parameters::default();
+        let list = "RA,DEC\n1,2\n";
+        for (name, value) in [(LIST, list), ("CIRCLE", "10 20 0.1")] {
+            parameters
+                .push(name, ParameterValue::Inline(value.into()))
+                .unwrap();
+        }
+        let request = Request::read(&parameters, Some((list.as_bytes(), "text/csv")), 10).unwrap();
+        let again = again(&parameters, &request, &BTreeSet::from([2]))
+            .unwrap()
+            .unwrap();
+        assert!(again.file.is_none());
+        assert_eq!(
+            again
+                .parameters
+                .iter()
+                .map(|p| p.name.as_str())
+                .collect::<Vec<_>>(),
+            ["CIRCLE"]
+        );
     }
 }

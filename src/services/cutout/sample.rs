@@ -1,11 +1,11 @@
 //! What an image has at a position: the pixel and its weight, read in the same walk over the image as its cutouts.
 
 use super::{
-    image::{Fault, HduBox, boxes, chosen},
+    image::{Fault, HduBox, boxes, choose_planes, chosen},
     weights::{is_weight, weights_of},
 };
 use crate::{
-    fits::{Cut, File, Hdu},
+    fits::{Cut, File, Hdu, Wanted},
     sky::{Length, Position, Shape, Size},
     store::Image,
 };
@@ -40,6 +40,17 @@ impl Sample {
         Sample {
             mjd: [image.t_min, image.t_max],
             read: None,
+        }
+    }
+
+    /// Takes the time of the plane that its pixel lies in, if that has one of its own.
+    pub fn narrow(&mut self, file: &File, pixels: &[HduBox]) {
+        let times = pixels.first().and_then(|pixel| {
+            let hdu = file.hdus().get(pixel.hdu)?;
+            hdu.times_of(&pixel.region.planes)
+        });
+        if let Some(times) = times {
+            self.mjd = times.map(Some);
         }
     }
 
@@ -96,9 +107,15 @@ impl Sample {
     }
 }
 
-/// The pixel that holds a position, of the first of the HDUs that `asked` names (or of all) on which it lies, and then
-/// its weight if there is one. Who asks for weights alone has the weight as the value.
-pub fn pixels(file: &File, asked: &[String], position: Position) -> Result<Vec<HduBox>, Fault> {
+/// The pixel that holds a position, of the first of the HDUs that `asked` names (or of all) on which it lies, and of the
+/// first of the planes that are wanted; and then its weight if there is one. Who asks for weights alone has the weight as
+/// the value.
+pub fn pixels(
+    file: &File,
+    asked: &[String],
+    position: Position,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<HduBox>, Fault> {
     let mut hdus = chosen(file, asked)?;
     if hdus.iter().any(|hdu| !is_weight(hdu)) {
         hdus.retain(|hdu| !is_weight(hdu));
@@ -107,18 +124,25 @@ pub fn pixels(file: &File, asked: &[String], position: Position) -> Result<Vec<H
         width: Length::Pixels(1),
         height: Length::Pixels(1),
     };
-    let mut found = boxes(file, &hdus, !asked.is_empty(), &Shape::Point(position), pixel)?;
+    let found = boxes(file, &hdus, !asked.is_empty(), &Shape::Point(position), pixel)?;
+    let mut found = choose_planes(file, found, wanted)?;
     found.truncate(1);
     let hdu_of = |found: &HduBox| file.hdus().get(found.hdu);
     if let Some(value) = found.first_mut()
         && let Some(hdu) = hdu_of(value)
     {
-        value.region.planes = vec![0..1; hdu.shape().len().saturating_sub(2)];
+        let planes = &mut value.region.planes;
+        planes.resize(hdu.shape().len().saturating_sub(2), 0..1);
+        for plane in planes {
+            plane.end = plane.start + 1;
+        }
     }
     let weight = found.first().and_then(|value| {
         let hdu = hdu_of(value).filter(|hdu| !is_weight(hdu))?;
         Some(HduBox {
-            hdu: weights_of(file, hdu).map(Hdu::number)?,
+            hdu: weights_of(file, hdu)
+                .filter(|weights| weights.box_axes() == hdu.box_axes())
+                .map(Hdu::number)?,
             ..value.clone()
         })
     });

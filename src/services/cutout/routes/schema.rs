@@ -143,7 +143,8 @@ pub struct Checked {
     pub bytes: u64,
     /// Whether the numbers are exact. If not, not all images were looked at: what was not is counted by the bounds of
     /// images, its bytes by the average of the others; or pictures, light curves or compressed files are asked for, whose
-    /// bytes are guessed.
+    /// bytes are guessed; or an image has weights, where they are zero there is no file; or what is not made gets a text,
+    /// since no list was given.
     pub exact: bool,
     /// A page of rows.
     pub rows: Vec<CheckedRow>,
