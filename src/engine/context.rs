@@ -4,7 +4,7 @@
 //! batches, each fenced. A report that touches no row means that the lease is lost: the job is cancelled.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -21,7 +21,7 @@ use super::{Engine, Failure, deadline::Deadline};
 use crate::{
     notify::Change,
     objects::{ObjectsError, Stored},
-    store::{Claimed, Lease, LeaseLost, NewLine, Progress, Report, StoredResult},
+    store::{Claimed, Lease, LeaseLost, NewLine, Progress, Recipe, Report, StoredResult},
     uws::{JobId, ParameterValue, Parameters},
 };
 
@@ -145,8 +145,14 @@ impl Context {
     }
 
     /// Stores the bytes that `make` makes, parts that follow one another, as [`Context::put`] does. `make` may take its
-    /// time.
-    pub async fn put_made<F>(&self, name: &str, media_type: &str, make: F) -> Result<Stored, Failure>
+    /// time. With a recipe it will be found by [`Context::made_before`].
+    pub async fn put_made<F>(
+        &self,
+        name: &str,
+        media_type: &str,
+        recipe: Option<Recipe>,
+        make: F,
+    ) -> Result<Stored, Failure>
     where
         F: FnOnce() -> Vec<Bytes> + Send + 'static,
     {
@@ -154,8 +160,42 @@ impl Context {
         let key = self.key(name);
         let stored = self.engine.results.put_made(&key, media_type, make).await;
         let stored = stored.map_err(|error| self.storage(&error))?;
-        self.add(name, media_type, &stored, key, false)?;
+        let result = result(name, media_type, &stored, key);
+        self.add(StoredResult { recipe, ..result })?;
         Ok(stored)
+    }
+
+    /// Results of completed jobs of this job's owner, by the digest of the recipe that each was made by: one of these.
+    pub async fn made_before(&self, digests: &[String]) -> HashMap<String, StoredResult> {
+        let Some(owner) = &self.owner else {
+            return HashMap::new();
+        };
+        let found = self.engine.store.made_by(owner, digests).await;
+        let found = found.unwrap_or_else(|error| {
+            // They can be made once more.
+            tracing::warn!(job = %self.job, %error, "earlier results were not looked for");
+            Vec::new()
+        });
+        let by_digest = |result: StoredResult| Some((result.recipe.as_ref()?.digest.clone(), result));
+        found.into_iter().filter_map(by_digest).collect()
+    }
+
+    /// Stores a result of an earlier job as one of this job's own, under another name; false if it cannot be had any more.
+    pub async fn put_again(&self, name: &str, earlier: &StoredResult) -> Result<bool, Failure> {
+        self.reserve(name)?;
+        let key = self.key(name);
+        if let Err(error) = self.engine.results.copy(&earlier.object, &key).await {
+            tracing::debug!(job = %self.job, %error, "an earlier result cannot be had");
+            self.pending().names.remove(name);
+            return Ok(false);
+        }
+        self.add(StoredResult {
+            name: name.into(),
+            object: key,
+            principal: false,
+            ..earlier.clone()
+        })?;
+        Ok(true)
     }
 
     async fn store(
@@ -169,14 +209,19 @@ impl Context {
         let key = self.key(name);
         let stored = self.engine.results.put_bytes(&key, media_type, body).await;
         let stored = stored.map_err(|error| self.storage(&error))?;
-        self.add(name, media_type, &stored, key, principal)?;
+        let result = result(name, media_type, &stored, key);
+        self.add(StoredResult { principal, ..result })?;
         Ok(stored)
     }
 
     /// Gives a stored result a second, principal name without storing it twice.
     pub fn alias(&self, name: &str, of: &str, media_type: &str, stored: &Stored) -> Result<(), Failure> {
         self.reserve(name)?;
-        self.add(name, media_type, stored, self.key(of), true)
+        let result = result(name, media_type, stored, self.key(of));
+        self.add(StoredResult {
+            principal: true,
+            ..result
+        })
     }
 
     /// Tells how far the job has come, in units that the executor chooses.
@@ -281,23 +326,9 @@ impl Context {
         }
     }
 
-    fn add(
-        &self,
-        name: &str,
-        media_type: &str,
-        stored: &Stored,
-        object: String,
-        principal: bool,
-    ) -> Result<(), Failure> {
+    fn add(&self, result: StoredResult) -> Result<(), Failure> {
         let mut pending = self.pending();
-        pending.report.results.push(StoredResult {
-            name: name.into(),
-            media_type: media_type.into(),
-            size: stored.size,
-            sha256: stored.sha256.clone(),
-            object,
-            principal,
-        });
+        pending.report.results.push(result);
         pending.results += 1;
         // Whoever waits is shown the first one at once.
         if pending.report.results.len() >= FULL || pending.results == 1 {
@@ -358,5 +389,18 @@ impl Context {
                 Err(error)
             }
         }
+    }
+}
+
+/// A result that was made by no recipe, and that is none of the principal ones.
+fn result(name: &str, media_type: &str, stored: &Stored, object: String) -> StoredResult {
+    StoredResult {
+        name: name.into(),
+        media_type: media_type.into(),
+        size: stored.size,
+        sha256: stored.sha256.clone(),
+        object,
+        principal: false,
+        recipe: None,
     }
 }

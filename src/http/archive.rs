@@ -420,6 +420,7 @@ mod tests {
             sha256: hex::encode(sha2::Sha256::digest(content)),
             object: format!("job/1/{name}"),
             principal: true,
+            recipe: None,
         }
     }
 

@@ -225,6 +225,12 @@ impl Results {
         self.put(key, media_type, body).await
     }
 
+    /// Copies an object under another key, within the store; again is no error. Either may go without the other.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<(), ObjectsError> {
+        self.store.copy(&self.path(from)?, &self.path(to)?).await?;
+        Ok(())
+    }
+
     /// Reads an object, or the part of `range` that it has; [`ObjectsError::Unavailable`] if it has none of it.
     pub async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, ObjectsError> {
         let options = GetOptions {

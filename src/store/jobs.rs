@@ -131,6 +131,17 @@ pub struct StoredResult {
     pub object: String,
     /// Listed in the job document however many results there are.
     pub principal: bool,
+    /// What it was made by, if it may be given again to who asks for the same.
+    pub recipe: Option<Recipe>,
+}
+
+/// What a result was made by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Digest of all that it was made of and by: of two results with equal ones either stands for the other.
+    pub digest: String,
+    /// What its service knows of it besides, as it likes.
+    pub facts: String,
 }
 
 /// A line of a job's log.
@@ -655,6 +666,26 @@ impl Store {
         rows.first().map(stored_result).transpose()
     }
 
+    /// The newest result of an owner's completed jobs that was made by a recipe with each of these digests, in no order.
+    pub async fn made_by(&self, owner: &str, digests: &[String]) -> Result<Vec<StoredResult>, StoreError> {
+        const SELECT: Sql = Sql {
+            postgres: "SELECT DISTINCT ON (r.recipe) r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                       WHERE r.recipe = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) \
+                       AND j.owner = $1 AND j.phase = 'COMPLETED' ORDER BY r.recipe, r.job DESC",
+            // The other columns are those of the row with the greatest job.
+            sqlite: "SELECT r.*, max(r.job) FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
+                     WHERE r.recipe IN (SELECT value FROM json_each($2)) AND r.recipe IS NOT NULL \
+                     AND j.owner = $1 AND j.phase = 'COMPLETED' GROUP BY r.recipe",
+        };
+        let rows = self
+            .select(
+                SELECT,
+                [storable(owner).as_ref().into(), to_json(&digests)?.into()],
+            )
+            .await?;
+        rows.iter().map(stored_result).collect()
+    }
+
     /// Up to `limit` lines of a job's log after the line numbered `after` (0: from the start).
     pub async fn log(&self, id: JobId, after: u64, limit: u64) -> Result<Vec<LogLine>, StoreError> {
         const SELECT: Sql = Sql::both(
@@ -690,6 +721,10 @@ fn stored_result(row: &QueryResult) -> Result<StoredResult, StoreError> {
         sha256: row.sha256,
         object: row.object,
         principal: row.principal,
+        recipe: row
+            .recipe
+            .zip(row.facts)
+            .map(|(digest, facts)| Recipe { digest, facts }),
     })
 }
 

@@ -348,9 +348,9 @@ const REPORT_POSTGRES: Sql = Sql {
                        END + $9, \
                    version = version + 1 \
                    WHERE id = $1 AND fence = $2 AND phase IN ('EXECUTING', 'SUSPENDED') RETURNING id), \
-               results AS (INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal) \
-                   SELECT mine.id, $2, r.position, r.name, r.media_type, r.size, r.sha256, r.object, r.principal FROM mine, \
-                   jsonb_to_recordset($6::jsonb) AS r(position bigint, name text, media_type text, size bigint, sha256 text, object text, principal boolean) \
+               results AS (INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal, recipe, facts) \
+                   SELECT mine.id, $2, r.position, r.name, r.media_type, r.size, r.sha256, r.object, r.principal, r.recipe, r.facts FROM mine, \
+                   jsonb_to_recordset($6::jsonb) AS r(position bigint, name text, media_type text, size bigint, sha256 text, object text, principal boolean, recipe text, facts text) \
                    ON CONFLICT DO NOTHING), \
                lines AS (INSERT INTO job_log (job, sequence, at, line) \
                    SELECT mine.id, l.sequence, {now}, l.line FROM mine, \
@@ -370,9 +370,9 @@ const REPORT_JOB_SQLITE: Sql = Sql {
 
 const REPORT_RESULTS_SQLITE: Sql = Sql {
     postgres: "",
-    sqlite: "INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal) \
+    sqlite: "INSERT INTO job_result (job, fence, position, name, media_type, size, sha256, object, principal, recipe, facts) \
              SELECT $1, $2, value ->> 'position', value ->> 'name', value ->> 'media_type', value ->> 'size', \
-             value ->> 'sha256', value ->> 'object', value ->> 'principal' FROM json_each($3) WHERE true ON CONFLICT DO NOTHING",
+             value ->> 'sha256', value ->> 'object', value ->> 'principal', value ->> 'recipe', value ->> 'facts' FROM json_each($3) WHERE true ON CONFLICT DO NOTHING",
 };
 
 const REPORT_LINES_SQLITE: Sql = Sql {
@@ -397,6 +397,8 @@ struct ResultRow<'a> {
     sha256: &'a str,
     object: &'a str,
     principal: bool,
+    recipe: Option<&'a str>,
+    facts: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -542,6 +544,8 @@ impl Store {
                 sha256: &result.sha256,
                 object: &result.object,
                 principal: result.principal,
+                recipe: result.recipe.as_ref().map(|recipe| recipe.digest.as_str()),
+                facts: result.recipe.as_ref().map(|recipe| recipe.facts.as_str()),
             })
             .collect();
         let lines: Vec<LineRow<'_>> = report

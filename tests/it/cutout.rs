@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use reqwest::Method;
 use serde_json::Value;
@@ -21,6 +22,7 @@ on_both_back_ends!(
     images_that_are_no_more_are_dropped,
     what_failed_is_done_again_alone,
     an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before,
+    what_was_cut_before_is_given_again,
 );
 
 const JOBS: &str = "/api/cutout/async";
@@ -108,6 +110,84 @@ async fn an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before(backend:
     assert_eq!(reasons(&manifest), ["ok", "source_unreadable"]);
     let why = manifest["rows"][1]["message"].as_str().unwrap();
     assert!(why.contains("no room"), "{why}");
+}
+
+/// The files of a job by image, and the jobs that made them.
+async fn cutouts(site: &Site, (job, manifest): &(String, Value)) -> Vec<(Bytes, String)> {
+    let mut cutouts = Vec::new();
+    for row in manifest["rows"].as_array().unwrap() {
+        let name = row["file"].as_str().unwrap_or_else(|| panic!("{row}"));
+        let file = site.get(&format!("{job}/results/{name}")).await.expect(200);
+        assert_eq!(row["size"], file.body.len());
+        let tag = format!("\"{}\"", row["sha256"].as_str().unwrap());
+        assert_eq!(file.header("etag"), Some(tag.as_str()));
+        let card = file.body.chunks(80).find(|card| card.starts_with(b"CUTJOB"));
+        let card = String::from_utf8(card.unwrap().to_vec()).unwrap();
+        cutouts.push((file.body, card.split('\'').nth(1).unwrap().to_owned()));
+    }
+    cutouts
+}
+
+async fn what_was_cut_before_is_given_again(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut image = std::fs::read(m13()).unwrap();
+    let images = ["a.fits", "b.fits"].map(|name| (name.to_owned(), image.clone()));
+    let folder = ingest(&site, backend, &images, false).await;
+    let list = "RA,DEC,OBJID\n250.4226,36.4602,NAME\n";
+    let again = async |name: &str, edge: &str| {
+        let list = list.replace("NAME", name);
+        let form = [("SIZE", "0.5"), ("EDGE", edge), ("POSITIONS", list.as_str())];
+        run(&site, &form).await
+    };
+    let first = again("one", "trim").await;
+    let made = cutouts(&site, &first).await;
+    let by = |job: &(String, Value)| crate::uws::id(&job.0).to_owned();
+    assert!(made.iter().all(|(_, maker)| *maker == by(&first)));
+    assert_ne!(made[0], made[1]);
+
+    let second = again("two", "trim").await;
+    assert_eq!(cutouts(&site, &second).await, made, "not cut once more");
+    let row = |job: &(String, Value), at: usize| {
+        let mut row = job.1["rows"][at].clone();
+        for own in ["id", "file"] {
+            assert!(row.as_object_mut().unwrap().remove(own).is_some());
+        }
+        row
+    };
+    assert_eq!(row(&first, 1), row(&second, 1));
+    let log = site.get(&format!("/api/v1/jobs/{}/log", by(&second))).await;
+    assert!(log.text().contains("2 cutouts are those of earlier jobs"));
+    let other = again("two", "pad").await;
+    assert!(
+        cutouts(&site, &other)
+            .await
+            .iter()
+            .all(|(_, maker)| *maker == by(&other))
+    );
+
+    // Each has its own, whatever becomes of the others.
+    site.delete(&first.0).await.expect(303);
+    let gone = by(&first);
+    site.until_objects(|names| !names.iter().any(|name| name.starts_with(&gone)))
+        .await;
+    assert_eq!(cutouts(&site, &second).await, made);
+    let third = again("three", "trim").await;
+    assert_eq!(cutouts(&site, &third).await, made);
+
+    // An image that is another is cut.
+    *image.last_mut().unwrap() ^= 1;
+    if backend == Backend::Cluster {
+        site.objects()
+            .put(&"sky/b.fits".into(), image.into())
+            .await
+            .unwrap();
+    } else {
+        std::fs::write(folder.path().join("b.fits"), image).unwrap();
+    }
+    let fourth = again("four", "trim").await;
+    let new = cutouts(&site, &fourth).await;
+    assert_eq!(new[0], made[0]);
+    assert_eq!(new[1].1, by(&fourth));
 }
 
 async fn what_failed_is_done_again_alone(backend: Backend) {

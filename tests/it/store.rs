@@ -10,7 +10,7 @@ use serde_json::json;
 use sidereal::{
     store::{
         Depth, Dialect, Ending, Filter, Finish, Held, JobSummary, Lease, LeaseLost, NewJob, NewLine,
-        Progress, Report, Sql, Store, StoredResult, TOO_LONG, WorkerId,
+        Progress, Recipe, Report, Sql, Store, StoredResult, TOO_LONG, WorkerId,
         catalogue::{Image, ImageFilter, NewImage},
         jobs::{Created, Edit, FIRST_VERSION, MAX_LISTED_RESULTS},
         queue::{CLAIM, CLAIM_LIMITED, FINISH, RUN},
@@ -112,6 +112,7 @@ on_both_back_ends!(
     filters_mean_what_they_say,
     pages_have_no_gaps_and_no_repeats_while_jobs_come,
     long_results_list_only_the_principal_ones,
+    what_was_made_is_found_by_its_recipe,
     a_report_becomes_visible,
     log_lines_are_read_on_from_any,
     text_with_nul_is_stored,
@@ -252,6 +253,7 @@ fn result(name: &str, principal: bool) -> StoredResult {
         sha256: "00".into(),
         object: format!("job/1/{name}"),
         principal,
+        recipe: None,
     }
 }
 
@@ -1345,6 +1347,60 @@ async fn pages_have_no_gaps_and_no_repeats_while_jobs_come(backend: Backend) {
     );
     assert_eq!(store.refs(&filter, Some(3)).await.unwrap(), refs[..3]);
     assert_eq!(store.refs(&filter, Some(0)).await.unwrap(), []);
+}
+
+async fn what_was_made_is_found_by_its_recipe(backend: Backend) {
+    let home = Home::new(backend).await;
+    let store = &home.store;
+    let worker = worker(store).await;
+    let made = |name: &str, digest: &str| StoredResult {
+        recipe: Some(Recipe {
+            digest: digest.into(),
+            facts: format!("{{\"of\": \"{name}\"}}"),
+        }),
+        ..result(name, false)
+    };
+    let all = [made("a", "1"), made("b", "2"), result("c", false), made("d", "4")];
+    let report = Report {
+        results: all.to_vec(),
+        ..Report::default()
+    };
+    let found = async |owner: &str| {
+        let digests = ["2", "1", "3"].map(String::from);
+        let mut found = store.made_by(owner, &digests).await.unwrap();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found
+    };
+    // What was told before the job was another worker's is seen by nobody.
+    queue(store, new_job("ann")).await;
+    let lost = claim_one(store, worker).await;
+    store.report(lost, &report, 0).await.unwrap().unwrap();
+    assert!(finish(store, lost, Ending::Released).await);
+    let lease = claim_one(store, worker).await;
+    assert!(finish(store, lease, Ending::Completed).await);
+    assert_eq!(found("ann").await, []);
+
+    let id = queue(store, new_job("ann")).await;
+    let lease = claim_one(store, worker).await;
+    store.report(lease, &report, 0).await.unwrap().unwrap();
+    assert_eq!(store.results(id).await.unwrap(), all);
+    assert_eq!(found("ann").await, [], "the job may still fail");
+    assert!(finish(store, lease, Ending::Completed).await);
+    assert_eq!(found("ann").await, all[..2]);
+    assert_eq!(found("bob").await, []);
+    assert_eq!(store.made_by("ann", &[]).await.unwrap(), []);
+
+    // Of those that are alike the newest, which will be there for longest.
+    queue(store, new_job("ann")).await;
+    let lease = claim_one(store, worker).await;
+    let newer = [made("e", "1")];
+    let report = Report {
+        results: newer.to_vec(),
+        ..Report::default()
+    };
+    store.report(lease, &report, 0).await.unwrap().unwrap();
+    assert!(finish(store, lease, Ending::Completed).await);
+    assert_eq!(found("ann").await, [all[1].clone(), newer[0].clone()]);
 }
 
 async fn long_results_list_only_the_principal_ones(backend: Backend) {

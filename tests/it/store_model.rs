@@ -490,6 +490,7 @@ impl Walk<'_> {
                     sha256: String::new(),
                     object: format!("{n}"),
                     principal: false,
+                    recipe: None,
                 })
                 .collect(),
             lines: vec![NewLine {

@@ -745,6 +745,7 @@ async fn an_owners_use_is_counted(backend: Backend) {
                 sha256: "00".into(),
                 object: format!("job/1/{object}"),
                 principal: false,
+                recipe: None,
             })
             .collect(),
         ..Report::default()

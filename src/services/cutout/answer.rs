@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use super::{
     Cutout,
     cutter::Options,
-    execute::{About, provenance},
     image::{Fault, HduBox, boxes, choose_planes, chosen},
     list::Row,
     names::Names,
     parameters::{Format, Request},
     plan::{PlanError, PlannedImage, Selection},
+    provenance::{About, provenance},
 };
 use crate::{
     auth::Caller,

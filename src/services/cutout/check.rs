@@ -16,13 +16,14 @@ use tokio::{task::coop::consume_budget, time};
 use super::{
     Cutout,
     cutter::on_all_threads,
-    execute::{About, boxes_at, check_size, nothing_found, provenance},
+    execute::{boxes_at, check_size, nothing_found},
     files::OpenFile,
     image::{Fault as CutFault, HduBox},
     lightcurve,
     limits::MAX_PAIRS,
     parameters::{Format, Request},
     plan::{Plan, PlanError, PlannedImage, Selection},
+    provenance::{About, provenance},
     weights::is_weight,
 };
 use crate::{

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{
-    Stream, StreamExt,
+    Stream, StreamExt, TryStreamExt,
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
@@ -27,29 +27,31 @@ use super::{
     lightcurve,
     limits::MAX_PAIRS,
     list::Row as Asked,
-    manifest::{self, ImageColumns, Row, SOFTWARE, SourceColumns, Status},
+    manifest::{self, ImageColumns, Row, SourceColumns, Status},
     memory::Held,
     names::{self, Names},
     parameters::{Format, Request, media_type, positions},
     picture::{self, Wish},
     plan::{Plan, PlanError, PlannedImage, Selection},
+    provenance::{About, provenance},
     render::PNG,
+    reuse::{self, Facts},
     sample::{self, Sample},
     weights::{weigh, zero_weight},
 };
 use crate::{
     engine::{Context, Failure},
-    fits::{
-        Admission, Cut, Edge, File, FitsError, NewCard, Reason, Step, Sweep, Value, bytes_of, write,
-        write_parts,
-    },
+    fits::{Admission, Cut, File, FitsError, Reason, Step, Sweep, bytes_of, write, write_parts},
     objects::Stored,
-    sky::{Length, Position, Shape, Size},
-    uws::{JobId, Label, Timestamp, label, votable},
+    sky::{Length, Shape},
+    store::{Recipe, StoredResult},
+    uws::{Label, Timestamp, label, votable},
 };
 
 /// Cutouts that are being stored at once.
 const STORING: usize = 8;
+/// Cutouts that are looked up at a time.
+const LOOKED_UP: usize = 500;
 /// Images that are cut at once.
 const IMAGES: usize = 4;
 /// Images whose headers are read ahead.
@@ -203,6 +205,7 @@ impl Job<'_> {
             request: self.request,
             rows: sender,
             held: AtomicUsize::new(0),
+            reused: AtomicUsize::new(0),
         };
         let mut cutting: FuturesUnordered<BoxFuture<'_, Result<(), Failure>>> = FuturesUnordered::new();
         let mut images = pin!(self.open_ahead(images));
@@ -226,6 +229,12 @@ impl Job<'_> {
         }
         while let Ok(row) = rows.try_recv() {
             self.settle(row)?;
+        }
+        match shared.reused.load(Ordering::Relaxed) {
+            0 => {}
+            reused => self.context.log(format!(
+                "{reused} cutouts are those of earlier jobs, which are the same"
+            )),
         }
         Ok(())
     }
@@ -768,6 +777,8 @@ struct Shared<'a> {
     rows: mpsc::UnboundedSender<Row>,
     /// Images and cutouts that hold memory.
     held: AtomicUsize,
+    /// Cutouts that earlier jobs have made.
+    reused: AtomicUsize,
 }
 
 /// Counts while it lives.
@@ -802,7 +813,8 @@ struct Again {
 
 impl Shared<'_> {
     /// Makes the cutouts of an image. If the image was open before and has been replaced since, it is opened once more.
-    async fn cut_image(&self, mut tasks: Vec<Task>) -> Result<(), Failure> {
+    async fn cut_image(&self, tasks: Vec<Task>) -> Result<(), Failure> {
+        let mut tasks = self.reuse(tasks).await?;
         let mut working = WORKING.min(self.cutter.memory().total() / 4);
         let mut anew = false;
         loop {
@@ -820,6 +832,75 @@ impl Shared<'_> {
                 tasks.append(&mut again.larger);
             }
             working = working.max(again.working);
+        }
+    }
+
+    /// Gives those cutouts of an image again that earlier jobs of the owner's have made, if it is the same still; and
+    /// leaves the others.
+    async fn reuse(&self, tasks: Vec<Task>) -> Result<Vec<Task>, Failure> {
+        let Some(file) = tasks.first().and_then(Task::file).cloned() else {
+            return Ok(tasks);
+        };
+        let mut digests = Vec::with_capacity(tasks.len());
+        for task in &tasks {
+            consume_budget().await;
+            digests.push(self.digest(task));
+        }
+        let known: Vec<String> = digests.iter().flatten().cloned().collect();
+        let mut found = HashMap::new();
+        for some in known.chunks(LOOKED_UP) {
+            found.extend(self.context.made_before(some).await);
+        }
+        // It may have been open for a while.
+        if found.is_empty() || file.check().await.is_err() {
+            return Ok(tasks);
+        }
+        let left = stream::iter(tasks.into_iter().zip(digests))
+            .map(|(task, digest)| self.give_again(task, digest.and_then(|digest| found.get(&digest))))
+            .buffered(STORING);
+        left.try_filter_map(|task| std::future::ready(Ok(task)))
+            .try_collect()
+            .await
+    }
+
+    /// Gives what an earlier job has made for a task; else the task is left.
+    async fn give_again(&self, task: Task, earlier: Option<&StoredResult>) -> Result<Option<Task>, Failure> {
+        let recipe = earlier.and_then(|earlier| earlier.recipe.as_ref());
+        let facts = recipe.and_then(|recipe| serde_json::from_str::<Facts>(&recipe.facts).ok());
+        let (Some(earlier), Some(facts)) = (earlier, facts) else {
+            return Ok(Some(task));
+        };
+        if !self.context.put_again(&task.name, earlier).await? {
+            return Ok(Some(task));
+        }
+        self.reused.fetch_add(1, Ordering::Relaxed);
+        self.settle(Row {
+            file: Some(task.name),
+            size: Some(earlier.size),
+            sha256: Some(earlier.sha256.clone()),
+            ..facts.complete(task.row)
+        });
+        Ok(None)
+    }
+
+    /// The digest of a cutout's recipe. What is drawn is drawn anew, a point of a light curve is no file, and nobody's jobs
+    /// have no earlier ones.
+    fn digest(&self, task: &Task) -> Option<String> {
+        if self.request.is_pictured() || task.row.sample.is_some() {
+            return None;
+        }
+        let url = &task.opened.planned.image.url;
+        reuse::digest(self.context.owner()?, &self.about(task), url, &task.boxes)
+    }
+
+    fn about<'a>(&'a self, task: &'a Task) -> About<'a> {
+        let planned = &task.opened.planned;
+        About {
+            job: Some(self.context.job()),
+            request: self.request,
+            asked: &self.request.list.rows[task.at],
+            image: format!("{}/{}", planned.collection, planned.image.path),
+            etag: task.row.source.etag.as_deref(),
         }
     }
 
@@ -1027,14 +1108,7 @@ impl Shared<'_> {
         }
         let date = Timestamp::of_this_host().to_string();
         let date = date.trim_end_matches('Z').to_owned();
-        let planned = &task.opened.planned;
-        let about = About {
-            job: Some(self.context.job()),
-            request: self.request,
-            asked: &self.request.list.rows[task.at],
-            image: format!("{}/{}", planned.collection, planned.image.path),
-            etag: task.row.source.etag.as_deref(),
-        };
+        let about = self.about(&task);
         let cuts: Vec<_> = cuts
             .into_iter()
             .map(|cut| {
@@ -1043,15 +1117,22 @@ impl Shared<'_> {
             })
             .collect();
         let packing = self.request.format.packing();
+        let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, pixels);
         let kept = if self.request.is_pictured() {
             let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date, packing)).await;
             let bytes = bytes.map_err(|error| Failure::fatal(error.to_string()))?;
             self.store_picture(&task, bytes).await?
         } else {
-            let made = self
-                .context
-                .put_made(&task.name, FITS, move || write_parts(&file, cuts, &date, packing));
-            let stored = made.await?;
+            let recipe = match self.digest(&task) {
+                Some(digest) => Some(Recipe {
+                    digest,
+                    facts: serde_json::to_string(&facts)
+                        .map_err(|error| Failure::fatal(error.to_string()))?,
+                }),
+                None => None,
+            };
+            let write = move || write_parts(&file, cuts, &date, packing);
+            let stored = self.context.put_made(&task.name, FITS, recipe, write).await?;
             Ok((task.name.clone(), stored))
         };
         let (name, stored) = match kept {
@@ -1059,15 +1140,10 @@ impl Shared<'_> {
             Err(fault) => return Ok(failed(task.row, fault)),
         };
         Ok(Row {
-            hdu: Some(hdus.join(" ")),
-            area: Some(area),
-            coverage: Some(coverage),
             file: Some(name),
             size: Some(stored.size),
             sha256: Some(stored.sha256),
-            pixels,
-            weight_coverage,
-            ..task.row
+            ..facts.complete(task.row)
         })
     }
 
@@ -1116,96 +1192,4 @@ impl Shared<'_> {
 fn refused(task: Task, fault: Fault) -> Row {
     let area = task.boxes.first().map(|first| first.region.area);
     failed(Row { area, ..task.row }, fault)
-}
-
-/// What a cutout is made of.
-pub struct About<'a> {
-    /// The job that it is made for, if there is one.
-    pub job: Option<JobId>,
-    /// The request that asks for it.
-    pub request: &'a Request,
-    /// And its row.
-    pub asked: &'a Asked,
-    /// COLLECTION/PATH of the image.
-    pub image: String,
-    /// Entity tag of the image.
-    pub etag: Option<&'a str>,
-}
-
-/// Cards that say where a cutout comes from.
-pub fn provenance(about: &About<'_>, cut: &Cut, date: &str) -> Vec<NewCard> {
-    let text = |text: &str| Value::Text(text.to_owned());
-    let About { request, asked, .. } = about;
-    let Size { width, height } = asked.size.unwrap_or(request.size);
-    let side = |length| match length {
-        Length::Degrees(degrees) => text(&format!("{} arcmin", degrees * 60.0)),
-        Length::Pixels(pixels) => text(&format!("{pixels} px")),
-    };
-    let edge = match request.edge {
-        Edge::Trim => "trim",
-        Edge::Pad => "pad",
-        Edge::Strict => "strict",
-    };
-    let mut cards = vec![NewCard::new("CUTSOFT", text(SOFTWARE), "what made this cutout")];
-    if let Some(job) = about.job {
-        cards.push(NewCard::new(
-            "CUTJOB",
-            text(&job.to_string()),
-            "job that asked for it",
-        ));
-    }
-    cards.extend([
-        NewCard::new("CUTDATE", text(date), "UTC, when it was made"),
-        NewCard::new("CUTSRC", text(&about.image), "collection/image"),
-    ]);
-    if let Some(etag) = about.etag {
-        let etag = etag.trim_matches('"');
-        cards.push(NewCard::new("CUTETAG", text(etag), "version of the image"));
-    }
-    cards.extend([NewCard::new(
-        "CUTHDU",
-        Value::Integer(cut.hdu() as i64),
-        "HDU of the image, 0 = primary",
-    )]);
-    if let Some(Position { ra, dec }) = asked.shape.centre() {
-        cards.extend([
-            NewCard::new("CUTRA", Value::Real(ra), "[deg] ICRS position asked for"),
-            NewCard::new("CUTDEC", Value::Real(dec), "[deg] ICRS position asked for"),
-        ]);
-    }
-    match &asked.shape {
-        Shape::Point(_) => cards.extend([
-            NewCard::new("CUTXSIZE", side(width), "width asked for"),
-            NewCard::new("CUTYSIZE", side(height), "height asked for"),
-        ]),
-        // Pixels of the box that lie outside of the shape are kept.
-        Shape::Sky => {}
-        shape => cards.push(NewCard::new(
-            "CUTPOS",
-            text(&shape.to_string()),
-            "ICRS region asked for, within the box",
-        )),
-    }
-    cards.extend([NewCard::new(
-        "CUTBOX",
-        text(&cut.area().to_string()),
-        "pixels of the image, from 1",
-    )]);
-    cards.extend(cut.planes().iter().map(|(axis, planes)| {
-        let range = text(&format!("[{}:{}]", planes.start + 1, planes.end));
-        NewCard::new(
-            &format!("CUTAX{}", axis + 1),
-            range,
-            "planes of the image, from 1",
-        )
-    }));
-    cards.extend([
-        NewCard::new("CUTEDGE", text(edge), "what becomes of boxes over an edge"),
-        NewCard::new(
-            "CUTCOVER",
-            Value::Real(cut.coverage()),
-            "share of the box on the image",
-        ),
-    ]);
-    cards
 }

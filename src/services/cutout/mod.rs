@@ -2,10 +2,11 @@
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
 //! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
-//! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `retry` says what of a job is
-//! done again; `names` and `manifest` are what the user gets to see; `ingest` fills the catalogue, by the `keywords` of
-//! headers; `render` draws, and `picture` feeds it; `routes` is what is served beside the jobs: `sia` and `search` find
-//! images, `datalink` says what can be had of them, in the words of `obscore` and by the IDs of `identifier`.
+//! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `reuse` knows what was cut
+//! before, `retry` what of a job is done again; `provenance`, `names` and `manifest` are what the user gets to see; `ingest`
+//! fills the catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it; `routes` is what is served
+//! beside the jobs: `sia` and `search` find images, `datalink` says what can be had of them, in the words of `obscore` and by
+//! the IDs of `identifier`.
 
 pub mod answer;
 mod check;
@@ -27,8 +28,10 @@ mod obscore;
 mod parameters;
 mod picture;
 mod plan;
+mod provenance;
 pub mod render;
 mod retry;
+mod reuse;
 pub mod routes;
 mod sample;
 mod search;

@@ -17,6 +17,8 @@ pub struct Model {
     pub sha256: String,
     pub object: String,
     pub principal: bool,
+    pub recipe: Option<String>,
+    pub facts: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,7 @@ mod m0007_pending;
 mod m0008_logout;
 mod m0009_image_cells;
 mod m0010_audit_search;
+mod m0011_recipe;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_logout::Migration),
             Box::new(m0009_image_cells::Migration),
             Box::new(m0010_audit_search::Migration),
+            Box::new(m0011_recipe::Migration),
         ]
     }
 }
