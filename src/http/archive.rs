@@ -24,7 +24,9 @@ use poem::{
 use poem_openapi::registry::MetaSchema;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions, write::StreamWriter};
 
-use super::{content::stored, edge::HeadOnly, parameter::Value, problem::Problem, reply::foreign};
+use super::{
+    content::stored, crowd::Ticket, edge::HeadOnly, parameter::Value, problem::Problem, reply::foreign,
+};
 use crate::{
     objects::{ObjectsError, Results},
     store::StoredResult,
@@ -117,7 +119,7 @@ fn missing(name: &str) -> Problem {
 }
 
 /// The archive of the chosen results, from the one after `after` on; its digests are those of all that were chosen, so that
-/// they hold for what was fetched before as well.
+/// they hold for what was fetched before as well. It counts by its ticket until it has been sent.
 pub async fn response(
     objects: &Results,
     request: &Request,
@@ -125,6 +127,7 @@ pub async fn response(
     chosen: Vec<StoredResult>,
     after: Option<&str>,
     format: Format,
+    ticket: Ticket,
 ) -> Result<Response, Problem> {
     let begin = match after {
         None => 0,
@@ -142,9 +145,9 @@ pub async fn response(
     let mut archive = Archive::new(objects.clone(), chosen, begin, format);
     // Opened before the answer begins, so that a store that is away has a status of its own.
     archive.open_next().await.map_err(stored)?;
-    let pieces = stream::try_unfold(archive, |mut archive| async move {
+    let pieces = stream::try_unfold((archive, ticket), |(mut archive, ticket)| async move {
         match archive.piece().await {
-            Ok(piece) => Ok(piece.map(|piece| (piece, archive))),
+            Ok(piece) => Ok(piece.map(|piece| (piece, (archive, ticket)))),
             Err(error) => {
                 tracing::warn!(%error, "an archive broke off");
                 Err(error)

@@ -97,6 +97,8 @@ struct Site {
     waits: Arc<Crowd>,
     syncs: Arc<Crowd>,
     listeners: Arc<Crowd>,
+    archives: Arc<Crowd>,
+    retries: Arc<Crowd>,
     health: Arc<Health>,
 }
 
@@ -115,6 +117,8 @@ impl Site {
             waits: Crowd::new("waits", if auth.is_local() { 10_000 } else { 1_000 }, 20_000),
             syncs: Crowd::new("synchronous requests", 20, 200),
             listeners: Crowd::new("event streams", 200, 5_000),
+            archives: Crowd::new("archives", 10, 40),
+            retries: Crowd::new("retries", 2, 4),
             health: Health::new(jobs, &auth, draining),
             door: Door::new(auth, public, settings.trusted_proxies),
         })

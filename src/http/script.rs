@@ -12,7 +12,7 @@ use poem::{
     http::{HeaderValue, header},
 };
 
-use super::reply::foreign;
+use super::{crowd::Ticket, reply::foreign};
 use crate::{store::StoredResult, uws::JobId};
 
 /// What needs no escape in a segment of a URL.
@@ -89,7 +89,8 @@ ask() {
 "#;
 
 /// The script for these results, which lie below `url`; with `token` they are for callers who show one.
-pub fn response(job: JobId, url: &str, files: Vec<StoredResult>, token: bool) -> Response {
+/// It counts by its ticket until it has been sent.
+pub fn response(job: JobId, url: &str, files: Vec<StoredResult>, token: bool, ticket: Ticket) -> Response {
     let count = files.len();
     let mut first = String::from("#!/bin/sh\n");
     // Writing to a string does not fail.
@@ -113,9 +114,10 @@ pub fn response(job: JobId, url: &str, files: Vec<StoredResult>, token: bool) ->
         pieces.push(files.by_ref().take(LINES).map(|file| call(&file)).collect());
     }
     pieces.push(last);
-    let pieces = pieces
-        .into_iter()
-        .map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
+    let pieces = pieces.into_iter().map(move |piece| {
+        let _open = &ticket;
+        Ok::<_, std::io::Error>(Bytes::from(piece))
+    });
     foreign("text/x-shellscript; charset=utf-8", &format!("{job}.sh"))
         .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .body(Body::from_bytes_stream(stream::iter(pieces)))

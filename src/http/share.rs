@@ -43,7 +43,7 @@ impl Shared {
     /// The results of a shared job as one file
     ///
     /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
-    /// that breaks off can be gone on with by `after`.
+    /// that breaks off can be gone on with by `after`, if it is a tar: a zip is none before its end.
     #[oai(path = "/:secret/archive", method = "get", operation_id = "getSharedArchive")]
     async fn archive(
         &self,
@@ -57,11 +57,12 @@ impl Shared {
         request: &Request,
     ) -> Result<Reply<Archive>, Problem> {
         let job = self.open(&secret, request).await?;
+        let ticket = self.0.archives.enter(&format!("link to {}", job.id))?;
         let results = self.0.jobs.shared_results(&secret).await?;
         let chosen = archive::selected(results, &file.0.0)?;
         let (after, format) = (after.0.0.as_deref(), format.0.0.unwrap_or_default());
         let objects = self.0.jobs.objects();
-        let response = archive::response(objects, request, job.id, chosen, after, format).await?;
+        let response = archive::response(objects, request, job.id, chosen, after, format, ticket).await?;
         Ok(discreet(Reply::of(response)))
     }
 
@@ -77,10 +78,13 @@ impl Shared {
         request: &Request,
     ) -> Result<Reply<Script>, Problem> {
         let job = self.open(&secret, request).await?;
+        let ticket = self.0.archives.enter(&format!("link to {}", job.id))?;
         let results = self.0.jobs.shared_results(&secret).await?;
         let chosen = archive::selected(results, &file.0.0)?;
         let url = format!("{}/{}/results", self.0.share_url(&secret), job.id);
-        Ok(discreet(Reply::of(script::response(job.id, &url, chosen, false))))
+        Ok(discreet(Reply::of(script::response(
+            job.id, &url, chosen, false, ticket,
+        ))))
     }
 
     /// The same, where its own document says that it is

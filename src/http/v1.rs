@@ -260,7 +260,7 @@ impl V1 {
     /// The results of a job as one file
     ///
     /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
-    /// that breaks off can be gone on with by `after`.
+    /// that breaks off can be gone on with by `after`, if it is a tar: a zip is none before its end.
     #[oai(path = "/jobs/:id/archive", method = "get", operation_id = "getArchive")]
     async fn archive(
         &self,
@@ -275,11 +275,12 @@ impl V1 {
         request: &Request,
     ) -> Result<Reply<Archive>, Problem> {
         let place = place(&id)?;
+        let ticket = self.0.archives.enter(&caller.name)?;
         let results = self.0.jobs.results(&caller, place).await?;
         let chosen = archive::selected(results, &file.0.0)?;
         let (after, format) = (after.0.0.as_deref(), format.0.0.unwrap_or_default());
         let objects = self.0.jobs.objects();
-        let response = archive::response(objects, request, place.id, chosen, after, format).await?;
+        let response = archive::response(objects, request, place.id, chosen, after, format, ticket).await?;
         Ok(Reply::of(response))
     }
 
@@ -295,12 +296,15 @@ impl V1 {
         file: Query<Many<String>>,
     ) -> Result<Reply<Script>, Problem> {
         let place = place(&id)?;
+        let ticket = self.0.archives.enter(&caller.name)?;
         let job = self.0.jobs.get(&caller, place).await?;
         let results = self.0.jobs.results(&caller, place).await?;
         let chosen = archive::selected(results, &file.0.0)?;
         let url = format!("{}/results", self.0.job_url(&job.service, job.id));
         let by_token = !self.0.door.auth.is_local();
-        Ok(Reply::of(script::response(job.id, &url, chosen, by_token)))
+        Ok(Reply::of(script::response(
+            job.id, &url, chosen, by_token, ticket,
+        )))
     }
 
     /// Does again what failed in a job
@@ -316,6 +320,8 @@ impl V1 {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Reply<Created<schema::ServiceJob>>, Problem> {
+        // Each reads the job's list and manifest whole.
+        let _ticket = self.0.retries.enter(&caller.name)?;
         let job = self.0.jobs.retry(&caller, place(&id)?, key.0).await?;
         let url = self.0.job_url(&job.service, job.id);
         Reply::created(&url, &self.document(&job))

@@ -188,8 +188,12 @@ impl Service for Cutout {
                 return Ok(None);
             };
             let request = self.request(&ended.draft, Stage::Draft, caller).await?;
-            let rows = retry::failed(&manifest)?;
-            Ok(retry::again(ended.draft.parameters, &request, &rows)?)
+            let parameters = ended.draft.parameters.clone();
+            // A long list takes a while.
+            let again = tokio::task::spawn_blocking(move || {
+                retry::again(&parameters, &request, &retry::failed(&manifest)?)
+            });
+            Ok(again.await.map_err(|error| Unavailable(error.to_string()))??)
         })
     }
 
