@@ -95,9 +95,9 @@ class Cluster:
     def psql(self, *statements, database="postgres"):
         """Runs each statement in a transaction of its own; gives the output of all, unaligned."""
         command = [self.bin / "psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url(database)]
-        for statement in statements:
-            command += ["-c", statement]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        # A statement may be longer than an argument can be. psql's own commands end with their line.
+        text = "".join(one + ("\n" if one.startswith("\\") else ";\n") for one in statements)
+        return subprocess.run(command, check=True, capture_output=True, text=True, input=text).stdout.strip()
 
     def pgbench(self, script, clients, *options, database="postgres"):
         """Transactions per second of a script, with prepared statements, connections not counted."""
