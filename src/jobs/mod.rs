@@ -25,7 +25,7 @@ pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
 pub use operate::Queue;
 use quota::is_own;
-pub use sync::{Waited, described};
+pub use sync::{Waited, described, uploaded};
 
 use crate::{
     auth::{self, Caller, Role},

@@ -1,6 +1,9 @@
 //! Requests that wait for what they ask for (DALI 1.1 section 2.3: sync): answered by the service at once, or by a job.
 
-use futures::FutureExt;
+use std::future::ready;
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::time::{self, Duration, Instant};
 
 use super::{
@@ -72,12 +75,7 @@ impl Jobs {
     ) -> Result<Option<Answer>, JobsError> {
         let service = self.service(service).ok_or(JobsError::NotFound("service"))?;
         let (parameters, uploads) = described(service.describe(), submission.clone())?;
-        let read_upload = |key: &str| {
-            let found = uploads.iter().find(|(fresh, _)| fresh == key);
-            let bytes = found.map(|(_, upload)| upload.bytes.clone());
-            async move { bytes.ok_or_else(|| Unavailable("an upload that the request does not have".into())) }
-                .boxed()
-        };
+        let read_upload = |key: &str| uploaded(&uploads, key);
         let draft = Draft {
             parameters: &parameters,
             read_upload: &read_upload,
@@ -99,6 +97,13 @@ pub fn described(
     check::against(description, &parameters, Stage::Run)?;
     check::uploads(&parameters, MAX_UPLOADS)?;
     Ok((parameters, uploads))
+}
+
+/// The bytes of a file of a request that is no job yet, by its key.
+pub fn uploaded<'a>(uploads: &[(String, Upload)], key: &str) -> BoxFuture<'a, Result<Bytes, Unavailable>> {
+    let found = uploads.iter().find(|(fresh, _)| fresh == key);
+    let bytes = found.map(|(_, upload)| upload.bytes.clone());
+    ready(bytes.ok_or_else(|| Unavailable("an upload that the request does not have".into()))).boxed()
 }
 
 impl Jobs {

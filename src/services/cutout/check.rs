@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use rayon::prelude::*;
 use serde::Serialize;
 use tokio::{task::coop::consume_budget, time};
@@ -28,11 +28,11 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    engine::{CheckError, Draft, Service, Stage, Unavailable, UsageError},
+    engine::{CheckError, Draft, Service, Stage, UsageError},
     fits::{Edge, File, PixelBox, Reason, written_size},
-    jobs::{self, Jobs, JobsError, Submission, Upload},
+    jobs::{self, Jobs, JobsError, Submission},
     sky::Shape,
-    uws::{JobId, Parameters},
+    uws::JobId,
 };
 
 /// Most rows of a page, and how many it has if nothing is said.
@@ -222,14 +222,8 @@ async fn read(
     caller: &Caller,
     submission: Submission,
 ) -> Result<(Request, Plan), JobsError> {
-    let (parameters, uploads): (Parameters, Vec<(String, Upload)>) =
-        jobs::described(service.describe(), submission)?;
-    let read_upload = |key: &str| {
-        let found = uploads.iter().find(|(fresh, _)| fresh == key);
-        let bytes = found.map(|(_, upload)| upload.bytes.clone());
-        async move { bytes.ok_or_else(|| Unavailable("an upload that the request does not have".into())) }
-            .boxed()
-    };
+    let (parameters, uploads) = jobs::described(service.describe(), submission)?;
+    let read_upload = |key: &str| jobs::uploaded(&uploads, key);
     let draft = Draft {
         parameters: &parameters,
         read_upload: &read_upload,
