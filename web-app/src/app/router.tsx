@@ -1,0 +1,56 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { createRouter } from '@tanstack/react-router'
+import { basePath } from '@/shared/config'
+import { parseSearch, stringifySearch } from '@/shared/lib/search'
+import { ErrorPanel, Loading } from '@/shared/ui/States'
+import { adminRoute, adminStartRoute } from '@/routes/admin'
+import { helpRoute } from '@/routes/help'
+import { homeRoute } from '@/routes/home'
+import { jobRoute } from '@/routes/job'
+import { jobsRoute } from '@/routes/jobs'
+import { profileRoute } from '@/routes/profile'
+import { rootRoute } from '@/routes/root'
+import { signedInRoute } from '@/routes/signed-in'
+import { newJobRoute, submitRoute } from '@/routes/submit'
+import { NotFound } from './NotFound'
+import { Shell } from './shell/Shell'
+
+rootRoute.update({ component: Shell })
+
+const routeTree = rootRoute.addChildren([
+  homeRoute,
+  submitRoute,
+  newJobRoute,
+  jobsRoute,
+  jobRoute,
+  profileRoute,
+  adminStartRoute,
+  adminRoute,
+  helpRoute,
+  signedInRoute,
+])
+
+export const createAppRouter = (queryClient: QueryClient) =>
+  createRouter({
+    routeTree,
+    basepath: `${basePath}/app`,
+    context: { queryClient },
+    parseSearch,
+    stringifySearch,
+    defaultPreload: 'intent',
+    // What is read beforehand is kept by the queries.
+    defaultPreloadStaleTime: 0,
+    scrollRestoration: true,
+    defaultNotFoundComponent: NotFound,
+    defaultErrorComponent: ({ error, reset }) => <ErrorPanel error={error} retry={reset} />,
+    defaultPendingComponent: () => <Loading what="Opening the page" />,
+    defaultPendingMs: 300,
+  })
+
+declare module '@tanstack/react-router' {
+  // The router's types are found through this name. It must be an interface to be merged.
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+  interface Register {
+    router: ReturnType<typeof createAppRouter>
+  }
+}

@@ -1,0 +1,65 @@
+import { Outlet, useRouterState } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { meQuery } from '@/shared/api/me'
+import { session } from '@/shared/api/session'
+import { useHotkeys } from '@/shared/lib/hotkeys'
+import { useStore } from '@/shared/lib/store'
+import { Toasts } from '@/shared/ui/Toasts'
+import { Banner } from './Banner'
+import { Navigation } from './Navigation'
+import { TopBar } from './TopBar'
+import { useGoKeys } from './useGoKeys'
+import cx from './shell.module.css'
+
+const Palette = lazy(() => import('./Palette').then(({ Palette: component }) => ({ default: component })))
+const ShortcutSheet = lazy(() =>
+  import('./ShortcutSheet').then(({ ShortcutSheet: component }) => ({ default: component })),
+)
+const SignInAgain = lazy(() =>
+  import('./SignInAgain').then(({ SignInAgain: component }) => ({ default: component })),
+)
+
+/** What is around every page. */
+export function Shell() {
+  // Who it is decides what is shown, and whether anything is: asked before all else.
+  useQuery(meQuery)
+  const [palette, setPalette] = useState(false)
+  const [sheet, setSheet] = useState(false)
+  const [menu, setMenu] = useState(false)
+  const state = useStore(session)
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  useGoKeys()
+  useHotkeys({ 'mod+k': () => setPalette(true), '?': () => setSheet(true) })
+  useHeadingFocus(path)
+
+  return (
+    <div className={cx['shell']} data-menu={menu || undefined}>
+      <a className={cx['skip']} href="#page">
+        Skip to the page
+      </a>
+      <TopBar menu={menu} onMenu={() => setMenu(!menu)} onSearch={() => setPalette(true)} />
+      <Navigation onGo={() => setMenu(false)} onKeys={() => setSheet(true)} />
+      <main className={cx['main']} id="page" tabIndex={-1}>
+        <Banner />
+        <Outlet />
+      </main>
+      <Toasts />
+      <Suspense>
+        {palette && <Palette onClose={() => setPalette(false)} />}
+        {sheet && <ShortcutSheet onClose={() => setSheet(false)} />}
+        {state === 'out' && <SignInAgain />}
+      </Suspense>
+    </div>
+  )
+}
+
+/** After a change of page its heading has the focus, so that it is read and the keyboard begins there. */
+function useHeadingFocus(path: string) {
+  const last = useRef(path)
+  useEffect(() => {
+    if (last.current === path) return
+    last.current = path
+    document.getElementById('page-title')?.focus({ preventScroll: true })
+  }, [path])
+}

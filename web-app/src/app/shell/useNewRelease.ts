@@ -1,0 +1,39 @@
+import { useEffect } from 'react'
+import { send } from '@/shared/api/client'
+import { createStore, useStore } from '@/shared/lib/store'
+
+const found = createStore(false)
+const EVERY = 5 * 60_000
+
+// A part of this page that is no longer there: the server has another version.
+window.addEventListener('vite:preloadError', () => found.set(true))
+
+async function look() {
+  try {
+    const response = await send('/app/release.json', { cache: 'no-store' })
+    const release = (await response.json()) as { entry?: string }
+    const own = [...document.querySelectorAll<HTMLScriptElement>('script[type="module"]')].map(
+      ({ src }) => src,
+    )
+    if (release.entry !== undefined && !own.some((src) => src.endsWith(`/${release.entry}`))) found.set(true)
+  } catch {
+    // No answer says nothing about a version.
+  }
+}
+
+/** Whether the server has another version of the app than the one that runs. */
+export function useNewRelease(): boolean {
+  useEffect(() => {
+    if (import.meta.env.DEV) return
+    const onShow = () => {
+      if (document.visibilityState === 'visible') void look()
+    }
+    const timer = setInterval(onShow, EVERY)
+    document.addEventListener('visibilitychange', onShow)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', onShow)
+    }
+  }, [])
+  return useStore(found)
+}

@@ -1,0 +1,106 @@
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { Tabs } from '@/shared/ui/kit/tabs'
+import { ApiError } from '@/shared/api/problem'
+import { jobQuery, type Job } from '@/shared/api/jobs'
+import { phases } from '@/shared/api/phases'
+import { count } from '@/shared/lib/format'
+import { Page } from '@/shared/ui/Page'
+import { PhaseChip } from '@/shared/ui/PhaseChip'
+import { ErrorPanel, Loaded } from '@/shared/ui/States'
+import { Ago } from '@/shared/ui/Time'
+import { Actions } from './Actions'
+import { Announcer } from './Announcer'
+import { Files } from './Files'
+import { Log } from './Log'
+import { Overview } from './Overview'
+import { Request } from './Request'
+import { Shares } from './Shares'
+import cx from './job.module.css'
+
+const route = getRouteApi('/jobs/$jobId')
+
+export function JobPage() {
+  const { jobId } = route.useParams()
+  const query = useQuery(jobQuery(jobId))
+  if (query.data === undefined && query.error !== null)
+    return <NoJob error={query.error} retry={query.refetch} />
+  return (
+    <Loaded query={query} what="Reading the job">
+      {(job) => <JobView key={job.jobId} job={job} />}
+    </Loaded>
+  )
+}
+
+function NoJob({ error, retry }: { error: Error; retry: () => void }) {
+  const gone = error instanceof ApiError && [403, 404, 410].includes(error.status)
+  return (
+    <ErrorPanel error={error} {...(gone ? {} : { retry })} actions={<Link to="/jobs">To your jobs</Link>} />
+  )
+}
+
+export const jobTitle = (job: Job) => job.runId ?? `${job.service} ${job.jobId.slice(-8)}`
+
+function JobView({ job }: { job: Job }) {
+  const { tab } = route.useSearch()
+  const navigate = useNavigate({ from: '/jobs/$jobId' })
+  const title = jobTitle(job)
+  const files = job.results.filter(({ id }) => id !== 'result').length
+  return (
+    <Page
+      title={title}
+      wide
+      lead={
+        <span className={cx['lead']}>
+          <PhaseChip phase={job.phase} />
+          <span>{job.service}</span>
+          {job.ownerId != null && <span>by {job.ownerId}</span>}
+          <span>
+            made <Ago at={job.creationTime} />
+          </span>
+          <code className={cx['id']}>{job.jobId}</code>
+        </span>
+      }
+      actions={<Actions job={job} />}
+    >
+      <Announcer text={`${title}: ${phases[job.phase].word}`} job={job} />
+      <Tabs
+        value={tab ?? 'overview'}
+        onChange={(next) =>
+          void navigate({
+            search: (old) => ({ ...old, tab: next === 'overview' ? undefined : (next as typeof tab) }),
+            replace: true,
+          })
+        }
+        keepMounted={false}
+      >
+        <Tabs.List className={cx['tabs']}>
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="files">
+            Files {files > 0 && <span className={cx['tally']}>{count(files)}</span>}
+          </Tabs.Tab>
+          <Tabs.Tab value="log">Log</Tabs.Tab>
+          <Tabs.Tab value="request">Request</Tabs.Tab>
+          <Tabs.Tab value="shares">Sharing</Tabs.Tab>
+        </Tabs.List>
+        <div className={cx['panel']}>
+          <Tabs.Panel value="overview">
+            <Overview job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="files">
+            <Files job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="log">
+            <Log job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="request">
+            <Request job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="shares">
+            <Shares job={job} />
+          </Tabs.Panel>
+        </div>
+      </Tabs>
+    </Page>
+  )
+}

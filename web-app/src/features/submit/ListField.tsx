@@ -1,0 +1,264 @@
+import { Button } from '@mantine/core'
+import { useEffect, useId, useMemo, useRef, useState } from 'react'
+import { Checkbox } from '@/shared/ui/kit/inputs'
+import type { ParameterInfo } from '@/shared/api/me'
+import { formatDec, formatRa } from '@/shared/astro/coords'
+import type { Fixes, ListRow } from '@/shared/astro/positions'
+import { bytes, plural } from '@/shared/lib/format'
+import { DataGrid, type Column } from '@/shared/ui/DataGrid'
+import { Icon } from '@/shared/ui/Icon'
+import type { Checked } from './check'
+import { sample } from './sample'
+import { useList, type ReadList } from './useList'
+import cx from './submit.module.css'
+
+type ListFieldProps = {
+  info: ParameterInfo
+  text: string
+  error: string | undefined
+  checked: Checked | undefined
+  onText: (text: string) => void
+  onRead: (read: ReadList | undefined) => void
+}
+
+const fixWords: Record<keyof Fixes, string> = {
+  swap: 'RA and Dec are the other way round',
+  hours: 'RA is in hours',
+  drop: 'Leave out rows with faults, and those that are there twice',
+}
+
+/** More than this in one file is no list of positions. */
+const MOST_BYTES = 60 * 1024 * 1024
+/** A text box with more characters than this makes typing slow: the list is then shown only as read. */
+const LONG = 400_000
+
+/** A list of positions: pasted, dropped or typed, read while it is, each row with what is wrong with it. */
+export function ListField({ info, text, error, checked, onText, onRead }: ListFieldProps) {
+  const [fixes, setFixes] = useState<Fixes>({})
+  const [over, setOver] = useState(false)
+  const [refused, setRefused] = useState<string>()
+  const [problemsOnly, setProblemsOnly] = useState(false)
+  const picker = useRef<HTMLInputElement>(null)
+  const area = useRef<HTMLTextAreaElement>(null)
+  const id = useId()
+  const { read, reading } = useList(text, fixes)
+  const list = read?.list
+
+  useEffect(() => {
+    onRead(reading ? undefined : read)
+  }, [read, reading, onRead])
+
+  const take = (file: File | undefined) => {
+    if (file === undefined) return
+    if (file.size > MOST_BYTES) {
+      setRefused(`${file.name} has ${bytes(file.size)}: too much for a list.`)
+      return
+    }
+    setRefused(undefined)
+    void file.text().then((content) => {
+      setFixes({})
+      onText(content)
+    })
+  }
+
+  const found = useMemo(
+    () => new Map(checked?.rows.map((row) => [row.row, row.problem ?? undefined])),
+    [checked],
+  )
+  const rows = useMemo(() => {
+    const all = (list?.rows ?? []).map((row, index): Shown => {
+      const server = found.get(index + 1)
+      return { ...row, index, told: row.problem ?? row.warning ?? server, bad: row.problem !== undefined }
+    })
+    return problemsOnly ? all.filter(({ told }) => told !== undefined) : all
+  }, [list, found, problemsOnly])
+
+  const goTo = (line: number) => {
+    const element = area.current
+    if (element === null) return
+    const lines = text.split('\n')
+    const start = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0)
+    element.focus()
+    element.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0))
+    element.scrollTop = (line - 3) * 20
+  }
+  const long = text.length > LONG
+  return (
+    <div className={cx['list']}>
+      <label className={cx['label']} htmlFor={id}>
+        {info.name}
+      </label>
+      <div className={cx['meaning']}>
+        One position a line, ICRS: degrees or sexagesimal, with commas, tabs or spaces, with a header or none;
+        an id, sizes in arcmin and bands may be there too. Paste it or drop a file.
+      </div>
+      {/* A file can be chosen by a button too. */}
+      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
+      <div
+        className={cx['drop']}
+        data-over={over || undefined}
+        onDragOver={(event) => {
+          event.preventDefault()
+          setOver(true)
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault()
+          setOver(false)
+          take(event.dataTransfer.files[0])
+        }}
+      >
+        {long ? (
+          <p className={cx['long']}>
+            {plural(list?.rows.length ?? 0, 'row')}, {bytes(text.length)}: too long to edit here. The rows are
+            below.
+          </p>
+        ) : (
+          <textarea
+            ref={area}
+            id={id}
+            className={cx['area']}
+            rows={7}
+            spellCheck={false}
+            autoCapitalize="off"
+            autoCorrect="off"
+            placeholder={'RA, DEC, OBJID\n250.4226, 36.4602, M13\n00:42:44.3, +41:16:09, M31'}
+            aria-describedby={`${id}-state`}
+            aria-invalid={(list?.problems ?? 0) > 0 || error !== undefined}
+            value={text}
+            onChange={({ currentTarget }) => onText(currentTarget.value)}
+          />
+        )}
+        <div className={cx['listFoot']}>
+          <span
+            id={`${id}-state`}
+            role="status"
+            className={cx['state']}
+            data-bad={(list?.problems ?? 0) > 0 || undefined}
+          >
+            <ListState read={read} reading={reading && text !== ''} />
+          </span>
+          <input
+            ref={picker}
+            type="file"
+            hidden
+            accept=".csv,.tsv,.txt,text/*"
+            aria-label="A file with a list"
+            onChange={({ currentTarget }) => {
+              take(currentTarget.files?.[0])
+              currentTarget.value = ''
+            }}
+          />
+          {text === '' && (
+            <Button size="compact-sm" variant="subtle" onClick={() => onText(sample)}>
+              Example
+            </Button>
+          )}
+          {long && (
+            <Button size="compact-sm" variant="subtle" onClick={() => onText('')}>
+              Take it out
+            </Button>
+          )}
+          <Button size="compact-sm" variant="default" onClick={() => picker.current?.click()}>
+            Choose a file
+          </Button>
+        </div>
+      </div>
+      {(refused ?? error) !== undefined && (
+        <div className={cx['fault']} role="alert">
+          {refused ?? error}
+        </div>
+      )}
+      {list && list.unused.length > 0 && (
+        <div className={cx['meaning']}>Not used: {list.unused.slice(0, 12).join(', ')}.</div>
+      )}
+      {list && list.offers.length > 0 && (
+        <fieldset className={cx['fixes']}>
+          <legend>What may be meant</legend>
+          {list.offers.map((fix) => (
+            <Checkbox
+              key={fix}
+              label={fixWords[fix]}
+              checked={fixes[fix] ?? false}
+              onChange={({ currentTarget }) => setFixes({ ...fixes, [fix]: currentTarget.checked })}
+            />
+          ))}
+        </fieldset>
+      )}
+      {list && list.rows.length > 0 && (
+        <div className={cx['rows']}>
+          <div className={cx['rowsHead']}>
+            <Checkbox
+              size="xs"
+              label="Only rows with something to say"
+              checked={problemsOnly}
+              onChange={({ currentTarget }) => setProblemsOnly(currentTarget.checked)}
+            />
+          </div>
+          {rows.length > 0 ? (
+            <DataGrid
+              label="Rows of the list"
+              boxed
+              rows={rows}
+              columns={columns}
+              rowId={rowId}
+              total={rows.length}
+              rowHeight={36}
+              {...(long ? {} : { onRow: ({ line }: Shown) => goTo(line) })}
+            />
+          ) : (
+            <p className={cx['quiet']}>No row has anything to say.</p>
+          )}
+        </div>
+      )}
+    </div>
+  )
+}
+
+function ListState({ read, reading }: { read: ReadList | undefined; reading: boolean }) {
+  if (reading) return <>Reading…</>
+  if (read === undefined || read.list.rows.length === 0) return <>No positions yet</>
+  const { rows, problems, warnings } = read.list
+  const parts = [plural(rows.length, 'position')]
+  if (problems > 0) parts.push(plural(problems, 'fault'))
+  if (warnings > 0) parts.push(`${warnings} there twice`)
+  return (
+    <>
+      <Icon name={problems > 0 ? 'warning' : 'check'} size={16} />
+      {parts.join(', ')}
+    </>
+  )
+}
+
+type Shown = ListRow & { index: number; told: string | undefined; bad: boolean }
+const rowId = ({ index }: Shown) => String(index)
+
+const columns: Column<Shown>[] = [
+  { id: 'line', header: 'Line', width: '52px', end: true, cell: ({ line }) => line },
+  {
+    id: 'state',
+    header: 'State',
+    width: '24px',
+    cell: ({ told, bad }) => (
+      <span className={cx['mark']} data-state={bad ? 'bad' : told === undefined ? 'good' : 'warn'}>
+        <Icon name={bad ? 'close' : told === undefined ? 'check' : 'warning'} size={15} />
+      </span>
+    ),
+  },
+  { id: 'id', header: 'Id', width: 'minmax(60px, 1fr)', cell: ({ cells }) => cells.OBJID ?? '–' },
+  {
+    id: 'position',
+    header: 'Position',
+    width: '215px',
+    cell: ({ ra, dec, cells }) =>
+      ra === undefined || dec === undefined
+        ? `${cells.RA ?? ''} ${cells.DEC ?? ''}`
+        : `${formatRa(ra)} ${formatDec(dec)}`,
+  },
+  {
+    id: 'told',
+    header: 'Remark',
+    width: 'minmax(110px, 2fr)',
+    cell: ({ told, bad }) => <span className={bad ? cx['badText'] : cx['dimText']}>{told ?? ''}</span>,
+  },
+]

@@ -1,0 +1,35 @@
+import { useEffect, useRef, useState } from 'react'
+import type { Fixes, List } from '@/shared/astro/positions'
+import type { ListAnswer, ListRequest } from '@/shared/astro/list-worker'
+
+/** A pause in typing after which a long list is read. */
+const PAUSE = 150
+
+export type ReadList = { list: List; csv: string; of: string }
+
+/** A list, read beside the page; the last one until the next is there. */
+export function useList(text: string, fixes: Fixes): { read: ReadList | undefined; reading: boolean } {
+  const worker = useRef<Worker>(undefined)
+  const number = useRef(0)
+  const [read, setRead] = useState<ReadList & { fixes: Fixes }>()
+
+  useEffect(() => {
+    const made = new Worker(new URL('@/shared/astro/list-worker.ts', import.meta.url), { type: 'module' })
+    worker.current = made
+    return () => made.terminate()
+  }, [])
+  useEffect(() => {
+    const id = ++number.current
+    const onAnswer = ({ data }: MessageEvent<ListAnswer>) => {
+      if (data.id === id) setRead({ list: data.list, csv: data.csv, of: text, fixes })
+    }
+    const target = worker.current
+    target?.addEventListener('message', onAnswer)
+    const timer = setTimeout(() => target?.postMessage({ id, text, fixes } satisfies ListRequest), PAUSE)
+    return () => {
+      clearTimeout(timer)
+      target?.removeEventListener('message', onAnswer)
+    }
+  }, [text, fixes])
+  return { read, reading: read?.of !== text || read.fixes !== fixes }
+}

@@ -1,0 +1,69 @@
+import { queryOptions } from '@tanstack/react-query'
+import { basePath } from '@/shared/config'
+import { send } from './client'
+import { jobKeys, type Job } from './jobs'
+
+/** A row of a cutout job's manifest: a position on an image. Design, section 8. */
+export type ManifestRow = {
+  row: number
+  id: string
+  ra: number | null
+  dec: number | null
+  image: string | null
+  collection: string | null
+  band: string | null
+  obs: string | null
+  type: string | null
+  hdu: string | null
+  status: 'ok' | 'failed'
+  reason: string | null
+  message: string | null
+  coverage: number | null
+  file: string | null
+  size: number | null
+  sha256: string | null
+}
+
+export type Manifest = { counts: { ok: number; failed: number }; rows: ManifestRow[] }
+
+type JobPath = Pick<Job, 'service' | 'jobId'>
+
+export const resultPath = ({ service, jobId }: JobPath, name: string) =>
+  `/api/${service}/async/${jobId}/results/${encodeURIComponent(name)}`
+
+export const resultUrl = (job: JobPath, name: string) => basePath + resultPath(job, name)
+
+/** A picture of a FITS result, its longest side in pixels. */
+export const previewUrl = ({ jobId }: JobPath, name: string, side: number, stretch?: string) => {
+  const query = new URLSearchParams({
+    SIDE: String(side),
+    ...(stretch === undefined ? {} : { STRETCH: stretch }),
+  })
+  return `${basePath}/api/v1/jobs/${jobId}/results/${encodeURIComponent(name)}/preview?${query.toString()}`
+}
+
+export const archiveUrl = ({ jobId }: JobPath, format: 'zip' | 'tar') =>
+  `${basePath}/api/v1/jobs/${jobId}/archive?format=${format}`
+
+export const hasManifest = (job: Job) => job.results.some(({ id }) => id === 'manifest.json')
+
+export const manifestQuery = (job: JobPath) =>
+  queryOptions({
+    queryKey: [...jobKeys.detail(job.jobId), 'manifest'] as const,
+    queryFn: async ({ signal }) => {
+      const response = await send(resultPath(job, 'manifest.json'), { signal })
+      return (await response.json()) as Manifest
+    },
+    // A result never changes.
+    staleTime: Infinity,
+  })
+
+/** The text of a parameter, also of one that is told by its address. */
+export async function parameterText(
+  job: JobPath,
+  { id, value, byReference }: Job['parameters'][number],
+): Promise<string> {
+  if (!byReference) return value
+  const response = await send(`/api/${job.service}/async/${job.jobId}/parameters/${encodeURIComponent(id)}`)
+  return response.text()
+}

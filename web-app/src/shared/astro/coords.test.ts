@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { aitoff, circleAround, distance, formatDec, formatRa, gnomonic, parseDec, parseRa } from './coords'
+
+describe('parseRa', () => {
+  it.each([
+    ['250.4226', 250.4226, false],
+    [' 0 ', 0, false],
+    ['16:41:41.5', 250.42291666, true],
+    ['16h41m41.5s', 250.42291666, true],
+    ['16 41 41.5', 250.42291666, true],
+    ['2.504e2', 250.4, false],
+  ])('%s', (text, degrees, sexagesimal) => {
+    const angle = parseRa(text)
+    expect(angle).toEqual({ degrees: expect.closeTo(degrees, 6) as number, sexagesimal })
+  })
+
+  it.each(['', 'M13', '361', '-1', '16:61:00', '25:00:00', 'NaN'])('refuses %s', (text) =>
+    expect(parseRa(text)).toBeTypeOf('string'),
+  )
+})
+
+describe('parseDec', () => {
+  it.each([
+    ['-0:30:00', -0.5],
+    ['+36d27m36.7s', 36.460194],
+    ['−45', -45],
+    ['90', 90],
+  ])('%s', (text, degrees) =>
+    expect(parseDec(text)).toMatchObject({ degrees: expect.closeTo(degrees, 5) as number }),
+  )
+
+  it.each(['91', '-90:00:01', 'x'])('refuses %s', (text) => expect(parseDec(text)).toBeTypeOf('string'))
+})
+
+it('writes positions, carried over where seconds are rounded', () => {
+  expect(formatRa(250.4226)).toBe('16h 41m 41.42s')
+  expect(formatRa(359.99999999)).toBe('00h 00m 00.00s')
+  expect(formatDec(36.4602)).toBe('+36° 27′ 36.7″')
+  expect(formatDec(-0.5)).toBe('−00° 30′ 00.0″')
+})
+
+it('has north up and east left', () => {
+  const project = gnomonic({ ra: 10, dec: 0 })
+  expect(project({ ra: 11, dec: 0 })?.[0]).toBeLessThan(0)
+  expect(project({ ra: 10, dec: 1 })?.[1]).toBeCloseTo(1, 3)
+  expect(project({ ra: 190, dec: 0 })).toBeUndefined()
+  expect(aitoff(0)({ ra: 90, dec: 0 })[0]).toBeCloseTo(-90, 6)
+  expect(aitoff(0)({ ra: 0, dec: 90 })[1]).toBeCloseTo(90, 6)
+})
+
+it('finds the middle across the meridian of zero', () => {
+  const circle = circleAround([
+    { ra: 359, dec: 10 },
+    { ra: 1, dec: 10 },
+  ])
+  expect(Math.min(circle?.middle.ra ?? 99, 360 - (circle?.middle.ra ?? 99))).toBeCloseTo(0, 6)
+  expect(circle?.radius).toBeCloseTo(distance({ ra: 0, dec: 10 }, { ra: 1, dec: 10 }), 2)
+  expect(circleAround([])).toBeUndefined()
+})

@@ -1,0 +1,32 @@
+import { describe, expect, it, vi } from 'vitest'
+import { matcher } from './hotkeys'
+
+const press = (key: string, timeStamp: number, more: Partial<KeyboardEvent> = {}) =>
+  ({ key, timeStamp, altKey: false, ctrlKey: false, metaKey: false, ...more }) as KeyboardEvent
+
+describe('matcher', () => {
+  const jobs = vi.fn()
+  const next = vi.fn()
+  const palette = vi.fn()
+  const keys = { 'g j': jobs, j: next, 'mod+k': palette }
+
+  it('finds a single key and a row of two', () => {
+    const match = matcher()
+    expect(match(keys, press('j', 10_000))).toBe(next)
+    expect(match(keys, press('g', 20_000))).toBeUndefined()
+    expect(match(keys, press('j', 20_300))).toBe(jobs)
+  })
+
+  it('forgets the first key of a row', () => {
+    const match = matcher()
+    match(keys, press('g', 10_000))
+    expect(match(keys, press('j', 12_000))).toBe(next)
+  })
+
+  it('leaves keys with other modifiers alone', () => {
+    const match = matcher()
+    expect(match(keys, press('k', 10_000, { ctrlKey: true }))).toBe(palette)
+    expect(match(keys, press('j', 10_000, { metaKey: true }))).toBeUndefined()
+    expect(match(keys, press('j', 10_000, { altKey: true }))).toBeUndefined()
+  })
+})

@@ -1,0 +1,18 @@
+import cx from './snippets.module.css'
+
+/** Saves a text that the page has as a file. */
+export function SaveText({ name, text }: { name: string; text: string }) {
+  const save = () => {
+    const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }))
+    const link = document.createElement('a')
+    link.href = url
+    link.download = name
+    link.click()
+    URL.revokeObjectURL(url)
+  }
+  return (
+    <button type="button" className={cx['save']} onClick={save}>
+      {name}
+    </button>
+  )
+}

@@ -1,0 +1,8 @@
+/** With its styles, so that a page that does not use it does not load them. */
+import '@mantine/core/styles/Overlay.layer.css'
+import '@mantine/core/styles/ModalBase.layer.css'
+import '@mantine/core/styles/ScrollArea.layer.css'
+import '@mantine/core/styles/CloseButton.layer.css'
+import '@mantine/core/styles/Modal.layer.css'
+
+export { Modal } from '@mantine/core'
