@@ -33,10 +33,10 @@ export function TopBar({ menu, onMenu, onSearch }: TopBarProps) {
         <Mark />
         Sidereal
       </Link>
-      <button type="button" className={cx['search']} aria-label="Go to a page or a job" onClick={onSearch}>
+      <button type="button" className={cx['search']} onClick={onSearch}>
         <Icon name="search" />
         <span>Go to a page or a job</span>
-        <kbd>{isApple ? '⌘K' : 'Ctrl K'}</kbd>
+        <kbd aria-hidden="true">{isApple ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <div className={cx['grow']} />
       <LiveState />

@@ -13,14 +13,26 @@ const rowId = ({ id }: AuditEntry) => String(id)
 
 const columns: Column<AuditEntry>[] = [
   { id: 'at', header: 'When', width: '200px', cell: ({ at }) => <Moment at={at} /> },
-  { id: 'actor', header: 'Who', width: 'minmax(90px, 140px)', cell: ({ actor }) => actor ?? 'not known' },
+  {
+    id: 'actor',
+    named: true,
+    header: 'Who',
+    width: 'minmax(90px, 140px)',
+    cell: ({ actor }) => actor ?? 'not known',
+  },
   {
     id: 'action',
     header: 'What',
     width: 'minmax(120px, 200px)',
     cell: ({ action }) => <strong>{action}</strong>,
   },
-  { id: 'subject', header: 'To what', width: 'minmax(140px, 1fr)', cell: ({ subject }) => subject },
+  {
+    id: 'subject',
+    named: true,
+    header: 'To what',
+    width: 'minmax(140px, 1fr)',
+    cell: ({ subject }) => subject,
+  },
   { id: 'detail', header: 'More', width: 'minmax(140px, 1.4fr)', cell: ({ detail }) => detail },
   { id: 'address', header: 'From', width: '140px', wideOnly: true, cell: ({ address }) => address ?? '–' },
 ]

@@ -42,9 +42,10 @@ export function Users({ canChange }: { canChange: boolean }) {
         ),
       },
       { id: 'role', header: 'Role', width: '100px', cell: ({ role }) => role },
-      { id: 'seen', header: 'Seen', width: '130px', cell: ({ seen }) => <Ago at={seen} /> },
+      { id: 'seen', named: true, header: 'Seen', width: '130px', cell: ({ seen }) => <Ago at={seen} /> },
       {
         id: 'limits',
+        named: true,
         header: 'May have',
         width: 'minmax(220px, 2fr)',
         cell: ({ limits }) => <span className={cx['dim']}>{limitsText(limits)}</span>,

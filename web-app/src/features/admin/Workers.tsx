@@ -39,15 +39,17 @@ export function Workers() {
       },
       {
         id: 'running',
+        named: true,
         header: 'Running',
         width: '110px',
         end: true,
         cell: ({ running, slots }) => `${count(running)} of ${slots == null ? '?' : count(slots)}`,
         sort: ({ running }) => running,
       },
-      { id: 'seen', header: 'Heard', width: '130px', cell: ({ seen }) => <Ago at={seen} /> },
+      { id: 'seen', named: true, header: 'Heard', width: '130px', cell: ({ seen }) => <Ago at={seen} /> },
       {
         id: 'started',
+        named: true,
         header: 'Began',
         width: '130px',
         cell: ({ started }) => <Ago at={started} />,

@@ -32,7 +32,8 @@ export function Cutouts({ job, manifest }: { job: Job; manifest: Manifest }) {
     )
   }, [all, show, sought])
   const points = useMemo(() => pointsOf(all), [all])
-  const current = chosen === undefined ? undefined : all[chosen - 1]
+  // Until one is chosen, the first that has a picture is looked at.
+  const current = all[(chosen ?? 0) - 1] ?? all.find(({ data }) => data.status === 'ok') ?? all[0]
 
   const choose = useCallback(
     (key: number | undefined) =>
@@ -167,14 +168,14 @@ function Tile({
 function Chosen({ job, entry }: { job: Job; entry: Entry | undefined }) {
   if (entry === undefined) {
     return (
-      <Card title="Chosen">
-        <p className={cx['dim']}>Choose a point, a picture or a row. The keys j and k go through them.</p>
+      <Card title="No rows">
+        <p className={cx['dim']}>The manifest is empty.</p>
       </Card>
     )
   }
   const { data } = entry
   return (
-    <Card title={data.id}>
+    <Card title={data.id} aside={<span className={cx['dim']}>keys j and k: next, before</span>}>
       <div className={cx['chosen']}>
         {data.file !== null && data.status === 'ok' && (
           <img
@@ -191,7 +192,7 @@ function Chosen({ job, entry }: { job: Job; entry: Entry | undefined }) {
             <Button
               component="a"
               variant="default"
-              size="compact-md"
+              size="compact-sm"
               href={resultUrl(job, data.file)}
               download={data.file}
               leftSection={<Icon name="download" size={16} />}
@@ -260,6 +261,7 @@ const columns: Column<Entry>[] = [
   },
   {
     id: 'band',
+    named: true,
     header: 'Band',
     width: '80px',
     cell: ({ data }) => data.band ?? '–',

@@ -86,7 +86,7 @@ export function Files({ job }: { job: Job }) {
               href={archiveUrl(job, format)}
               download
               variant="default"
-              size="compact-md"
+              size="compact-sm"
               leftSection={<Icon name="download" size={16} />}
             >
               All as {format}

@@ -35,7 +35,9 @@ export function JobPage() {
 function NoJob({ error, retry }: { error: Error; retry: () => void }) {
   const gone = error instanceof ApiError && [403, 404, 410].includes(error.status)
   return (
-    <ErrorPanel error={error} {...(gone ? {} : { retry })} actions={<Link to="/jobs">To your jobs</Link>} />
+    <Page title="Job">
+      <ErrorPanel error={error} {...(gone ? {} : { retry })} actions={<Link to="/jobs">To your jobs</Link>} />
+    </Page>
   )
 }
 

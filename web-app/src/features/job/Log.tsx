@@ -35,7 +35,7 @@ export function Log({ job }: { job: Job }) {
   const virtualizer = useVirtualizer({
     count: shown.length,
     getScrollElement: () => box.current,
-    estimateSize: () => 22,
+    estimateSize: () => 24,
     overscan: 20,
   })
   useEffect(() => {

@@ -52,7 +52,7 @@ export function BulkBar({ filter, selection: { chosen, clear }, complete, onDone
           <span className={cx['bulkActions']}>
             <Button
               variant="default"
-              size="compact-md"
+              size="compact-sm"
               leftSection={<Icon name="stop" size={16} />}
               onClick={() => setAsked('abort')}
             >
@@ -60,13 +60,13 @@ export function BulkBar({ filter, selection: { chosen, clear }, complete, onDone
             </Button>
             <Button
               variant="default"
-              size="compact-md"
+              size="compact-sm"
               leftSection={<Icon name="trash" size={16} />}
               onClick={() => setAsked('delete')}
             >
               Delete
             </Button>
-            <Button variant="subtle" size="compact-md" onClick={clear}>
+            <Button variant="subtle" size="compact-sm" onClick={clear}>
               Clear
             </Button>
           </span>

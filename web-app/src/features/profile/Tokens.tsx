@@ -31,7 +31,7 @@ export function Tokens({ local }: { local: boolean }) {
       aside={
         local ? null : (
           <Button
-            size="compact-md"
+            size="compact-sm"
             leftSection={<Icon name="plus" size={16} />}
             onClick={() => setMaking(true)}
           >

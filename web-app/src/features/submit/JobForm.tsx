@@ -98,7 +98,8 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
     },
   })
   const badRows = read?.list.problems ?? 0
-  const blocked = faults.size > 0 || badRows > 0 || request.parameters.length === 0
+  const empty = !service.anyParameter && request.parameters.length === 0
+  const blocked = faults.size > 0 || badRows > 0 || empty
   const send = () => {
     if (blocked || submit.isPending) return
     clearErrors()
@@ -255,9 +256,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
                 <span>{sentence(submit.error)}</span>
               </div>
             )}
-            {submit.error === null && (
-              <Ready badRows={badRows} faults={faults} empty={request.parameters.length === 0} />
-            )}
+            {submit.error === null && <Ready badRows={badRows} faults={faults} empty={empty} />}
           </div>
           <Button variant="default" onClick={clear}>
             Clear

@@ -40,7 +40,7 @@ export function Others({ values, onValues }: OthersProps) {
       ))}
       <Button
         variant="default"
-        size="compact-md"
+        size="compact-sm"
         leftSection={<Icon name="plus" size={16} />}
         onClick={() => onValues([...values, { name: '', value: '' }])}
       >

@@ -24,7 +24,8 @@ export function SubmitPage() {
   const service = all?.find(({ name }) => name === asked) ?? (asked === undefined ? all?.[0] : undefined)
   const start = useStart(service, from, failed === true)
 
-  const error = services.error ?? me.error ?? start.error
+  // What has been read stays, whatever happens to it later: somebody may be typing into it.
+  const error = services.error ?? me.error
   if (all === undefined || me.data === undefined) {
     if (error !== null) return <ErrorPanel error={error} retry={() => void services.refetch()} />
     return <Loading what="Reading what can be asked for" />
@@ -36,8 +37,10 @@ export function SubmitPage() {
       </Notice>
     )
   }
-  if (error !== null) return <ErrorPanel error={error} />
-  if (from !== undefined && start.data === undefined) return <Loading what="Reading the job to begin with" />
+  if (from !== undefined && start.data === undefined) {
+    if (start.error !== null) return <ErrorPanel error={start.error} />
+    return <Loading what="Reading the job to begin with" />
+  }
 
   const draft = from === undefined && wantsSample !== true ? readDraft(me.data.name, service.name) : undefined
   const fresh = emptyForm(service)

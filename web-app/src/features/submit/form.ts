@@ -61,6 +61,8 @@ export function bodyOf({ service, runId, run, parameters }: JobRequest): Schema[
 
 export type Group = { title: string; parameters: ParameterInfo[]; more: ParameterInfo[] }
 
+/** So few parameters need no groups. */
+const FEW = 3
 /** Parameters of a group beyond these are folded away. */
 const OPEN = 4
 
@@ -77,7 +79,8 @@ export function groupsOf({ parameters }: Service): Group[] {
     const title = titleOf(parameter.ucd ?? '')
     groups.set(title, [...(groups.get(title) ?? []), parameter])
   }
-  if (groups.size === 1) return [{ title: 'Parameters', parameters: [...parameters], more: [] }]
+  if (groups.size === 1 || parameters.length <= FEW)
+    return [{ title: 'Parameters', parameters: [...parameters], more: [] }]
   return [...groups].map(([title, all]) => {
     const open = all.filter(({ ucd, required }) => required || !forPrograms.test(ucd ?? '')).slice(0, OPEN)
     return { title, parameters: open, more: all.filter((one) => !open.includes(one)) }

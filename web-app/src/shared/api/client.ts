@@ -24,6 +24,8 @@ export async function send(input: Request | string, init?: RequestInit): Promise
     throw new ApiError(0, 'No answer from the server.')
   }
   if (response.status === 401) signedOut()
+  // Where a change leads to need not be read: what it changed is.
+  if (response.type === 'opaqueredirect') return response
   if (!response.ok) throw await problemOf(response)
   return response
 }

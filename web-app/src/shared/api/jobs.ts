@@ -83,12 +83,14 @@ export const createJob = (job: NewJob, key: string) =>
 export const setPhase = (job: Pick<Job, 'service' | 'jobId'>, phase: 'RUN' | 'ABORT') =>
   send(`/api/${job.service}/async/${job.jobId}/phase`, {
     method: 'POST',
+    redirect: 'manual',
     body: new URLSearchParams({ PHASE: phase }),
   })
 
 export const setDestruction = (job: Pick<Job, 'service' | 'jobId'>, time: string) =>
   send(`/api/${job.service}/async/${job.jobId}/destruction`, {
     method: 'POST',
+    redirect: 'manual',
     body: new URLSearchParams({ DESTRUCTION: time }),
   })
 

@@ -33,6 +33,8 @@ export type Column<Row extends RowData> = {
   /** By what rows are sorted; without it they are not, by this column. */
   sort?: (row: Row) => string | number
   end?: boolean
+  /** Where rows are cards, its heading stands before the value. */
+  named?: boolean
   /** Left out where rows are cards. */
   wideOnly?: boolean
 }
@@ -234,6 +236,7 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
                   data-end={column.end || undefined}
                   data-wide-only={column.wideOnly || undefined}
                   data-column={column.id}
+                  data-name={column.named === true ? column.header : undefined}
                 >
                   {column.cell(row)}
                 </div>

@@ -30,7 +30,8 @@ function Quota({ name, used, limit, format }: QuotaProps) {
       <div className={cx['line']}>
         <span>{name}</span>
         <span>
-          <strong>{format(used)}</strong> {limit == null ? 'of any number' : `of ${format(limit)}`}
+          <strong>{format(used)}</strong>
+          {limit == null ? ', no limit' : ` of ${format(limit)}`}
         </span>
       </div>
       {limit != null && (
