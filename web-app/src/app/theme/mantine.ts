@@ -41,6 +41,11 @@ export const mantineTheme = createTheme({
     // Not by its own function: that would bring it into the first script.
     Modal: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, radius: 14, padding: 'lg' },
+      styles: {
+        content: { background: 'var(--raised)' },
+        header: { background: 'inherit' },
+        title: { fontWeight: 640 },
+      },
     },
   },
 })

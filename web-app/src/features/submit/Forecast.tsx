@@ -103,6 +103,11 @@ function Numbers({ check: { data, error }, asks }: Pick<ForecastProps, 'check' |
           asked for.
         </p>
       )}
+      {data.next != null && (
+        <p className={cx['dimText']}>
+          Of the rows with problems, the first {count(data.rows.length)} are marked.
+        </p>
+      )}
       {data.failures > data.unmatched && (
         <p className={cx['warn']}>
           <Icon name="warning" size={16} />

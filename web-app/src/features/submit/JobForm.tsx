@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { useForm, useWatch } from 'react-hook-form'
-import { Checkbox, TextInput } from '@/shared/ui/kit/inputs'
+import { Checkbox } from '@/shared/ui/kit/inputs'
 import { ApiError, sentence } from '@/shared/api/problem'
 import { createJob, jobKeys } from '@/shared/api/jobs'
 import type { Me, Service } from '@/shared/api/me'
@@ -15,6 +15,7 @@ import { say } from '@/shared/ui/toasts'
 import { canCheck, checkQuery } from './check'
 import { dropDraft, isTouched, keepDraft } from './draft'
 import { bodyOf, emptyForm, fault, groupsOf, requestOf, type FormValues } from './form'
+import { Field } from './Field'
 import { Forecast } from './Forecast'
 import { ListField } from './ListField'
 import { Others } from './Others'
@@ -217,14 +218,17 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
           )}
           <Card title="The job">
             <div className={cx['fields']}>
-              <TextInput
-                label="Label"
-                description="What you call it"
-                inputWrapperOrder={['label', 'input', 'description', 'error']}
-                maxLength={64}
-                value={values.runId}
-                onChange={({ currentTarget }) => setValue('runId', currentTarget.value)}
-              />
+              <Field label="Label" meaning="What you call it">
+                {(control) => (
+                  <input
+                    {...control}
+                    className={cx['text']}
+                    maxLength={64}
+                    value={values.runId}
+                    onChange={({ currentTarget }) => setValue('runId', currentTarget.value)}
+                  />
+                )}
+              </Field>
               <Checkbox
                 className={cx['hold']}
                 label="Run it at once"

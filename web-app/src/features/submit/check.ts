@@ -31,7 +31,7 @@ export type CheckedRow = {
 }
 
 /** Rows that are told one by one. */
-const PAGE = 500
+const PAGE = 1_000
 
 /** Services that can tell beforehand what a job of theirs would find. */
 export const canCheck = (service: string) => service === 'cutout'
