@@ -23,7 +23,7 @@ export function Log({ job }: { job: Job }) {
   const { line: linked } = route.useSearch()
   const [times, setTimes] = useState<Times>('clock')
   const [find, setFind] = useState('')
-  const [live, setLive] = useState(linked === undefined)
+  const [live, setLive] = useState(linked === undefined && !hasEnded(job.phase))
   const box = useRef<HTMLDivElement>(null)
   const start = Date.parse(lines[0]?.at ?? '')
 
