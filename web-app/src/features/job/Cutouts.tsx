@@ -1,89 +1,91 @@
 import { Button } from '@mantine/core'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useMemo } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl, resultUrl, type Manifest, type ManifestRow } from '@/shared/api/results'
-import { formatDec, formatRa } from '@/shared/astro/coords'
 import { SkyMap } from '@/shared/charts/SkyMap'
-import { bytes, count, plural } from '@/shared/lib/format'
+import { count, plural } from '@/shared/lib/format'
 import { useHotkeys } from '@/shared/lib/hotkeys'
-import { DataGrid, type Column } from '@/shared/ui/DataGrid'
+import { DataGrid } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
-import { Card, Facts } from '@/shared/ui/Page'
-import { reasons, entriesOf, pointsOf, type Entry } from './manifest'
-import { Thumbnails } from './Thumbnails'
+import { Card } from '@/shared/ui/Page'
+import { Chosen } from './Chosen'
+import { pointsOf, retryable, type Entry } from './manifest'
+import type { Order } from './look'
+import { RetryButton } from './Retry'
+import { rowColumns } from './rowColumns'
+import { LookBar, Thumbnails } from './Thumbnails'
 import cx from './job.module.css'
 
 const route = getRouteApi('/jobs/$jobId')
 const entryId = ({ key }: Entry) => String(key)
 
+type CutoutsProps = {
+  job: Job
+  entries: readonly Entry[]
+  /** Whether these are all: more come while the job runs. */
+  final: boolean
+}
+
 /** The results of a cutout job: map, table and pictures of one choice, which the address has. */
-export function Cutouts({ job, manifest }: { job: Job; manifest: Manifest }) {
-  const { row: chosen, show, find = '' } = route.useSearch()
+export function Cutouts({ job, entries: all, final }: CutoutsProps) {
+  const { row: chosen, show, find = '', stretch, range, order, size } = route.useSearch()
   const navigate = useNavigate({ from: '/jobs/$jobId' })
   const sought = useDeferredValue(find)
-  const all = useMemo(() => entriesOf(manifest), [manifest])
   const shown = useMemo(() => {
     const text = sought.toLowerCase()
-    return all.filter(
-      ({ data }) =>
-        (show === undefined || data.status === show) &&
+    const matching = all.filter(
+      ({ data, status }) =>
+        (show === undefined || status === show) &&
         (text === '' || `${data.id} ${data.band ?? ''} ${data.image ?? ''}`.toLowerCase().includes(text)),
     )
-  }, [all, show, sought])
+    return order === undefined ? matching : ordered(matching, order)
+  }, [all, show, sought, order])
   const points = useMemo(() => pointsOf(all), [all])
   // Until one is chosen, the first that has a picture is looked at.
-  const current = all[(chosen ?? 0) - 1] ?? all.find(({ data }) => data.status === 'ok') ?? all[0]
+  const current = all.find(({ key }) => key === chosen) ?? all.find(({ status }) => status === 'ok') ?? all[0]
 
-  const choose = useCallback(
-    (key: number | undefined) =>
-      void navigate({ search: (old) => ({ ...old, row: key }), replace: true, resetScroll: false }),
+  type Search = ReturnType<typeof route.useSearch>
+  const change = useCallback(
+    (part: Partial<Search>) =>
+      void navigate({ search: (old) => ({ ...old, ...part }), replace: true, resetScroll: false }),
     [navigate],
   )
+  const choose = useCallback((key: number | undefined) => change({ row: key }), [change])
+  useFollowedFile(all, chosen, choose)
+
   const step = (by: number) => {
     const at = shown.findIndex(({ key }) => key === chosen)
     choose(shown[Math.max(0, Math.min(shown.length - 1, at + by))]?.key)
   }
   useHotkeys({ j: () => step(1), k: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1) })
 
-  const { ok, failed } = manifest.counts
-  const point = current && points.find(({ id }) => all[id - 1]?.data.row === current.data.row)
+  const numbers = { ok: 0, failed: 0, waiting: 0 }
+  for (const { status } of all) numbers[status] += 1
+  const tiles = [
+    [undefined, 'all', all.length],
+    ['ok', 'cut', numbers.ok],
+    ['failed', 'failed', numbers.failed],
+    ...(final ? [] : [['waiting', 'not yet', numbers.waiting] as const]),
+  ] as const
+  const point =
+    current && points.find(({ id }) => all.find(({ key }) => key === id)?.data.row === current.data.row)
+  const look = { stretch, range, order, size }
+  const again = final ? retryable(all) : 0
   return (
     <>
       <div className={cx['summary']}>
         <div className={cx['tiles']} role="group" aria-label="Which rows are shown">
-          <Tile
-            label="all"
-            number={ok + failed}
-            pressed={show === undefined}
-            onPress={() =>
-              void navigate({
-                search: (old) => ({ ...old, show: undefined }),
-                replace: true,
-                resetScroll: false,
-              })
-            }
-          />
-          <Tile
-            label="cut"
-            number={ok}
-            pressed={show === 'ok'}
-            onPress={() =>
-              void navigate({ search: (old) => ({ ...old, show: 'ok' }), replace: true, resetScroll: false })
-            }
-          />
-          <Tile
-            label="failed"
-            number={failed}
-            pressed={show === 'failed'}
-            onPress={() =>
-              void navigate({
-                search: (old) => ({ ...old, show: 'failed' }),
-                replace: true,
-                resetScroll: false,
-              })
-            }
-          />
+          {tiles.map(([status, label, number]) => (
+            <button
+              key={label}
+              type="button"
+              className={cx['tile']}
+              aria-pressed={show === status}
+              onClick={() => change({ show: status })}
+            >
+              <strong>{count(number)}</strong> {label}
+            </button>
+          ))}
         </div>
         <input
           type="search"
@@ -91,18 +93,13 @@ export function Cutouts({ job, manifest }: { job: Job; manifest: Manifest }) {
           aria-label="Find a row by name, band or image"
           placeholder="Name, band or image"
           value={find}
-          onChange={({ currentTarget: { value } }) =>
-            void navigate({
-              search: (old) => ({ ...old, find: value === '' ? undefined : value }),
-              replace: true,
-              resetScroll: false,
-            })
-          }
+          onChange={({ currentTarget: { value } }) => change({ find: value === '' ? undefined : value })}
         />
-        {failed > 0 && (
+        {again > 0 && <RetryButton job={job}>Retry {plural(again, 'row')}</RetryButton>}
+        {final && numbers.failed > 0 && (
           <Button
             variant="default"
-            leftSection={<Icon name="refresh" />}
+            leftSection={<Icon name="edit" />}
             renderRoot={(props) => (
               <Link
                 to="/cutout"
@@ -111,7 +108,7 @@ export function Cutouts({ job, manifest }: { job: Job; manifest: Manifest }) {
               />
             )}
           >
-            Ask again for {plural(failed, 'row')}
+            Change what failed
           </Button>
         )}
       </div>
@@ -124,179 +121,74 @@ export function Cutouts({ job, manifest }: { job: Job; manifest: Manifest }) {
             onPick={choose}
           />
         </Card>
-        <Chosen job={job} entry={current} />
+        <Chosen job={job} entry={current} look={look} />
       </div>
-      {ok > 0 && (
-        <Card title="Pictures" aside={<span className={cx['dim']}>each as its own pixels ask</span>}>
-          <Thumbnails job={job} entries={shown} chosen={chosen} onChoose={choose} />
+      {numbers.ok > 0 && (
+        <Card title="Pictures">
+          <LookBar key={range ?? ''} look={look} onLook={change} />
+          <Thumbnails job={job} entries={shown} chosen={chosen} look={look} onChoose={choose} />
         </Card>
       )}
-      <Card title="Rows" flush aside={<span className={cx['dim']}>{plural(shown.length, 'row')}</span>}>
-        <DataGrid
-          label="Rows of the manifest"
-          boxed
-          rows={shown}
-          columns={columns}
-          rowId={entryId}
-          total={shown.length}
-          active={chosen === undefined ? undefined : String(chosen)}
-          onRow={({ key }) => choose(key)}
-        />
+      <Card
+        title="Rows"
+        flush
+        aside={
+          <span className={cx['dim']}>
+            {plural(shown.length, 'row')}
+            {final ? '' : ' so far'}
+          </span>
+        }
+      >
+        {shown.length === 0 ? (
+          <p className={cx['nothing']}>
+            {all.length === 0 ? 'No row is known yet.' : 'No row matches what is shown and sought.'}
+          </p>
+        ) : (
+          <DataGrid
+            label="Rows of the job"
+            boxed
+            rows={shown}
+            columns={rowColumns}
+            rowId={entryId}
+            total={shown.length}
+            active={chosen === undefined ? undefined : String(chosen)}
+            onRow={({ key }) => choose(key)}
+          />
+        )}
       </Card>
     </>
   )
 }
 
-function Tile({
-  label,
-  number,
-  pressed,
-  onPress,
-}: {
-  label: string
-  number: number
-  pressed: boolean
-  onPress: () => void
-}) {
-  return (
-    <button type="button" className={cx['tile']} aria-pressed={pressed} onClick={onPress}>
-      <strong>{count(number)}</strong> {label}
-    </button>
-  )
+const values: Record<Order, (entry: Entry) => string | number> = {
+  name: ({ data }) => data.id,
+  band: ({ data }) => data.band ?? '',
+  ra: ({ data }) => data.ra ?? 0,
+  dec: ({ data }) => data.dec ?? 0,
 }
 
-function Chosen({ job, entry }: { job: Job; entry: Entry | undefined }) {
-  if (entry === undefined) {
-    return (
-      <Card title="No rows">
-        <p className={cx['dim']}>The manifest is empty.</p>
-      </Card>
-    )
-  }
-  const { data } = entry
-  return (
-    <Card title={data.id} aside={<span className={cx['dim']}>keys j and k: next, before</span>}>
-      <div className={cx['chosen']}>
-        {data.file !== null && data.status === 'ok' && (
-          <img
-            className={cx['large']}
-            src={previewUrl(job, data.file, 512)}
-            width={320}
-            height={320}
-            alt={`${data.id} in ${data.band ?? data.image ?? 'the image'}`}
-          />
-        )}
-        <div className={cx['chosenFacts']}>
-          <Facts items={factsOf(data)} />
-          {data.file !== null && (
-            <Button
-              component="a"
-              variant="default"
-              size="compact-sm"
-              href={resultUrl(job, data.file)}
-              download={data.file}
-              leftSection={<Icon name="download" size={16} />}
-            >
-              {data.file}
-            </Button>
-          )}
-        </div>
-      </div>
-    </Card>
-  )
+function ordered(entries: readonly Entry[], by: Order): Entry[] {
+  const value = values[by]
+  return [...entries].sort((a, b) => {
+    const [one, other] = [value(a), value(b)]
+    return one < other ? -1 : one > other ? 1 : a.key - b.key
+  })
 }
 
-function factsOf(data: ManifestRow): [string, React.ReactNode][] {
-  const facts: [string, React.ReactNode][] = [
-    ['RA', data.ra === null ? 'not given' : formatRa(data.ra)],
-    ['Dec', data.dec === null ? 'not given' : formatDec(data.dec)],
-    ['Image', data.image ?? 'none'],
-  ]
-  if (data.band !== null) facts.push(['Band', data.band])
-  if (data.obs !== null) facts.push(['Observation', data.obs])
-  if (data.coverage !== null) facts.push(['On the image', `${(data.coverage * 100).toFixed(1)} %`])
-  if (data.status === 'failed')
-    facts.push(['Why not', data.message ?? reasons[data.reason ?? ''] ?? data.reason ?? ''])
-  return facts
-}
-
-const columns: Column<Entry>[] = [
-  {
-    id: 'row',
-    header: 'Row',
-    width: '56px',
-    end: true,
-    cell: ({ data }) => data.row,
-    sort: ({ data }) => data.row,
-  },
-  {
-    id: 'status',
-    header: 'Status',
-    width: '92px',
-    cell: ({ data }) => <Status row={data} />,
-    sort: ({ data }) => data.status,
-  },
-  {
-    id: 'id',
-    header: 'Name',
-    width: 'minmax(140px, 1.2fr)',
-    cell: ({ data }) => <strong className={cx['name']}>{data.id}</strong>,
-    sort: ({ data }) => data.id,
-  },
-  {
-    id: 'ra',
-    header: 'RA',
-    width: '132px',
-    wideOnly: true,
-    cell: ({ data }) => (data.ra === null ? '–' : formatRa(data.ra)),
-    sort: ({ data }) => data.ra ?? 0,
-  },
-  {
-    id: 'dec',
-    header: 'Dec',
-    width: '132px',
-    wideOnly: true,
-    cell: ({ data }) => (data.dec === null ? '–' : formatDec(data.dec)),
-    sort: ({ data }) => data.dec ?? 0,
-  },
-  {
-    id: 'band',
-    named: true,
-    header: 'Band',
-    width: '80px',
-    cell: ({ data }) => data.band ?? '–',
-    sort: ({ data }) => data.band ?? '',
-  },
-  {
-    id: 'image',
-    header: 'Image',
-    width: 'minmax(120px, 1fr)',
-    wideOnly: true,
-    cell: ({ data }) => data.image ?? '–',
-    sort: ({ data }) => data.image ?? '',
-  },
-  {
-    id: 'what',
-    header: 'File or reason',
-    width: 'minmax(140px, 1.4fr)',
-    cell: ({ data }) =>
-      data.status === 'ok' ? data.file : (data.message ?? reasons[data.reason ?? ''] ?? data.reason),
-  },
-  {
-    id: 'size',
-    header: 'Size',
-    width: '84px',
-    end: true,
-    cell: ({ data }) => (data.size === null ? '–' : bytes(data.size)),
-    sort: ({ data }) => data.size ?? 0,
-  },
-]
-
-function Status({ row: { status } }: { row: ManifestRow }) {
-  return (
-    <span className={cx['status']} data-status={status}>
-      <Icon name={status === 'ok' ? 'check' : 'close'} size={16} />
-      {status === 'ok' ? 'cut' : 'failed'}
-    </span>
-  )
+/** With the manifest rows get other numbers: what was chosen stays so, by its file. */
+function useFollowedFile(all: readonly Entry[], chosen: number | undefined, choose: (key: number) => void) {
+  const before = useRef<{ all: readonly Entry[]; chosen: number | undefined }>({ all, chosen })
+  useEffect(() => {
+    const old = before.current
+    before.current = { all, chosen }
+    if (old.all === all || old.chosen !== chosen || chosen === undefined) return
+    const entry = old.all.find(({ key }) => key === chosen)
+    const now = all.find(({ key }) => key === chosen)
+    if (entry === undefined) return
+    const isSame = (one: Entry | undefined) =>
+      one !== undefined && one.data.row === entry.data.row && one.data.file === entry.data.file
+    if (isSame(now)) return
+    const next = all.find(isSame) ?? all.find(({ data }) => data.row === entry.data.row)
+    if (next !== undefined) choose(next.key)
+  }, [all, chosen, choose])
 }

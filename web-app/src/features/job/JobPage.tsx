@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
 import { Tabs } from '@/shared/ui/kit/tabs'
 import { ApiError } from '@/shared/api/problem'
 import { jobQuery, type Job } from '@/shared/api/jobs'
@@ -7,18 +8,21 @@ import { phases } from '@/shared/api/phases'
 import { count } from '@/shared/lib/format'
 import { Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
-import { ErrorPanel, Loaded } from '@/shared/ui/States'
+import { ErrorPanel, Loaded, Loading } from '@/shared/ui/States'
 import { Ago } from '@/shared/ui/Time'
 import { Actions } from './Actions'
 import { Announcer } from './Announcer'
-import { Files } from './Files'
-import { Log } from './Log'
 import { Overview } from './Overview'
-import { Request } from './Request'
-import { Shares } from './Shares'
+import { tabTitle, useEnding } from './useEnding'
 import cx from './job.module.css'
 
 const route = getRouteApi('/jobs/$jobId')
+
+// Each comes when its tab is opened.
+const Files = lazy(() => import('./Files').then(({ Files: part }) => ({ default: part })))
+const Log = lazy(() => import('./Log').then(({ Log: part }) => ({ default: part })))
+const Request = lazy(() => import('./Request').then(({ Request: part }) => ({ default: part })))
+const Shares = lazy(() => import('./Shares').then(({ Shares: part }) => ({ default: part })))
 
 export function JobPage() {
   const { jobId } = route.useParams()
@@ -47,10 +51,12 @@ function JobView({ job }: { job: Job }) {
   const { tab } = route.useSearch()
   const navigate = useNavigate({ from: '/jobs/$jobId' })
   const title = jobTitle(job)
+  useEnding(title, job)
   const files = job.results.filter(({ id }) => id !== 'result').length
   return (
     <Page
       title={title}
+      tabTitle={tabTitle(title, job)}
       wide
       lead={
         <span className={cx['lead']}>
@@ -86,21 +92,23 @@ function JobView({ job }: { job: Job }) {
           <Tabs.Tab value="shares">Sharing</Tabs.Tab>
         </Tabs.List>
         <div className={cx['panel']}>
-          <Tabs.Panel value="overview">
-            <Overview job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="files">
-            <Files job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="log">
-            <Log job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="request">
-            <Request job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="shares">
-            <Shares job={job} />
-          </Tabs.Panel>
+          <Suspense fallback={<Loading what="Opening" />}>
+            <Tabs.Panel value="overview">
+              <Overview job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="files">
+              <Files job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="log">
+              <Log job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="request">
+              <Request job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="shares">
+              <Shares job={job} />
+            </Tabs.Panel>
+          </Suspense>
         </div>
       </Tabs>
     </Page>

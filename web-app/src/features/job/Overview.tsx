@@ -1,23 +1,30 @@
 import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { hasEnded, phases } from '@/shared/api/phases'
+import { hasEnded } from '@/shared/api/phases'
 import { hasManifest, manifestQuery, resultUrl } from '@/shared/api/results'
-import { count, duration } from '@/shared/lib/format'
+import { duration } from '@/shared/lib/format'
 import { Card, Facts } from '@/shared/ui/Page'
 import { Icon } from '@/shared/ui/Icon'
-import { Meter } from '@/shared/ui/Meter'
 import { Loaded } from '@/shared/ui/States'
-import { Ago, Moment, Span } from '@/shared/ui/Time'
+import { Moment, Span } from '@/shared/ui/Time'
 import { Cutouts } from './Cutouts'
+import { entriesOf, type Entry } from './manifest'
+import { useLive } from './useLive'
+import { Waiting } from './Waiting'
 import cx from './job.module.css'
+
+/** Whether there are rows to show: all with a manifest, or those that are there by now. */
+const hasRows = (job: Job) =>
+  hasManifest(job) ||
+  (job.service === 'cutout' && (job.phase === 'EXECUTING' || (hasEnded(job.phase) && job.results.length > 0)))
 
 export function Overview({ job }: { job: Job }) {
   return (
     <>
       {job.errorSummary && <Failure job={job} error={job.errorSummary} />}
       {!hasEnded(job.phase) && <Waiting job={job} />}
-      {hasManifest(job) && <Results job={job} />}
-      {!hasManifest(job) && job.results.length > 0 && <PlainResults job={job} />}
+      {hasRows(job) ? <Results job={job} /> : job.results.length > 0 && <PlainResults job={job} />}
       <Card title="Times and limits">
         <Facts
           items={[
@@ -35,45 +42,6 @@ export function Overview({ job }: { job: Job }) {
         />
       </Card>
     </>
-  )
-}
-
-function Waiting({ job: { phase, jobInfo, startTime, quote } }: { job: Job }) {
-  const { progressDone, progressTotal, progressNote, queuePosition } = jobInfo
-  return (
-    <Card>
-      <div className={cx['waiting']}>
-        <strong className={cx['now']}>
-          {phase === 'QUEUED' && queuePosition != null
-            ? queuePosition <= 1
-              ? 'Next in the queue'
-              : `${count(queuePosition - 1)} before it in the queue`
-            : phases[phase].meaning}
-        </strong>
-        <span className={cx['dim']}>
-          {startTime != null && phase === 'EXECUTING' && (
-            <>
-              for <Span from={startTime} to={null} />
-            </>
-          )}
-          {quote != null && (
-            <>
-              , about to end <Ago at={quote} />
-            </>
-          )}
-        </span>
-        {progressDone != null && (
-          <>
-            <Meter label="Progress" done={progressDone} total={progressTotal} />
-            <span className={cx['dim']}>
-              {count(progressDone)}
-              {progressTotal == null ? '' : ` of ${count(progressTotal)}`}
-              {progressNote == null ? '' : ` · ${progressNote}`}
-            </span>
-          </>
-        )}
-      </div>
-    </Card>
   )
 }
 
@@ -99,14 +67,23 @@ function Failure({ job, error }: { job: Job; error: NonNullable<Job['errorSummar
   )
 }
 
+/** Rows and pictures as they come, and all of them once the job has told that they are all. */
 function Results({ job }: { job: Job }) {
-  const query = useQuery(manifestQuery(job))
+  const isFinal = hasManifest(job)
+  const query = useQuery({ ...manifestQuery(job), enabled: isFinal })
+  const live = useLive(job, !isFinal)
+  const all = useMemo(() => (query.data === undefined ? undefined : entriesOf(query.data)), [query.data])
+  if (!isFinal || (all === undefined && live.length > 0)) {
+    return <Cutouts job={job} entries={live} final={false} />
+  }
   return (
     <Loaded query={query} what="Reading the manifest">
-      {(manifest) => <Cutouts job={job} manifest={manifest} />}
+      {() => <Cutouts job={job} entries={all ?? noEntries} final />}
     </Loaded>
   )
 }
+
+const noEntries: Entry[] = []
 
 function PlainResults({ job }: { job: Job }) {
   return (

@@ -2,7 +2,8 @@ import { act, renderHook } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import { useSelection } from './useSelection'
 
-const selectionOf = (ids: string[]) => renderHook(({ list }) => useSelection(list), { initialProps: { list: ids } })
+const selectionOf = (ids: string[]) =>
+  renderHook(({ list }) => useSelection(list), { initialProps: { list: ids } })
 
 describe('useSelection', () => {
   it('chooses one and lets it go', () => {

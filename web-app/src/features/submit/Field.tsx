@@ -6,12 +6,14 @@ type FieldProps = {
   meaning: string
   required?: boolean
   error?: string | undefined
+  /** Why it cannot be used now. */
+  hindered?: string | undefined
   /** The control, with what ties it to its words. */
   children: (control: { id: string; 'aria-describedby': string; 'aria-invalid': boolean }) => ReactNode
 }
 
 /** A control with its name, its meaning, and what is wrong with its value. */
-export function Field({ label, meaning, required = false, error, children }: FieldProps) {
+export function Field({ label, meaning, required = false, error, hindered, children }: FieldProps) {
   const id = useId()
   return (
     <div className={cx['field']}>
@@ -22,6 +24,7 @@ export function Field({ label, meaning, required = false, error, children }: Fie
       {children({ id, 'aria-describedby': `${id}-words`, 'aria-invalid': error !== undefined })}
       <div id={`${id}-words`}>
         {error !== undefined && <div className={cx['fault']}>{error}</div>}
+        {hindered !== undefined && <div className={cx['hindered']}>{hindered}.</div>}
         <div className={cx['meaning']}>{meaning}</div>
       </div>
     </div>

@@ -1,26 +1,26 @@
 import { Button } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useState } from 'react'
 import { useForm, useWatch } from 'react-hook-form'
 import { Checkbox } from '@/shared/ui/kit/inputs'
-import { ApiError, sentence } from '@/shared/api/problem'
-import { createJob, jobKeys } from '@/shared/api/jobs'
-import type { Me, Service } from '@/shared/api/me'
+import type { Me, ParameterInfo, Service } from '@/shared/api/me'
 import { useHotkeys } from '@/shared/lib/hotkeys'
 import { Icon } from '@/shared/ui/Icon'
 import { Card, Page } from '@/shared/ui/Page'
 import { Snippets } from '@/shared/ui/Snippets'
-import { say } from '@/shared/ui/toasts'
 import { canCheck, checkQuery } from './check'
 import { dropDraft, isTouched, keepDraft } from './draft'
-import { bodyOf, emptyForm, fault, groupsOf, requestOf, type FormValues } from './form'
+import { emptyForm, fault, groupsOf, requestOf, type FormValues } from './form'
 import { Field } from './Field'
+import { Foot } from './Foot'
 import { Forecast } from './Forecast'
 import { ListField } from './ListField'
 import { Others } from './Others'
 import { ParameterField } from './ParameterField'
+import { hindrance } from './rules'
 import type { ReadList } from './useList'
+import { useSubmit } from './useSubmit'
 import cx from './submit.module.css'
 
 type JobFormProps = {
@@ -31,11 +31,12 @@ type JobFormProps = {
   restored: boolean
 }
 
+const noneChosen: string[] = []
+
 /** The server is asked what a job would find when typing pauses for this long. */
 const PAUSE = 600
 
 export function JobForm({ service, services, me, initial, restored }: JobFormProps) {
-  const client = useQueryClient()
   const navigate = useNavigate()
   const { control, setValue, reset, setError, clearErrors, formState } = useForm<FormValues>({
     defaultValues: initial,
@@ -60,49 +61,41 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   }, [service, values, read, listName])
 
   const settled = useSettled(request, PAUSE)
-  const worthAsking = settled.parameters.length > 0 && (read === undefined || read.list.problems === 0)
+  const asks =
+    canCheck(service.name) &&
+    settled.parameters.length > 0 &&
+    (read === undefined || (read.list.problems === 0 && read.list.fault === undefined))
   const check = useQuery({
     ...checkQuery(settled),
-    enabled: canCheck(service.name) && worthAsking,
+    enabled: asks,
     placeholderData: (old) => old,
   })
 
   const faults = useMemo(() => {
     const found = new Map<string, string>()
     for (const info of service.parameters) {
-      const text = fault(info, values.parameters[info.name] ?? [])
+      const given = values.parameters[info.name] ?? []
+      const isEmpty = given.every((value) => value.trim() === '')
+      const text =
+        fault(info, given) ?? (isEmpty ? undefined : hindrance(service.name, info.name, values.parameters))
       if (text !== undefined) found.set(info.name, text)
     }
     return found
   }, [service, values.parameters])
+  // What the server has said, if it was of what is there now.
+  const told = useMemo(
+    () =>
+      new Map(check.isPlaceholderData ? [] : check.data?.faults.map((one) => [one.parameter, one.message])),
+    [check.data, check.isPlaceholderData],
+  )
 
-  // One key for one request, however often the button is pressed.
-  const sent = useRef({ body: '', key: '' })
-  const submit = useMutation({
-    mutationFn: () => {
-      const body = bodyOf(request)
-      const text = JSON.stringify(body)
-      if (sent.current.body !== text) sent.current = { body: text, key: crypto.randomUUID() }
-      return createJob(body, sent.current.key)
-    },
-    onSuccess: async (job) => {
-      dropDraft(me.name, service.name)
-      void client.invalidateQueries({ queryKey: jobKeys.all })
-      client.setQueryData(jobKeys.detail(job.jobId), job)
-      say(request.run ? 'The job is on its way.' : 'The job is made, and waits to be run.')
-      await navigate({ to: '/jobs/$jobId', params: { jobId: job.jobId } })
-    },
-    onError: (error) => {
-      if (!(error instanceof ApiError)) return
-      for (const { parameter, message } of error.faults) setError(`parameters.${parameter}`, { message })
-      document.getElementById('submit-error')?.scrollIntoView({ block: 'nearest' })
-    },
+  const submit = useSubmit(request, {
+    onMade: () => dropDraft(me.name, service.name),
+    onFault: (parameter, message) => setError(`parameters.${parameter}`, { message }),
   })
-  const badRows = read?.list.problems ?? 0
-  const empty = !service.anyParameter && request.parameters.length === 0
-  const blocked = faults.size > 0 || badRows > 0 || empty
+  const hint = hintOf(read, faults, !service.anyParameter && request.parameters.length === 0)
   const send = () => {
-    if (blocked || submit.isPending) return
+    if (hint !== undefined || submit.isPending) return
     clearErrors()
     submit.mutate()
   }
@@ -115,7 +108,25 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
     },
     [clearErrors, setValue],
   )
-  const errorOf = (name: string) => formState.errors.parameters?.[name]?.message ?? faults.get(name)
+  const errorOf = (name: string) =>
+    formState.errors.parameters?.[name]?.message ??
+    faults.get(name) ??
+    (settled === request ? told.get(name) : undefined)
+  const field = (info: ParameterInfo) => {
+    const given = values.parameters[info.name] ?? []
+    return (
+      <ParameterField
+        key={info.name}
+        service={service.name}
+        info={info}
+        values={given}
+        collections={values.parameters['COLLECTION'] ?? noneChosen}
+        error={errorOf(info.name)}
+        hindered={given.length === 0 ? hindrance(service.name, info.name, values.parameters) : undefined}
+        onValues={(next) => set(info.name, next)}
+      />
+    )
+  }
   const clear = () => {
     reset(emptyForm(service))
     dropDraft(me.name, service.name)
@@ -175,14 +186,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
                       onRead={setRead}
                     />
                   ) : (
-                    <ParameterField
-                      key={info.name}
-                      service={service.name}
-                      info={info}
-                      values={values.parameters[info.name] ?? []}
-                      error={errorOf(info.name)}
-                      onValues={(next) => set(info.name, next)}
-                    />
+                    field(info)
                   ),
                 )}
               </div>
@@ -192,18 +196,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
                   open={more.some(({ name }) => (values.parameters[name] ?? []).some((one) => one !== ''))}
                 >
                   <summary>{more.length} more</summary>
-                  <div className={cx['fields']}>
-                    {more.map((info) => (
-                      <ParameterField
-                        key={info.name}
-                        service={service.name}
-                        info={info}
-                        values={values.parameters[info.name] ?? []}
-                        error={errorOf(info.name)}
-                        onValues={(next) => set(info.name, next)}
-                      />
-                    ))}
-                  </div>
+                  <div className={cx['fields']}>{more.map(field)}</div>
                 </details>
               )}
             </Card>
@@ -245,54 +238,34 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
               rows={read?.list.rows}
               collections={values.parameters['COLLECTION'] ?? []}
               check={check}
-              asks={canCheck(service.name) && worthAsking}
+              asks={asks}
             />
           )}
           <Card title="The same job as code">
             <Snippets request={useDeferredValue(request)} withToken={me.by !== 'local'} />
           </Card>
         </div>
-        <div className={cx['foot']}>
-          <div className={cx['say']}>
-            {submit.error !== null && (
-              <div id="submit-error" role="alert" className={cx['error']}>
-                <Icon name="warning" />
-                <span>{sentence(submit.error)}</span>
-              </div>
-            )}
-            {submit.error === null && <Ready badRows={badRows} faults={faults} empty={empty} />}
-          </div>
-          <Button variant="default" onClick={clear}>
-            Clear
-          </Button>
-          <Button
-            type="submit"
-            loading={submit.isPending}
-            disabled={blocked}
-            leftSection={<Icon name="play" />}
-          >
-            {values.run ? 'Submit' : 'Make and hold'}
-          </Button>
-        </div>
+        <Foot
+          error={submit.error}
+          hint={hint}
+          checked={asks && check.error === null ? check.data : undefined}
+          run={values.run}
+          busy={submit.isPending}
+          onClear={clear}
+        />
       </form>
     </Page>
   )
 }
 
-function Ready({
-  badRows,
-  faults,
-  empty,
-}: {
-  badRows: number
-  faults: ReadonlyMap<string, string>
-  empty: boolean
-}) {
+/** What must be done before the form can be sent. */
+function hintOf(read: ReadList | undefined, faults: ReadonlyMap<string, string>, empty: boolean) {
   const [name] = faults.keys()
-  if (empty) return <span>Nothing is asked for yet.</span>
-  if (badRows > 0) return <span>{badRows === 1 ? 'One row' : `${badRows} rows`} must be mended first.</span>
-  if (name !== undefined) return <span>{name} must be mended first.</span>
-  return <span>Ready.</span>
+  if (read?.list.fault !== undefined) return 'The list cannot be read.'
+  const bad = read?.list.problems ?? 0
+  if (bad > 0) return `${bad === 1 ? 'One row' : `${bad} rows`} must be mended first.`
+  if (name !== undefined) return `${name} must be mended first.`
+  return empty ? 'Nothing is asked for yet.' : undefined
 }
 
 function useDraft(person: string, service: string, values: FormValues) {

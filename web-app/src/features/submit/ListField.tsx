@@ -1,13 +1,13 @@
 import { Button } from '@mantine/core'
-import { useEffect, useId, useMemo, useRef, useState } from 'react'
+import { useEffect, useId, useRef, useState } from 'react'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import type { ParameterInfo } from '@/shared/api/me'
-import { formatDec, formatRa } from '@/shared/astro/coords'
-import type { Fixes, ListRow } from '@/shared/astro/positions'
+import { withRow, withoutRows, writesAll } from '@/shared/astro/edits'
+import type { Fixes } from '@/shared/astro/positions'
 import { bytes, plural } from '@/shared/lib/format'
-import { DataGrid, type Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import type { Checked } from './check'
+import { ListRows } from './ListRows'
 import { sample } from './sample'
 import { useList, type ReadList } from './useList'
 import cx from './submit.module.css'
@@ -37,7 +37,6 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
   const [fixes, setFixes] = useState<Fixes>({})
   const [over, setOver] = useState(false)
   const [refused, setRefused] = useState<string>()
-  const [problemsOnly, setProblemsOnly] = useState(false)
   const picker = useRef<HTMLInputElement>(null)
   const area = useRef<HTMLTextAreaElement>(null)
   const id = useId()
@@ -61,18 +60,11 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
     })
   }
 
-  const found = useMemo(
-    () => new Map(checked?.rows.map((row) => [row.row, row.problem ?? undefined])),
-    [checked],
-  )
-  const rows = useMemo(() => {
-    const all = (list?.rows ?? []).map((row, index): Shown => {
-      const server = found.get(index + 1)
-      return { ...row, index, told: row.problem ?? row.warning ?? server, bad: row.problem !== undefined }
-    })
-    return problemsOnly ? all.filter(({ told }) => told !== undefined) : all
-  }, [list, found, problemsOnly])
-
+  /** What was asked to be mended is in a text that is written anew. */
+  const change = (next: string) => {
+    if (list !== undefined && writesAll(list, fixes)) setFixes({})
+    onText(next)
+  }
   const goTo = (line: number) => {
     const element = area.current
     if (element === null) return
@@ -90,7 +82,8 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
       </label>
       <div className={cx['meaning']}>
         One position a line, ICRS: degrees or sexagesimal, with commas, tabs or spaces, with a header or none;
-        an id, sizes in arcmin and bands may be there too. Paste it or drop a file.
+        an id, sizes in arcmin and bands may be there too. A VOTable or JSON will do as well. Paste it or drop
+        a file.
       </div>
       {/* A file can be chosen by a button too. */}
       {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
@@ -124,7 +117,7 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
             autoCorrect="off"
             placeholder={'RA, DEC, OBJID\n250.4226, 36.4602, M13\n00:42:44.3, +41:16:09, M31'}
             aria-describedby={`${id}-state`}
-            aria-invalid={(list?.problems ?? 0) > 0 || error !== undefined}
+            aria-invalid={(list?.problems ?? 0) > 0 || (list?.fault ?? error) !== undefined}
             value={text}
             onChange={({ currentTarget }) => onText(currentTarget.value)}
           />
@@ -142,7 +135,7 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
             ref={picker}
             type="file"
             hidden
-            accept=".csv,.tsv,.txt,text/*"
+            accept=".csv,.tsv,.txt,.dat,.vot,.votable,.xml,.json,text/*"
             aria-label="A file with a list"
             onChange={({ currentTarget }) => {
               take(currentTarget.files?.[0])
@@ -164,9 +157,9 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
           </Button>
         </div>
       </div>
-      {(refused ?? error) !== undefined && (
+      {(refused ?? list?.fault ?? error) !== undefined && (
         <div className={cx['fault']} role="alert">
-          {refused ?? error}
+          {refused ?? list?.fault ?? error}
         </div>
       )}
       {list && list.unused.length > 0 && (
@@ -186,40 +179,28 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
         </fieldset>
       )}
       {list && list.rows.length > 0 && (
-        <div className={cx['rows']}>
-          <div className={cx['rowsHead']}>
-            <Checkbox
-              size="xs"
-              label="Only rows with something to say"
-              checked={problemsOnly}
-              onChange={({ currentTarget }) => setProblemsOnly(currentTarget.checked)}
-            />
-          </div>
-          {rows.length > 0 ? (
-            <DataGrid
-              label="Rows of the list"
-              boxed
-              rows={rows}
-              columns={columns}
-              rowId={rowId}
-              total={rows.length}
-              rowHeight={36}
-              {...(long ? {} : { onRow: ({ line }: Shown) => goTo(line) })}
-            />
-          ) : (
-            <p className={cx['quiet']}>No row has anything to say.</p>
-          )}
-        </div>
+        <ListRows
+          list={list}
+          found={checked?.rows ?? noRows}
+          onEdit={(index, edit) => change(withRow(text, list, fixes, index, edit))}
+          onRemove={(indexes) => change(withoutRows(text, list, fixes, indexes))}
+          {...(long || list.form !== 'text' ? {} : { onRow: goTo })}
+        />
       )}
     </div>
   )
 }
+
+const noRows: Checked['rows'] = []
+
+const formNames = { votable: 'VOTable', json: 'JSON list' }
 
 function ListState({ read, reading }: { read: ReadList | undefined; reading: boolean }) {
   if (reading) return <>Reading…</>
   if (read === undefined || read.list.rows.length === 0) return <>No positions yet</>
   const { rows, problems, warnings } = read.list
   const parts = [plural(rows.length, 'position')]
+  if (read.list.form !== 'text') parts[0] += ` of a ${formNames[read.list.form]}`
   if (problems > 0) parts.push(plural(problems, 'fault'))
   if (warnings > 0) parts.push(`${warnings} there twice`)
   return (
@@ -229,36 +210,3 @@ function ListState({ read, reading }: { read: ReadList | undefined; reading: boo
     </>
   )
 }
-
-type Shown = ListRow & { index: number; told: string | undefined; bad: boolean }
-const rowId = ({ index }: Shown) => String(index)
-
-const columns: Column<Shown>[] = [
-  { id: 'line', header: 'Line', width: '52px', end: true, cell: ({ line }) => line },
-  {
-    id: 'state',
-    header: 'State',
-    width: '24px',
-    cell: ({ told, bad }) => (
-      <span className={cx['mark']} data-state={bad ? 'bad' : told === undefined ? 'good' : 'warn'}>
-        <Icon name={bad ? 'close' : told === undefined ? 'check' : 'warning'} size={15} />
-      </span>
-    ),
-  },
-  { id: 'id', header: 'Id', width: 'minmax(60px, 1fr)', cell: ({ cells }) => cells.OBJID ?? '–' },
-  {
-    id: 'position',
-    header: 'Position',
-    width: '215px',
-    cell: ({ ra, dec, cells }) =>
-      ra === undefined || dec === undefined
-        ? `${cells.RA ?? ''} ${cells.DEC ?? ''}`
-        : `${formatRa(ra)} ${formatDec(dec)}`,
-  },
-  {
-    id: 'told',
-    header: 'Remark',
-    width: 'minmax(110px, 2fr)',
-    cell: ({ told, bad }) => <span className={bad ? cx['badText'] : cx['dimText']}>{told ?? ''}</span>,
-  },
-]

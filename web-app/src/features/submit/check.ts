@@ -1,34 +1,10 @@
 import { queryOptions } from '@tanstack/react-query'
-import { api, content, send } from '@/shared/api/client'
+import { api, content, type Schema } from '@/shared/api/client'
 import type { JobRequest } from '@/shared/lib/snippets'
 import { bodyOf } from './form'
 
-/** A page of what a job would find: `POST /api/v1/cutout/check`. */
-export type Checked = {
-  accepted: boolean
-  faults: { parameter: string; row?: number | null; message: string }[]
-  unused: string[]
-  positions: number
-  unmatched: number
-  failures: number
-  files: number
-  bytes: number
-  exact: boolean
-  rows: CheckedRow[]
-  next?: string | null
-  quota: { positions: number; queued?: number | null; storedBytes?: number | null }
-}
-
-export type CheckedRow = {
-  row: number
-  id: string
-  ra?: number | null
-  dec?: number | null
-  images: number
-  failures: number
-  bytes: number
-  problem?: string | null
-}
+/** A page of what a job would find. */
+export type Checked = Schema['Checked']
 
 /** Rows that are told one by one. */
 const PAGE = 1_000
@@ -39,15 +15,14 @@ export const canCheck = (service: string) => service === 'cutout'
 export const checkQuery = (request: JobRequest) =>
   queryOptions({
     queryKey: ['check', request.service, request.parameters] as const,
-    queryFn: async ({ signal }) => {
-      const response = await send(`/api/v1/${request.service}/check?limit=${PAGE}&problems=true`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(bodyOf(request)),
-        signal,
-      })
-      return (await response.json()) as Checked
-    },
+    queryFn: ({ signal }) =>
+      content(
+        api.POST('/api/v1/cutout/check', {
+          params: { query: { limit: PAGE, problems: true } },
+          body: bodyOf(request),
+          signal,
+        }),
+      ),
     staleTime: 60_000,
     gcTime: 60_000,
     retry: false,
@@ -75,6 +50,38 @@ export const footprintsQuery = (collections: readonly string[]) =>
         ),
       )
       return pages.flatMap(({ items }) => items.map(({ polygon }) => polygon)).slice(0, OUTLINES)
+    },
+    staleTime: 5 * 60_000,
+  })
+
+/** Images that are looked at for words to offer. */
+const LOOKED_AT = 200
+
+export type Words = Record<'BANDS' | 'TYPES' | 'TAGS', string[]>
+
+/** Bands, types and observations of images, to offer. A collection does not tell all that it has. */
+export const wordsQuery = (collections: readonly string[]) =>
+  queryOptions({
+    queryKey: ['cutout', 'words', collections] as const,
+    queryFn: async ({ signal }): Promise<Words> => {
+      const pages = await Promise.all(
+        collections.map((name) =>
+          content(
+            api.GET('/api/v1/cutout/collections/{name}/images', {
+              params: { path: { name }, query: { limit: LOOKED_AT } },
+              signal,
+            }),
+          ),
+        ),
+      )
+      const images = pages.flatMap(({ items }) => items)
+      const distinct = (values: (string | null | undefined)[]) =>
+        [...new Set(values.filter((value) => value != null))].sort()
+      return {
+        BANDS: distinct(images.map(({ band }) => band)),
+        TYPES: distinct(images.map(({ type }) => type)),
+        TAGS: distinct(images.map(({ obs }) => obs)),
+      }
     },
     staleTime: 5 * 60_000,
   })

@@ -45,7 +45,8 @@ export const jobListQuery = (filter: JobFilter) =>
       ),
     initialPageParam: '',
     getNextPageParam: (page) => page.next ?? undefined,
-    refetchInterval: pace(15_000),
+    // All pages are read again: the more there are, the less often.
+    refetchInterval: (query) => pace(15_000 * (query.state.data?.pages.length ?? 1))(),
   })
 
 /** The first few jobs of a filter, for a page that shows no more. */
@@ -70,11 +71,22 @@ export const jobQuery = (id: string) =>
     queryFn: ({ signal }) => content(api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
     refetchInterval: (query) => {
       const job = query.state.data
-      return job !== undefined && hasEnded(job.phase) ? false : pace(5_000)()
+      if (job === undefined || hasEnded(job.phase)) return job === undefined ? pace(5_000)() : false
+      // No event tells of each result, nor of the queue before a job. Long lists of results cost more to read.
+      if (job.phase === 'EXECUTING') return 2_000 + job.results.length
+      return job.phase === 'QUEUED' ? 5_000 : pace(5_000)()
     },
   })
 
 export type NewJob = Schema['NewJob']
+
+/** Does again what failed in a job, as a new one. */
+export const retryJob = (id: string, key: string) =>
+  content(
+    api.POST('/api/v1/jobs/{id}/retry', {
+      params: { path: { id }, header: { 'Idempotency-Key': key } },
+    }),
+  )
 
 /** Makes a job. The key makes a second click, or a try after a lost answer, the same job. */
 export const createJob = (job: NewJob, key: string) =>

@@ -34,16 +34,35 @@ export const resultPath = ({ service, jobId }: JobPath, name: string) =>
 export const resultUrl = (job: JobPath, name: string) => basePath + resultPath(job, name)
 
 /** A picture of a FITS result, its longest side in pixels. */
-export const previewUrl = ({ jobId }: JobPath, name: string, side: number, stretch?: string) => {
+export const previewUrl = (
+  { jobId }: JobPath,
+  name: string,
+  side: number,
+  stretch?: string,
+  /** Values of the first and the last colour, `LOW,HIGH`. */
+  cuts?: string,
+) => {
   const query = new URLSearchParams({
     SIDE: String(side),
     ...(stretch === undefined ? {} : { STRETCH: stretch }),
+    ...(cuts === undefined ? {} : { CUTS: cuts }),
   })
   return `${basePath}/api/v1/jobs/${jobId}/results/${encodeURIComponent(name)}/preview?${query.toString()}`
 }
 
-export const archiveUrl = ({ jobId }: JobPath, format: 'zip' | 'tar') =>
-  `${basePath}/api/v1/jobs/${jobId}/archive?format=${format}`
+const named = (files: readonly string[]): [string, string][] => files.map((file) => ['file', file])
+
+/** All results as one file, or those that are named. */
+export const archiveUrl = ({ jobId }: JobPath, format: 'zip' | 'tar', files: readonly string[] = []) => {
+  const query = new URLSearchParams([['format', format], ...named(files)])
+  return `${basePath}/api/v1/jobs/${jobId}/archive?${query.toString()}`
+}
+
+/** A script for a shell that fetches them, and goes on where it stopped. */
+export const scriptUrl = ({ jobId }: JobPath, files: readonly string[] = []) => {
+  const query = new URLSearchParams(named(files)).toString()
+  return `${basePath}/api/v1/jobs/${jobId}/script${query === '' ? '' : `?${query}`}`
+}
 
 export const hasManifest = (job: Job) => job.results.some(({ id }) => id === 'manifest.json')
 

@@ -1,11 +1,15 @@
 import { parseDec, parseRa } from './coords'
+import { readTable, type Form, type Heading, type Line, type Table } from './tables'
 
-/** A list of positions as people paste it: with commas, tabs or spaces, a header or none, ids or none. */
+/**
+ * A list of positions as people paste it: with commas, tabs or spaces, a header or none, ids or none; or a VOTable,
+ * or JSON.
+ */
 
 export type ListColumn = 'RA' | 'DEC' | 'OBJID' | 'XSIZE' | 'YSIZE' | 'BANDS'
 
 export type ListRow = {
-  /** In the text, from 1. */
+  /** In the text, from 1; of a VOTable or JSON the number of the row. */
   line: number
   cells: Partial<Record<ListColumn, string>>
   /** ICRS degrees; absent if they cannot be read. */
@@ -27,7 +31,10 @@ export type Fixes = {
 }
 
 export type List = {
+  form: Form
   rows: ListRow[]
+  /** Why nothing can be read. */
+  fault?: string
   /** Columns that mean nothing here. */
   unused: string[]
   problems: number
@@ -46,14 +53,18 @@ const names: Record<ListColumn, RegExp> = {
 }
 const columns = Object.keys(names) as ListColumn[]
 
-type Line = { number: number; cells: string[] }
+const ucds: Partial<Record<ListColumn, readonly string[]>> = {
+  RA: ['pos.eq.ra;meta.main', 'pos_eq_ra_main', 'pos.eq.ra'],
+  DEC: ['pos.eq.dec;meta.main', 'pos_eq_dec_main', 'pos.eq.dec'],
+  OBJID: ['meta.id;meta.main'],
+}
 
 export function parseList(text: string, fixes: Fixes = {}): List {
-  const lines = split(text)
-  const first = lines[0]
-  if (first === undefined) return { rows: [], unused: [], problems: 0, warnings: 0, offers: [] }
-  const { order, unused, header } = columnsOf(first, lines)
-  const body = header ? lines.slice(1) : lines
+  const table = readTable(text)
+  const { order, unused, header, fault } = columnsOf(table)
+  const list = { form: table.form, unused, problems: 0, warnings: 0, offers: [], rows: [] }
+  if (fault !== undefined) return { ...list, fault }
+  const body = header ? table.lines.slice(1) : table.lines
   let rows = body.map((line) => rowOf(line, order, fixes))
   warnOfTwins(rows)
   const offers = offersFor(rows, order, fixes)
@@ -62,7 +73,7 @@ export function parseList(text: string, fixes: Fixes = {}): List {
   }
   const problems = rows.filter(({ problem }) => problem !== undefined).length
   const warnings = rows.filter(({ warning }) => warning !== undefined).length
-  return { rows, unused, problems, warnings, offers }
+  return { ...list, rows, problems, warnings, offers }
 }
 
 /** The list as the server takes it: the canonical header, each value as it was written. */
@@ -76,51 +87,53 @@ export function toCsv(rows: readonly ListRow[]): string {
 
 const quoted = (cell: string) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
 
-function split(text: string): Line[] {
-  const lines: Line[] = []
-  let delimiter: string | undefined
-  text.split(/\r\n?|\n/).forEach((line, index) => {
-    const trimmed = line.trim()
-    if (trimmed === '' || trimmed.startsWith('#')) return
-    delimiter ??= ['\t', ',', ';', '|'].find((one) => line.includes(one)) ?? ' '
-    lines.push({ number: index + 1, cells: cellsOf(delimiter === '\t' ? line : trimmed, delimiter) })
-  })
-  return lines
+type Order = {
+  of: Partial<Record<ListColumn, number>>
+  /** Angles are three cells each. */
+  triples?: boolean
+  /** What sizes without a unit are in, if that is not arcminutes. */
+  suffix?: string
+}
+type Found = { order: Order; unused: string[]; header: boolean; fault?: string }
+
+/** Which cell is what: by what the columns are called, or by what the first line looks like. */
+export function columnsOf({ headings, lines, fault }: Table): Found {
+  const none = { order: { of: {} }, unused: [], header: false }
+  if (fault !== undefined) return { ...none, fault }
+  if (headings !== undefined) return columnsNamed(headings)
+  const [first] = lines
+  if (first === undefined) return none
+  const named = columnsNamed(first.cells.map((name) => ({ name })))
+  return named.fault === undefined ? { ...named, header: true } : columnsByLooks(first, lines)
 }
 
-function cellsOf(line: string, delimiter: string): string[] {
-  if (delimiter === ' ') return line.split(/\s+/)
-  if (!line.includes('"')) return line.split(delimiter).map((cell) => cell.trim())
-  const cells: string[] = []
-  let cell = ''
-  let inQuotes = false
-  for (let at = 0; at < line.length; at += 1) {
-    const char = line.charAt(at)
-    if (char === '"' && inQuotes && line[at + 1] === '"') {
-      cell += char
-      at += 1
-    } else if (char === '"') inQuotes = !inQuotes
-    else if (char === delimiter && !inQuotes) {
-      cells.push(cell.trim())
-      cell = ''
-    } else cell += char
-  }
-  return [...cells, cell.trim()]
-}
-
-type Order = { of: Partial<Record<ListColumn, number>>; triples?: boolean }
-
-/** Which cell is what: by the header, or by what the first line looks like. */
-function columnsOf(first: Line, lines: Line[]): { order: Order; unused: string[]; header: boolean } {
+function columnsNamed(headings: readonly Heading[]): Found {
   const of: Order['of'] = {}
-  const unused: string[] = []
-  first.cells.forEach((cell, index) => {
-    const column = columns.find((one) => of[one] === undefined && names[one].test(cell))
-    if (column === undefined) unused.push(cell)
-    else of[column] = index
-  })
-  if (of.RA !== undefined && of.DEC !== undefined) return { order: { of }, unused, header: true }
+  for (const column of columns) {
+    let at = headings.findIndex(({ name }) => names[column].test(name))
+    for (const ucd of ucds[column] ?? []) {
+      if (at < 0) at = headings.findIndex((heading) => heading.ucd === ucd)
+    }
+    if (at >= 0) of[column] = at
+  }
+  const used = new Set(Object.values(of))
+  const unused = headings.filter((_, index) => !used.has(index)).map(({ name }) => name)
+  const found: Found = { order: { of }, unused, header: false }
+  if (of.RA === undefined || of.DEC === undefined) {
+    return { ...found, fault: `There is no column ${of.RA === undefined ? 'RA' : 'Dec'}.` }
+  }
+  for (const column of ['RA', 'DEC'] as const) {
+    const { name = '', unit = '' } = headings[of[column] ?? 0] ?? {}
+    if (!/^(deg(rees?)?|"?[hd]:?m:?s:?"?)?$/.test(unit)) {
+      return { ...found, fault: `The column ${name} is in ${unit}: degrees are wanted.` }
+    }
+  }
+  const size = headings[of.XSIZE ?? of.YSIZE ?? -1]?.unit ?? ''
+  if (size !== '' && size !== 'arcmin') found.order.suffix = size === 'pix' || size === 'pixel' ? 'px' : size
+  return found
+}
 
+function columnsByLooks(first: Line, lines: readonly Line[]): Found {
   const isAngle = (cell: string | undefined) => cell !== undefined && typeof parseRa(cell) !== 'string'
   // A header that names nothing we know is still none of the rows.
   const header = first.cells.every((cell) => /^[a-z_]/i.test(cell)) && lines.length > 1
@@ -141,7 +154,9 @@ function columnsOf(first: Line, lines: Line[]): { order: Order; unused: string[]
   return { order: { of: { RA: 0, DEC: 1, ...id, XSIZE: size, YSIZE: size + 1 } }, unused: [], header }
 }
 
-function rowOf({ number, cells }: Line, { of, triples = false }: Order, fixes: Fixes): ListRow {
+const SIZE = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*(arcsec|arcmin|deg|px)?$/i
+
+function rowOf({ number, cells }: Line, { of, triples = false, suffix = '' }: Order, fixes: Fixes): ListRow {
   const at = (column: ListColumn) => {
     const index = of[column]
     if (index === undefined) return undefined
@@ -167,9 +182,18 @@ function rowOf({ number, cells }: Line, { of, triples = false }: Order, fixes: F
   else row.ra = ra.degrees
   if (typeof dec === 'string') row.problem ??= dec
   else row.dec = dec.degrees
+  // A size such as 2,3 has both sides.
+  const [width, height] = row.cells.XSIZE?.split(',') ?? []
+  if (width !== undefined && height !== undefined) {
+    row.cells.XSIZE = width.trim()
+    row.cells.YSIZE = height.trim()
+  }
   for (const column of ['XSIZE', 'YSIZE'] as const) {
     const size = row.cells[column]
-    if (size !== undefined && !(Number(size) > 0)) row.problem ??= `${column} “${size}” is no number above 0`
+    if (size === undefined) continue
+    if (!SIZE.test(size) || parseFloat(size) === 0) {
+      row.problem ??= `${column} “${size}” is no number above 0, with arcsec, arcmin, deg or px perhaps`
+    } else if (suffix !== '' && /[\d.]$/.test(size)) row.cells[column] = size + suffix
   }
   return row
 }

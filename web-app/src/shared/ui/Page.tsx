@@ -1,11 +1,19 @@
 import { useEffect, type ReactNode } from 'react'
 import cx from './page.module.css'
 
-type PageProps = { title: string; lead?: ReactNode; actions?: ReactNode; wide?: boolean; children: ReactNode }
+type PageProps = {
+  title: string
+  /** Of the browser's tab, if it says more. */
+  tabTitle?: string
+  lead?: ReactNode
+  actions?: ReactNode
+  wide?: boolean
+  children: ReactNode
+}
 
 /** A page: its heading, which has the focus after navigation, what can be done with all of it, and its content. */
-export function Page({ title, lead, actions, wide = false, children }: PageProps) {
-  useTitle(title)
+export function Page({ title, tabTitle, lead, actions, wide = false, children }: PageProps) {
+  useTitle(tabTitle ?? title)
   return (
     <div className={cx['page']} data-wide={wide || undefined}>
       <header className={cx['head']}>

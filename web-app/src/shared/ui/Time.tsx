@@ -8,7 +8,8 @@ const clock = createStore(Date.now())
 let readers = 0
 let timer: ReturnType<typeof setInterval> | undefined
 
-function useNow(): number {
+/** Now, by the second. */
+export function useNow(): number {
   useEffect(() => {
     readers += 1
     timer ??= setInterval(() => clock.set(Date.now()), 1_000)

@@ -1,0 +1,147 @@
+import { Button } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { TextInput } from '@/shared/ui/kit/inputs'
+import { Modal } from '@/shared/ui/kit/modal'
+import { destroyJob, labelJob, setDestruction, setPhase, type Job } from '@/shared/api/jobs'
+import { bytes, plural } from '@/shared/lib/format'
+import { Confirm } from '@/shared/ui/Confirm'
+import { Moment } from '@/shared/ui/Time'
+import { complain, say } from '@/shared/ui/toasts'
+import cx from './job.module.css'
+
+export type Asked = 'abort' | 'delete' | 'label' | 'extend'
+
+/** What is asked before a job is changed. */
+export function ActionDialogs({ job, asked, onClose, onDone }: DialogProps & { asked: Asked }) {
+  const navigate = useNavigate()
+  switch (asked) {
+    case 'label':
+      return <LabelDialog job={job} onClose={onClose} onDone={onDone} />
+    case 'extend':
+      return <KeepDialog job={job} onClose={onClose} onDone={onDone} />
+    case 'abort':
+      return (
+        <Confirm
+          opened
+          title="Abort this job?"
+          verb="Abort"
+          danger
+          onConfirm={() => setPhase(job, 'ABORT').then(onDone)}
+          onClose={onClose}
+        >
+          <p>
+            {job.results.length > 0
+              ? `It ends now. Its ${plural(job.results.length, 'result')} so far stay, and it can be used again.`
+              : 'It ends now. Its description stays, and it can be used again.'}
+          </p>
+        </Confirm>
+      )
+    case 'delete':
+      return (
+        <Confirm
+          opened
+          title="Delete this job?"
+          verb="Delete"
+          danger
+          onConfirm={async () => {
+            await destroyJob(job.jobId)
+            say('The job was deleted.')
+            onDone()
+            await navigate({ to: '/jobs' })
+          }}
+          onClose={onClose}
+        >
+          <p>
+            {job.results.length > 0
+              ? `Its ${plural(job.results.length, 'result')}, ${bytes(job.results.reduce((sum, { size }) => sum + size, 0))}, and its log are gone for good.`
+              : 'Its description and its log are gone for good.'}
+          </p>
+        </Confirm>
+      )
+  }
+}
+
+type DialogProps = { job: Job; onClose: () => void; onDone: () => void }
+
+function LabelDialog({ job, onClose, onDone }: DialogProps) {
+  const [label, setLabel] = useState(job.runId ?? '')
+  const save = useMutation({
+    mutationFn: () => labelJob(job.jobId, label.trim() === '' ? null : label.trim()),
+    onSuccess: () => {
+      onDone()
+      onClose()
+    },
+    onError: complain,
+  })
+  return (
+    <Modal opened onClose={onClose} title="Rename">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          save.mutate()
+        }}
+      >
+        <TextInput
+          label="Label"
+          description="What you call it; also its RUNID"
+          maxLength={64}
+          value={label}
+          onChange={({ currentTarget }) => setLabel(currentTarget.value)}
+          data-autofocus
+        />
+        <div className={cx['dialogActions']}>
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  )
+}
+
+function KeepDialog({ job, onClose, onDone }: DialogProps) {
+  const [day, setDay] = useState(job.destruction?.slice(0, 10) ?? '')
+  const save = useMutation({
+    mutationFn: () => setDestruction(job, `${day}T00:00:00Z`),
+    onSuccess: () => {
+      onDone()
+      onClose()
+      say('The server has taken the day, or the latest that it allows.')
+    },
+    onError: complain,
+  })
+  return (
+    <Modal opened onClose={onClose} title="Keep until">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          save.mutate()
+        }}
+      >
+        <TextInput
+          type="date"
+          label="Day (UTC)"
+          description={
+            job.destruction == null ? (
+              'It is kept for good now.'
+            ) : (
+              <>
+                It is kept until <Moment at={job.destruction} /> now.
+              </>
+            )
+          }
+          value={day}
+          required
+          onChange={({ currentTarget }) => setDay(currentTarget.value)}
+        />
+        <div className={cx['dialogActions']}>
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  )
+}

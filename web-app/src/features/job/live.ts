@@ -1,0 +1,133 @@
+import type { Job } from '@/shared/api/jobs'
+import { formatDec, formatRa } from '@/shared/astro/coords'
+import type { ListRow } from '@/shared/astro/positions'
+import type { ManifestRow } from '@/shared/api/results'
+import type { Entry } from './manifest'
+
+/**
+ * What is known of a cutout job's rows before there is a manifest: files have the names of their rows, and the log
+ * tells which failed.
+ */
+
+type Result = Pick<Job['results'][number], 'id' | 'size'>
+
+/** Waiting rows are numbered from here, so that files keep their numbers while more of them come. */
+export const WAITING = 1_000_000
+
+const ENDING = /(\.fits\.fz|\.fits|\.png)$/
+const cleaned = (text: string) => text.replace(/[^A-Za-z0-9.+_-]/g, '_').replace(/^\./, '_')
+
+/** The server's name of a position that has none of its own. */
+export const nameOf = (ra: number, dec: number) =>
+  `J${formatRa(ra).replace(/[^\d.]/g, '')}${dec < 0 ? '-' : '+'}${formatDec(dec).replace(/[^\d.]/g, '')}`
+
+/** `Row 3 (M13), maps/a.fits: outside_footprint: what it says`, as a job logs it. */
+const FAILED = /^Row (\d+) \((.*)\), (.+?): (\w+): (.*)$/
+
+export type Failure = { row: number; image: string | null; reason: string; message: string }
+
+export function failureOf(text: string): Failure | undefined {
+  const [, row, , image = '', reason = '', message = ''] = FAILED.exec(text) ?? []
+  return row === undefined
+    ? undefined
+    : { row: Number(row), image: image === 'no image' ? null : image, reason, message }
+}
+
+export function liveEntries(
+  rows: readonly ListRow[],
+  results: readonly Result[],
+  failures: readonly Failure[],
+): Entry[] {
+  const ids = rows.map(
+    ({ cells, ra, dec }) => cells.OBJID ?? (ra !== undefined && dec !== undefined ? nameOf(ra, dec) : ''),
+  )
+  const byName = new Map<string, number>()
+  ids.forEach((id, index) => {
+    if (id !== '' && !byName.has(cleaned(id))) byName.set(cleaned(id), index)
+  })
+  const begun = new Set<number>()
+  const entries: Entry[] = []
+  results.forEach(({ id, size }, index) => {
+    const stem = id.replace(ENDING, '')
+    if (stem === id || !id.includes('.fits')) return
+    const at = rowNamed(stem, byName)
+    if (at !== undefined) begun.add(at)
+    const name = at === undefined ? stem : (ids[at] ?? stem)
+    const rest = at === undefined ? null : stem.slice(cleaned(name).length + 1) || null
+    const place = at === undefined ? undefined : rows[at]
+    entries.push({
+      key: index + 1,
+      status: 'ok',
+      data: {
+        ...unknown,
+        row: (at ?? -1) + 1,
+        id: name,
+        ...placeOf(place),
+        band: rest,
+        file: id,
+        size,
+        status: 'ok',
+      },
+    })
+  })
+  failures.forEach(({ row, image, reason, message }, index) => {
+    begun.add(row - 1)
+    entries.push({
+      key: 2 * WAITING + index,
+      status: 'failed',
+      data: {
+        ...unknown,
+        row,
+        id: ids[row - 1] ?? `row ${row}`,
+        ...placeOf(rows[row - 1]),
+        image,
+        reason,
+        message,
+      },
+    })
+  })
+  rows.forEach((place, index) => {
+    if (begun.has(index)) return
+    const data: ManifestRow = { ...unknown, row: index + 1, id: ids[index] ?? '', ...placeOf(place) }
+    entries.push({ key: WAITING + index, status: 'waiting', data })
+  })
+  return entries
+}
+
+/** The row whose name a file's begins with: the longest that does. */
+function rowNamed(stem: string, byName: ReadonlyMap<string, number>): number | undefined {
+  for (let end = stem.length; end > 0; end = stem.lastIndexOf('_', end - 1)) {
+    const at = byName.get(stem.slice(0, end))
+    if (at !== undefined) return at
+  }
+  return undefined
+}
+
+const placeOf = (row: ListRow | undefined) => ({ ra: row?.ra ?? null, dec: row?.dec ?? null })
+
+const unknown: Omit<ManifestRow, 'row' | 'id' | 'ra' | 'dec'> = {
+  image: null,
+  collection: null,
+  band: null,
+  obs: null,
+  type: null,
+  hdu: null,
+  status: 'failed',
+  reason: null,
+  message: null,
+  coverage: null,
+  file: null,
+  size: null,
+  sha256: null,
+}
+
+/** When the work will be done if it goes on as it has; nothing before enough of it is done to tell. */
+export function expectedEnd(
+  { startTime, jobInfo: { progressDone, progressTotal } }: Pick<Job, 'startTime' | 'jobInfo'>,
+  now: number,
+): number | undefined {
+  if (startTime == null || progressDone == null || progressTotal == null) return undefined
+  const elapsed = now - Date.parse(startTime)
+  if (progressDone === 0 || progressDone >= progressTotal || elapsed < 2_000) return undefined
+  return now + (elapsed * (progressTotal - progressDone)) / progressDone
+}

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import { hindrance } from './rules'
+
+it.each([
+  ['RGB', {}, true],
+  ['RGB', { PREVIEW: ['true'] }, false],
+  ['RGB', { PREVIEW: ['true'], FORMAT: ['png'] }, true],
+  ['CUTS', {}, true],
+  ['CUTS', { FORMAT: ['png'] }, false],
+  ['STRETCH', { PREVIEW: ['true'], RGB: ['a,b,c'] }, true],
+  ['STRETCH', { PREVIEW: ['true'], RGB: ['a,b,c'], STRETCH: ['asinh'] }, false],
+  ['LIGHTCURVE', { POSITIONS: [' '] }, true],
+  ['LIGHTCURVE', { CIRCLE: ['1 2 3'] }, false],
+  ['SIZE', { CIRCLE: ['1 2 3'] }, true],
+  ['EDGE', {}, false],
+] as const)('%s beside %o', (name, values, hindered) => {
+  const given = Object.fromEntries(Object.entries(values).map(([key, list]) => [key, [...list]]))
+  expect(hindrance('cutout', name, given) !== undefined).toBe(hindered)
+})
+
+it('knows nothing of other services', () => expect(hindrance('echo', 'RGB', {})).toBeUndefined())

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { parseList, toCsv } from './positions'
+
+const votable = (fields: string, rows: string) =>
+  `<?xml version="1.0"?><!-- <TABLE> --><VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>
+<TABLE name="t">${fields}<DATA><TABLEDATA>${rows}</TABLEDATA></DATA></TABLE>
+<TABLE><FIELD name="x"/><DATA><TABLEDATA><TR><TD>9</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>`
+
+describe('a VOTable', () => {
+  it('is read by names or by UCDs, with its entities, empty cells and units', () => {
+    const list = parseList(
+      votable(
+        `<FIELD name="_2MASS" ucd="meta.id;meta.main" datatype="char"/>
+         <FIELD name='alpha' ucd='POS.EQ.RA;meta.main' unit='deg' datatype='double'><DESCRIPTION>x</DESCRIPTION></FIELD>
+         <FIELD name="delta" ucd="pos.eq.dec;meta.main" unit="deg"/><FIELD name="size" unit="arcsec"/><FIELD name="mag"/>`,
+        `<TR><TD>A &amp; B&#32;&lt;1&gt;</TD><TD> 250.4226 </TD><TD>36.46</TD><TD>30</TD><TD/></TR>
+         <TR><TD><![CDATA[C<D]]></TD><TD>10</TD><TD>95</TD><TD></TD><TD>7</TD></TR>`,
+      ),
+    )
+    expect(list).toMatchObject({ form: 'votable', unused: ['mag'], problems: 1 })
+    expect(list.rows[0]).toEqual({
+      line: 1,
+      ra: 250.4226,
+      dec: 36.46,
+      cells: { OBJID: 'A & B <1>', RA: '250.4226', DEC: '36.46', XSIZE: '30arcsec' },
+    })
+    expect(list.rows[1]).toMatchObject({ line: 2, cells: { OBJID: 'C<D' } })
+    expect(toCsv(list.rows.slice(0, 1))).toBe('RA,DEC,OBJID,XSIZE\n250.4226,36.46,A & B <1>,30arcsec\n')
+  })
+
+  it.each([
+    ['<FIELD name="ra"/><FIELD name="flux"/>', 'There is no column Dec.'],
+    [
+      '<FIELD name="ra" unit="rad"/><FIELD name="dec" unit="rad"/>',
+      'The column ra is in rad: degrees are wanted.',
+    ],
+  ])('says why %s is no list', (fields, fault) =>
+    expect(parseList(votable(fields, '<TR><TD>1</TD><TD>2</TD></TR>'))).toMatchObject({ rows: [], fault }),
+  )
+
+  it('says that binary rows cannot be read', () => {
+    const text = '<VOTABLE><RESOURCE><TABLE><FIELD name="ra"/><FIELD name="dec"/><DATA><BINARY2><STREAM>'
+    expect(parseList(text).fault).toContain('BINARY2')
+    expect(parseList('<html><p>no</p></html>').fault).toBe('This is no VOTable with a table.')
+  })
+})
+
+describe('JSON', () => {
+  it('is read as objects, also with names that differ, and as columns', () => {
+    const objects = parseList(
+      '[{"ra": 250.4226, "dec": 36.46, "id": "M13"}, {"dec": -1, "ra": "00:42:44.3"}, 7]',
+    )
+    expect(objects.rows.map(({ ra, dec, cells }) => [ra, dec, cells.OBJID])).toEqual([
+      [250.4226, 36.46, 'M13'],
+      [expect.closeTo(10.6846, 3), -1, undefined],
+      [undefined, undefined, undefined],
+    ])
+    expect(objects.problems).toBe(1)
+    expect(parseList('{"columns": ["RA", "DEC", "BANDS"], "rows": [[1, 2, ["a", "b"]]]}').rows[0]).toEqual({
+      line: 1,
+      ra: 1,
+      dec: 2,
+      cells: { RA: '1', DEC: '2', BANDS: 'a;b' },
+    })
+  })
+
+  it.each(['[', '{"rows": []}', '{"ra": 1, "dec": 2}'])('that is none is told: %s', (text) =>
+    expect(parseList(text).fault).toBeTypeOf('string'),
+  )
+})
+
+it('takes sizes with units, as the server does', () => {
+  const list = parseList(
+    'RA,DEC,XSIZE,YSIZE\n1,2,2arcmin,30 arcsec\n1,3,256px,\n1,4,2,3\n1,5,"2,3",\n1,6,big,\n1,7,0,',
+  )
+  expect(list.rows.map(({ problem }) => problem === undefined)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+  ])
+  expect(list.rows[3]?.cells).toMatchObject({ XSIZE: '2', YSIZE: '3' })
+})
