@@ -14,6 +14,6 @@ export const adminStartRoute = createRoute({
 export const adminRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/admin/$part',
-  validateSearch: reads(z.object({ action: text, actor: text, subject: text })),
+  validateSearch: reads(z.object({ action: text, actor: text, subject: text, since: text, until: text })),
   component: lazyRouteComponent(() => import('@/features/admin/AdminPage'), 'AdminPage'),
 })

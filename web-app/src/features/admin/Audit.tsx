@@ -38,9 +38,11 @@ const columns: Column<AuditEntry>[] = [
 ]
 
 const fields = [
-  ['actor', 'Who'],
-  ['action', 'What'],
-  ['subject', 'To what'],
+  ['actor', 'Who', 'text'],
+  ['action', 'What', 'text'],
+  ['subject', 'To what', 'text'],
+  ['since', 'From', 'date'],
+  ['until', 'To', 'date'],
 ] as const
 
 export function Audit() {
@@ -68,10 +70,10 @@ export function Audit() {
           void navigate({ search })
         }}
       >
-        {fields.map(([name, label]) => (
+        {fields.map(([name, label, type]) => (
           <label key={name}>
             {label}
-            <input name={name} defaultValue={filter[name] ?? ''} />
+            <input name={name} type={type} defaultValue={filter[name] ?? ''} />
           </label>
         ))}
         <button type="submit">Filter</button>

@@ -8,6 +8,15 @@ export type AuditFilter = {
   action?: string | undefined
   actor?: string | undefined
   subject?: string | undefined
+  /** Days, UTC: `2026-11-21`. */
+  since?: string | undefined
+  until?: string | undefined
+}
+
+/** A day as the server takes times: its beginning, or that of the next one. */
+export const dayTime = (day: string | undefined, later = 0): string | undefined => {
+  const time = day === undefined ? NaN : Date.parse(`${day}T00:00:00Z`) + later * 86_400_000
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString()
 }
 
 const PAGE = 100
@@ -39,7 +48,15 @@ export const auditQuery = (filter: AuditFilter) =>
     queryFn: ({ pageParam, signal }) =>
       content(
         api.GET('/api/v1/admin/audit', {
-          params: { query: { ...filter, limit: PAGE, ...(pageParam === 0 ? {} : { before: pageParam }) } },
+          params: {
+            query: {
+              ...filter,
+              since: dayTime(filter.since),
+              until: dayTime(filter.until, 1),
+              limit: PAGE,
+              ...(pageParam === 0 ? {} : { before: pageParam }),
+            },
+          },
           signal,
         }),
       ),

@@ -5,7 +5,6 @@ import { useState } from 'react'
 import { TextInput } from '@/shared/ui/kit/inputs'
 import { Modal } from '@/shared/ui/kit/modal'
 import { destroyJob, labelJob, setDestruction, setPhase, type Job } from '@/shared/api/jobs'
-import { bytes, plural } from '@/shared/lib/format'
 import { Confirm } from '@/shared/ui/Confirm'
 import { Moment } from '@/shared/ui/Time'
 import { complain, say } from '@/shared/ui/toasts'
@@ -31,11 +30,7 @@ export function ActionDialogs({ job, asked, onClose, onDone }: DialogProps & { a
           onConfirm={() => setPhase(job, 'ABORT').then(onDone)}
           onClose={onClose}
         >
-          <p>
-            {job.results.length > 0
-              ? `It ends now. Its ${plural(job.results.length, 'result')} so far stay, and it can be used again.`
-              : 'It ends now. Its description stays, and it can be used again.'}
-          </p>
+          <p>It ends now. What it has made so far stays, and its request can be used again.</p>
         </Confirm>
       )
     case 'delete':
@@ -53,11 +48,7 @@ export function ActionDialogs({ job, asked, onClose, onDone }: DialogProps & { a
           }}
           onClose={onClose}
         >
-          <p>
-            {job.results.length > 0
-              ? `Its ${plural(job.results.length, 'result')}, ${bytes(job.results.reduce((sum, { size }) => sum + size, 0))}, and its log are gone for good.`
-              : 'Its description and its log are gone for good.'}
-          </p>
+          <p>Its results and its log are gone for good. Its request cannot be read any more either.</p>
         </Confirm>
       )
   }

@@ -10,6 +10,7 @@ import {
   hasManifest,
   manifestQuery,
   resultPath,
+  resultsQuery,
   resultUrl,
   scriptUrl,
 } from '@/shared/api/results'
@@ -20,11 +21,12 @@ import { CopyButton } from '@/shared/ui/CopyBlock'
 import { DataGrid, type Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
-import { Notice } from '@/shared/ui/States'
+import { ErrorPanel, Loading, Notice } from '@/shared/ui/States'
 import cx from './job.module.css'
 
 type Result = Job['results'][number]
 const rowId = ({ id }: Result) => id
+const noFiles: Result[] = []
 
 /** The server refuses addresses of 16 KiB; names of files are in them. */
 const LONGEST_URL = 15_000
@@ -37,9 +39,10 @@ export function Files({ job }: { job: Job }) {
   const { data: me } = useQuery(meQuery)
   const { data: manifest } = useQuery({ ...manifestQuery(job), enabled: hasManifest(job) })
   // The standard's `result` is another name of one of the others.
+  const results = useQuery(resultsQuery(job, job.phase === 'EXECUTING'))
   const files = useMemo(
-    () => job.results.filter(({ id }, _, all) => id !== 'result' || all.length === 1),
-    [job.results],
+    () => (results.data ?? noFiles).filter(({ id }, _, all) => id !== 'result' || all.length === 1),
+    [results.data],
   )
   const shown = useMemo(
     () => files.filter(({ id }) => id.toLowerCase().includes(find.toLowerCase())),
@@ -68,6 +71,10 @@ export function Files({ job }: { job: Job }) {
     return columnsOf({ job, chosen, choose, isAll, all, digests, withToken })
   }, [job, chosen, shown, last, digests, withToken])
 
+  if (results.data === undefined) {
+    if (results.error === null) return <Loading what="Reading the files" />
+    return <ErrorPanel error={results.error} retry={() => void results.refetch()} />
+  }
   if (files.length === 0) {
     return (
       <Notice icon="file" title={hasEnded(job.phase) ? 'It has no files' : 'No files yet'}>

@@ -5,6 +5,7 @@ import { Tabs } from '@/shared/ui/kit/tabs'
 import { ApiError } from '@/shared/api/problem'
 import { jobQuery, type Job } from '@/shared/api/jobs'
 import { phases } from '@/shared/api/phases'
+import { resultsQuery } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
 import { Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
@@ -52,7 +53,9 @@ function JobView({ job }: { job: Job }) {
   const navigate = useNavigate({ from: '/jobs/$jobId' })
   const title = jobTitle(job)
   useEnding(title, job)
-  const files = job.results.filter(({ id }) => id !== 'result').length
+  // Its own document has few of them where there are many.
+  const { data: all = job.results } = useQuery({ ...resultsQuery(job, false), enabled: false })
+  const files = all.filter(({ id }) => id !== 'result').length
   return (
     <Page
       title={title}
@@ -85,7 +88,7 @@ function JobView({ job }: { job: Job }) {
         <Tabs.List className={cx['tabs']}>
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="files">
-            Files {files > 0 && <span className={cx['tally']}>{count(files)}</span>}
+            Files {files > 3 && <span className={cx['tally']}>{count(files)}</span>}
           </Tabs.Tab>
           <Tabs.Tab value="log">Log</Tabs.Tab>
           <Tabs.Tab value="request">Request</Tabs.Tab>

@@ -1,16 +1,16 @@
 import { Button } from '@mantine/core'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { SegmentedControl } from '@/shared/ui/kit/segmented'
 import type { Job } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { basePath } from '@/shared/config'
-import { duration, plural } from '@/shared/lib/format'
+import { count, duration, plural } from '@/shared/lib/format'
 import { CopyButton } from '@/shared/ui/CopyBlock'
 import { Icon } from '@/shared/ui/Icon'
 import { ErrorPanel, Notice } from '@/shared/ui/States'
-import { readLog, type LogLine } from './log'
+import { isFailure, readLog, type LogLine } from './log'
 import { useProgressive } from './useProgressive'
 import cx from './log.module.css'
 
@@ -23,14 +23,17 @@ export function Log({ job }: { job: Job }) {
   const { line: linked } = route.useSearch()
   const [times, setTimes] = useState<Times>('clock')
   const [find, setFind] = useState('')
+  const sought = useDeferredValue(find)
+  const [kind, setKind] = useState<'all' | 'failures'>('all')
   const [live, setLive] = useState(linked === undefined && !hasEnded(job.phase))
   const box = useRef<HTMLDivElement>(null)
   const start = Date.parse(lines[0]?.at ?? '')
 
   const shown = useMemo(() => {
-    const text = find.toLowerCase()
-    return text === '' ? lines : lines.filter((line) => line.text.toLowerCase().includes(text))
-  }, [lines, find])
+    const text = sought.toLowerCase()
+    const all = kind === 'failures' ? lines.filter(isFailure) : lines
+    return text === '' ? all : all.filter((line) => line.text.toLowerCase().includes(text))
+  }, [lines, sought, kind])
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtualizer = useVirtualizer({
     count: shown.length,
@@ -69,6 +72,16 @@ export function Log({ job }: { job: Job }) {
         />
         <SegmentedControl
           size="xs"
+          aria-label="Which lines"
+          value={kind}
+          onChange={(value) => setKind(value)}
+          data={[
+            { value: 'all', label: 'All' },
+            { value: 'failures', label: 'Failures' },
+          ]}
+        />
+        <SegmentedControl
+          size="xs"
           aria-label="Times"
           value={times}
           onChange={(value) => setTimes(value)}
@@ -79,7 +92,9 @@ export function Log({ job }: { job: Job }) {
           ]}
         />
         <span className={cx['count']}>
-          {find === '' ? plural(lines.length, 'line') : `${shown.length} of ${plural(lines.length, 'line')}`}
+          {shown.length === lines.length
+            ? plural(lines.length, 'line')
+            : `${count(shown.length)} of ${plural(lines.length, 'line')}`}
         </span>
         <span className={cx['right']}>
           {!hasEnded(job.phase) && (

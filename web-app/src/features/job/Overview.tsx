@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { hasManifest, manifestQuery, resultUrl } from '@/shared/api/results'
@@ -15,9 +15,7 @@ import { Waiting } from './Waiting'
 import cx from './job.module.css'
 
 /** Whether there are rows to show: all with a manifest, or those that are there by now. */
-const hasRows = (job: Job) =>
-  hasManifest(job) ||
-  (job.service === 'cutout' && (job.phase === 'EXECUTING' || (hasEnded(job.phase) && job.results.length > 0)))
+const hasRows = (job: Job) => hasManifest(job) || (job.service === 'cutout' && job.startTime != null)
 
 export function Overview({ job }: { job: Job }) {
   return (
@@ -71,9 +69,11 @@ function Failure({ job, error }: { job: Job; error: NonNullable<Job['errorSummar
 function Results({ job }: { job: Job }) {
   const isFinal = hasManifest(job)
   const query = useQuery({ ...manifestQuery(job), enabled: isFinal })
-  const live = useLive(job, !isFinal)
   const all = useMemo(() => (query.data === undefined ? undefined : entriesOf(query.data)), [query.data])
-  if (!isFinal || (all === undefined && live.length > 0)) {
+  // What was seen while it ran stays until all is there, and with it what was chosen.
+  const [sawItRun] = useState(!isFinal)
+  const live = useLive(job, sawItRun && all === undefined)
+  if (!isFinal || (sawItRun && all === undefined && query.error === null)) {
     return <Cutouts job={job} entries={live} final={false} />
   }
   return (

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lineReader, parseLine } from './log'
+import { isFailure, lineReader, parseLine } from './log'
 
 it('puts lines together from pieces', () => {
   const lines: string[] = []
@@ -15,4 +15,13 @@ it('takes the time off a line that has one', () => {
     text: '3 positions, 1 images',
   })
   expect(parseLine('no time', 2)).toEqual({ number: 2, at: '', text: 'no time' })
+})
+
+it('knows lines of failures by their words', () => {
+  const lines = [
+    'Row 2 (far), no image: outside_footprint: x',
+    '480 cutouts made, 3 rows failed',
+    '3 positions',
+  ]
+  expect(lines.map((text, index) => isFailure(parseLine(text, index)))).toEqual([true, true, false])
 })

@@ -10,6 +10,10 @@ export function parseLine(line: string, number: number): LogLine {
   return { number, at, text }
 }
 
+/** Whether a line tells of something that went wrong. A log has no levels: it is what the words say. */
+export const isFailure = ({ text }: LogLine) =>
+  /^Row \d+ \(/.test(text) || /\b(error|failed|failure|cannot|could not|lost|refused|truncated)\b/i.test(text)
+
 /** Whole lines out of pieces of text, which end anywhere. */
 export function lineReader(onLine: (line: string) => void): (piece: string) => void {
   let rest = ''

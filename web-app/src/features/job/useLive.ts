@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { jobKeys, type Job } from '@/shared/api/jobs'
-import { parameterText } from '@/shared/api/results'
+import { parameterText, resultsQuery } from '@/shared/api/results'
 import { parseList } from '@/shared/astro/positions'
 import { failureOf, liveEntries, type Failure } from './live'
 import { readLog } from './log'
@@ -19,10 +19,14 @@ export function useLive(job: Job, wanted: boolean): Entry[] {
     // What was asked for never changes once it runs.
     staleTime: Infinity,
   })
+  const { data: results = NO_ROWS } = useQuery({
+    ...resultsQuery(job, job.phase === 'EXECUTING'),
+    enabled: wanted,
+  })
   const failures = useFailures(job, wanted)
   return useMemo(
-    () => (wanted ? liveEntries(rows, job.results, failures) : NO_ROWS),
-    [wanted, rows, job.results, failures],
+    () => (wanted ? liveEntries(rows, results, failures) : NO_ROWS),
+    [wanted, rows, results, failures],
   )
 }
 

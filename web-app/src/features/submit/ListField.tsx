@@ -199,8 +199,8 @@ function ListState({ read, reading }: { read: ReadList | undefined; reading: boo
   if (reading) return <>Reading…</>
   if (read === undefined || read.list.rows.length === 0) return <>No positions yet</>
   const { rows, problems, warnings } = read.list
-  const parts = [plural(rows.length, 'position')]
-  if (read.list.form !== 'text') parts[0] += ` of a ${formNames[read.list.form]}`
+  const from = read.list.form === 'text' ? '' : ` of a ${formNames[read.list.form]}`
+  const parts = [plural(rows.length, 'position') + from]
   if (problems > 0) parts.push(plural(problems, 'fault'))
   if (warnings > 0) parts.push(`${warnings} there twice`)
   return (

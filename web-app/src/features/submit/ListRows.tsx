@@ -142,7 +142,7 @@ function columnsOf({ edited, numbered, setEdited, save, remove }: Editing): Colu
   }
   const isEdited = ({ index }: Shown) => edited?.index === index
   return [
-    { id: 'line', header: numbered, width: '46px', end: true, cell: ({ line }) => line },
+    { id: 'line', header: numbered, width: '38px', end: true, cell: ({ line }) => line },
     {
       id: 'state',
       header: 'State',
@@ -161,13 +161,13 @@ function columnsOf({ edited, numbered, setEdited, save, remove }: Editing): Colu
     {
       id: 'id',
       header: 'Id',
-      width: 'minmax(56px, 1fr)',
+      width: 'minmax(48px, 1fr)',
       cell: (row) => (isEdited(row) ? field(row, 'OBJID', 'Id') : (row.cells.OBJID ?? '–')),
     },
     {
       id: 'position',
       header: 'Position',
-      width: '204px',
+      width: '218px',
       cell: (row) => {
         if (isEdited(row)) {
           const wrongRa = typeof parseRa(row.cells.RA ?? '') === 'string'
@@ -187,7 +187,7 @@ function columnsOf({ edited, numbered, setEdited, save, remove }: Editing): Colu
     {
       id: 'told',
       header: 'Remark',
-      width: 'minmax(110px, 1.6fr)',
+      width: 'minmax(96px, 1.6fr)',
       cell: (row) =>
         isEdited(row) && edited !== undefined ? (
           <span className={cx['rowActs']}>

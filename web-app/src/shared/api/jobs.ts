@@ -72,8 +72,7 @@ export const jobQuery = (id: string) =>
     refetchInterval: (query) => {
       const job = query.state.data
       if (job === undefined || hasEnded(job.phase)) return job === undefined ? pace(5_000)() : false
-      // No event tells of each result, nor of the queue before a job. Long lists of results cost more to read.
-      if (job.phase === 'EXECUTING') return 2_000 + job.results.length
+      // No event tells of the queue before a job.
       return job.phase === 'QUEUED' ? 5_000 : pace(5_000)()
     },
   })

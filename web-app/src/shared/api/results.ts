@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { basePath } from '@/shared/config'
-import { send } from './client'
+import { send, type Schema } from './client'
 import { jobKeys, type Job } from './jobs'
 
 /** A row of a cutout job's manifest: a position on an image. Design, section 8. */
@@ -63,6 +63,21 @@ export const scriptUrl = ({ jobId }: JobPath, files: readonly string[] = []) => 
   const query = new URLSearchParams(named(files)).toString()
   return `${basePath}/api/v1/jobs/${jobId}/script${query === '' ? '' : `?${query}`}`
 }
+
+/**
+ * All results of a job: its own document leaves out most of them where there are many. While it runs more come; a long
+ * list costs more to read, and is read less often.
+ */
+export const resultsQuery = (job: JobPath, isRunning: boolean) =>
+  queryOptions({
+    queryKey: [...jobKeys.detail(job.jobId), 'results'] as const,
+    queryFn: async ({ signal }) => {
+      const headers = { Accept: 'application/json' }
+      const response = await send(`/api/${job.service}/async/${job.jobId}/results`, { signal, headers })
+      return ((await response.json()) as Schema['ResultList']).results
+    },
+    refetchInterval: (query) => (isRunning ? 2_000 + 2 * (query.state.data?.length ?? 0) : false),
+  })
 
 export const hasManifest = (job: Job) => job.results.some(({ id }) => id === 'manifest.json')
 
