@@ -36,6 +36,10 @@ it('reads failures off the log', () => {
     reason: 'outside_footprint',
     message: 'on none of 3: images',
   })
+  expect(failureOf('Row 2 (far): the position lies on none')).toMatchObject({
+    row: 2,
+    message: 'the position lies on none',
+  })
   expect(failureOf('Rows are many')).toBeUndefined()
   const failure = { row: 4, image: null, reason: 'outside_footprint', message: 'm' }
   const [failed] = liveEntries(rows, [], [failure]).filter(({ status }) => status === 'failed')

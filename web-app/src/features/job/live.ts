@@ -21,16 +21,20 @@ const cleaned = (text: string) => text.replace(/[^A-Za-z0-9.+_-]/g, '_').replace
 export const nameOf = (ra: number, dec: number) =>
   `J${formatRa(ra).replace(/[^\d.]/g, '')}${dec < 0 ? '-' : '+'}${formatDec(dec).replace(/[^\d.]/g, '')}`
 
-/** `Row 3 (M13), maps/a.fits: outside_footprint: what it says`, as a job logs it. */
-const FAILED = /^Row (\d+) \((.*)\), (.+?): (\w+): (.*)$/
+/** `Row 3 (M13), maps/a.fits: too_large: what it says`, as a job logs it. */
+const FAILED = /^Row (\d+) \(.*?\), (.+?): (\w+): (.*)$/
+/** `Row 3 (M13): what it says`, of a row that is on no image. */
+const UNMATCHED = /^Row (\d+) \(.*?\): (.*)$/
 
 export type Failure = { row: number; image: string | null; reason: string; message: string }
 
 export function failureOf(text: string): Failure | undefined {
-  const [, row, , image = '', reason = '', message = ''] = FAILED.exec(text) ?? []
-  return row === undefined
-    ? undefined
-    : { row: Number(row), image: image === 'no image' ? null : image, reason, message }
+  const [, row, image = '', reason = '', message = ''] = FAILED.exec(text) ?? []
+  if (row !== undefined)
+    return { row: Number(row), image: image === 'no image' ? null : image, reason, message }
+  const [, unmatched, why = ''] = UNMATCHED.exec(text) ?? []
+  if (unmatched === undefined) return undefined
+  return { row: Number(unmatched), image: null, reason: 'outside_footprint', message: why }
 }
 
 export function liveEntries(

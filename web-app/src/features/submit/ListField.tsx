@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useEffect, useId, useRef, useState } from 'react'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import type { ParameterInfo } from '@/shared/api/me'
-import { withRow, withoutRows, writesAll } from '@/shared/astro/edits'
+import { isAnother, withRow, withoutRows, writesAll } from '@/shared/astro/edits'
 import type { Fixes } from '@/shared/astro/positions'
 import { bytes, plural } from '@/shared/lib/format'
 import { Icon } from '@/shared/ui/Icon'
@@ -119,7 +119,10 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
             aria-describedby={`${id}-state`}
             aria-invalid={(list?.problems ?? 0) > 0 || (list?.fault ?? error) !== undefined}
             value={text}
-            onChange={({ currentTarget }) => onText(currentTarget.value)}
+            onChange={({ currentTarget: { value } }) => {
+              if (isAnother(text, value)) setFixes({})
+              onText(value)
+            }}
           />
         )}
         <div className={cx['listFoot']}>

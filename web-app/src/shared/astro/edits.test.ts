@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { withRow, withoutRows, writesAll } from './edits'
+import { isAnother, withRow, withoutRows, writesAll } from './edits'
 import { parseList, type Fixes } from './positions'
 
 const edited = (text: string, index: number, edit: Parameters<typeof withRow>[4], fixes: Fixes = {}) =>
@@ -26,4 +26,13 @@ it('writes all of it where a line cannot be changed alone', () => {
   const swapped = 'RA,DEC\n36.5,250.4\n36.6,abc'
   expect(writesAll(parseList(swapped), { swap: true })).toBe(true)
   expect(edited(swapped, 1, { RA: '250' }, { swap: true })).toBe('RA,DEC\n250.4,36.5\n250,36.6\n')
+})
+
+it('knows another list from a changed one', () => {
+  const list = 'RA,DEC\n36.5,250.4\n36.4,250.5'
+  expect(isAnother(list, `${list}\n1,2`)).toBe(false)
+  expect(isAnother(list, list.replace('36.5', '37'))).toBe(false)
+  expect(isAnother(list, 'M13 1 2')).toBe(true)
+  expect(isAnother(list, '')).toBe(true)
+  expect(isAnother('', list)).toBe(false)
 })

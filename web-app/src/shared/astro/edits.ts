@@ -35,6 +35,16 @@ export function withoutRows(text: string, list: List, fixes: Fixes, indexes: Rea
 export const writesAll = (list: List, fixes: Fixes) =>
   list.form !== 'text' || fixes.swap === true || fixes.hours === true
 
+/** Whether a text stands in the place of another, and is no change of it: what was asked of that one is not asked. */
+export function isAnother(before: string, after: string): boolean {
+  const least = Math.min(before.length, after.length)
+  let same = 0
+  while (same < least && before[same] === after[same]) same += 1
+  let end = 0
+  while (end < least - same && before.at(-1 - end) === after.at(-1 - end)) end += 1
+  return before !== '' && (same + end) * 2 < least + 1
+}
+
 function changedLine(text: string, number: number, edit: RowEdit | undefined): string | undefined {
   const lines = text.split(/\r\n?|\n/)
   if (edit === undefined) return lines.filter((_, at) => at + 1 !== number).join('\n')

@@ -8,7 +8,8 @@ export function SaveText({ name, text }: { name: string; text: string }) {
     link.href = url
     link.download = name
     link.click()
-    URL.revokeObjectURL(url)
+    // A browser that is busy begins to read it later.
+    setTimeout(() => URL.revokeObjectURL(url), 60_000)
   }
   return (
     <button type="button" className={cx['save']} onClick={save}>
