@@ -49,9 +49,9 @@ pub enum AppError {
     /// Logins cannot work with these settings.
     #[error("login: {0}")]
     Auth(#[from] ProviderError),
-    /// The public URL is none.
-    #[error("public_url: {0}")]
-    PublicUrl(#[from] url::ParseError),
+    /// Nothing can be served with these settings.
+    #[error(transparent)]
+    Routes(#[from] http::RoutesError),
     /// The object store cannot be used.
     #[error("results: {0}")]
     Objects(#[from] ObjectsError),
@@ -71,6 +71,7 @@ pub enum AppError {
 /// A running server.
 pub struct App {
     address: SocketAddr,
+    home: Option<String>,
     jobs: Jobs,
     auth: Auth,
     /// Ends the taking of jobs and the sweeps; from then on the server is not ready.
@@ -147,6 +148,7 @@ impl App {
         }
         Ok(App {
             address,
+            home: http::web_app_url(&settings),
             jobs,
             auth,
             stop_engine,
@@ -159,6 +161,11 @@ impl App {
     /// The address of the public listener.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// URL of the web app, with a slash at its end, if there is one.
+    pub fn web_app(&self) -> Option<&str> {
+        self.home.as_deref()
     }
 
     /// Takes no more jobs, lets running ones end or puts them back, while requests are still answered; then ends those

@@ -59,6 +59,10 @@ pub struct Settings {
     /// Connections of one address to the public listener, 0 for any number; read it by
     /// [`Settings::connections_per_address`].
     pub connections_per_address: usize,
+    /// Folder of the built web app.
+    pub web_app_dir: PathBuf,
+    /// Development server of the web app, on this machine; `/app/` is what it makes instead of the built one.
+    pub web_app_dev_url: Option<Url>,
     /// Who may do what.
     pub auth: AuthSettings,
     /// What one person may have at once in mode `oidc`, unless an administrator has said otherwise.
@@ -86,6 +90,8 @@ impl Default for Settings {
             max_body: 64 << 20,
             trusted_proxies: 0,
             connections_per_address: 1_000,
+            web_app_dir: "web-app/dist".into(),
+            web_app_dev_url: None,
             auth: AuthSettings::default(),
             quota: QuotaSettings::default(),
             cutout: CutoutSettings::default(),
@@ -581,6 +587,18 @@ impl Settings {
                 "must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
             ));
         }
+        let is_server_here =
+            |url: &Url| url.scheme() == "http" && url.path() == "/" && is_plain(url) && is_private(url);
+        if self
+            .web_app_dev_url
+            .as_ref()
+            .is_some_and(|url| !is_server_here(url))
+        {
+            faults.push(fault(
+                "web_app_dev_url",
+                "must be http://HOST:PORT of this machine, such as http://127.0.0.1:5173: what it says is shown as ours",
+            ));
+        }
         let database = self
             .database_url
             .as_ref()
@@ -1051,6 +1069,28 @@ mod tests {
                 "engine.lease"
             ]
         );
+    }
+
+    #[test]
+    fn the_development_server_is_on_this_machine() {
+        let faults_of = |url: &str| faults(&load(&[("SIDEREAL_WEB_APP_DEV_URL", url)]).unwrap());
+        for url in [
+            "http://127.0.0.1:5173",
+            "http://localhost:5173/",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(faults_of(url), Vec::<&str>::new(), "{url}");
+        }
+        for url in [
+            "http://10.0.0.1:5173",
+            "https://127.0.0.1:5173",
+            "http://localhost.example.org:5173",
+            "http://me@127.0.0.1:5173",
+            "http://127.0.0.1:5173/app",
+            "http://127.0.0.1:5173/?x",
+        ] {
+            assert_eq!(faults_of(url), ["web_app_dev_url"], "{url}");
+        }
     }
 
     #[test]

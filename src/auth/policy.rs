@@ -128,10 +128,14 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("DELETE", "/account/token/{id}", Who::User),
 ];
 
-/// What is served beside the OpenAPI document.
+/// What is served beside the OpenAPI document. `{*…}` at the end of a path is any number of segments, also an empty one.
 pub const BESIDE: &[(&str, &str, Who)] = &[
     ("GET", "/openapi.json", Who::Anyone),
     ("GET", "/docs", Who::Anyone),
+    // The web app's files hold nobody's data; what it shows it asks for.
+    ("GET", "/", Who::Anyone),
+    ("GET", "/app", Who::Anyone),
+    ("GET", "/app/{*path}", Who::Anyone),
     ("GET", LIVE, Who::Anyone),
     ("GET", READY, Who::Anyone),
 ];
@@ -157,6 +161,8 @@ struct Lane {
     path: &'static str,
     /// None is a parameter: any text but the empty one.
     segments: Vec<Option<&'static str>>,
+    /// Whether any segments may follow, and one does.
+    open: bool,
     methods: HashMap<&'static str, Who>,
 }
 
@@ -170,9 +176,14 @@ static LANES: LazyLock<Vec<Lane>> = LazyLock::new(|| {
         {
             lane.methods.extend(methods);
         } else {
+            let (fixed, open) = match path.split_once("/{*") {
+                Some((fixed, _)) => (fixed, true),
+                None => (*path, false),
+            };
             lanes.push(Lane {
                 path,
-                segments: path
+                open,
+                segments: fixed
                     .split('/')
                     .map(|segment| (!segment.starts_with('{')).then_some(segment))
                     .collect(),
@@ -183,7 +194,7 @@ static LANES: LazyLock<Vec<Lane>> = LazyLock::new(|| {
     // As the router does: of two that fit, the one whose text is given earlier.
     lanes.sort_by_key(|lane| {
         let open: Vec<bool> = lane.segments.iter().map(Option::is_none).collect();
-        open
+        (lane.open, open)
     });
     lanes
 });
@@ -192,11 +203,15 @@ static LANES: LazyLock<Vec<Lane>> = LazyLock::new(|| {
 pub fn row(method: &str, path: &str) -> Row {
     let asked: Vec<&str> = path.split('/').collect();
     let fits = |lane: &&Lane| {
-        lane.segments.len() == asked.len()
-            && lane.segments.iter().zip(&asked).all(|(ours, asked)| match ours {
-                Some(text) => text == asked,
-                None => !asked.is_empty(),
-            })
+        let fits = if lane.open {
+            lane.segments.len() < asked.len()
+        } else {
+            lane.segments.len() == asked.len()
+        };
+        fits && lane.segments.iter().zip(&asked).all(|(ours, asked)| match ours {
+            Some(text) => text == asked,
+            None => !asked.is_empty(),
+        })
     };
     let Some(lane) = LANES.iter().find(fits) else {
         return Row::Closed;
@@ -220,7 +235,9 @@ fn read_as(method: &str) -> &str {
 
 fn nameless(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
-        if segment.starts_with(['{', ':']) {
+        if segment.starts_with("{*") || segment.starts_with('*') {
+            "**"
+        } else if segment.starts_with(['{', ':']) {
             "*"
         } else {
             segment
@@ -275,7 +292,13 @@ mod tests {
             ("GET", "/api/v1/me/", Row::Closed),
             ("GET", "/api//async", Row::Closed),
             ("GET", "", Row::Closed),
-            ("GET", "/", Row::Closed),
+            ("GET", "/", Row::Of(Who::Anyone)),
+            ("GET", "/app", Row::Of(Who::Anyone)),
+            ("HEAD", "/app/", Row::Of(Who::Anyone)),
+            ("GET", "/app/jobs/1/x", Row::Of(Who::Anyone)),
+            ("POST", "/app/jobs", Row::OtherMethods("/app/{*path}")),
+            ("GET", "/apple", Row::Closed),
+            ("GET", "//app/", Row::Closed),
         ] {
             assert_eq!(row(method, path), expected, "{method} {path}");
         }

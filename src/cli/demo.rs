@@ -30,7 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Serve with the embedded defaults and cut pieces out of an image, over UWS
 ///
-/// Prints the job's URL, each phase, and the path of each saved cutout; then keeps serving.
+/// Prints the job's URL, that of its page if the web app has been built, each phase, and the path of each saved cutout; then keeps serving.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// FITS image to cut from
@@ -100,6 +100,8 @@ impl Demo {
         let mut settings = Settings {
             listen: set.listen,
             data_dir: set.data_dir,
+            web_app_dir: set.web_app_dir,
+            web_app_dev_url: set.web_app_dev_url,
             auth: set.auth,
             log: set.log,
             ..Settings::default()
@@ -150,6 +152,10 @@ async fn show(settings: &Settings, app: &App, image: &Path, (ra, dec): (f64, f64
     };
     let created = client.create("cutout", &submission).await?;
     say(&created.url)?;
+    if let (Some(web_app), Some(mut segments)) = (app.web_app(), created.url.path_segments()) {
+        let id = segments.next_back().unwrap_or_default();
+        say(format_args!("{web_app}jobs/{id}"))?;
+    }
     let mut told = client.job(&created.address).await?.phase;
     say(told)?;
     client.run(&created.address).await?;

@@ -15,7 +15,7 @@ use crate::{
     app,
     auth::checkup::{self, Checkup},
     client::Credential,
-    net,
+    http, net,
     objects::Results,
     settings::{AuthMode, Settings, SettingsError},
     store::Store,
@@ -87,6 +87,7 @@ impl Doctor {
         if let Some(address) = settings.internal_listen {
             tell("listener", listener(address, "SIDEREAL_INTERNAL_LISTEN").await)?;
         }
+        tell("web app", Ok(web_app(&settings)))?;
         if settings.auth.mode == AuthMode::Oidc {
             let found = login(&settings).await;
             if found.faults.is_empty() {
@@ -165,6 +166,16 @@ async fn login(settings: &Settings) -> Checkup {
         Ok(found) => found,
         Err(_) => fault("the identity provider does not answer in time".into()),
     }
+}
+
+/// The rest of the server does without it.
+fn web_app(settings: &Settings) -> String {
+    http::web_app_url(settings).unwrap_or_else(|| {
+        format!(
+            "none in {}: npm ci && npm run build in web-app makes one, SIDEREAL_WEB_APP_DIR says where it is",
+            settings.web_app_dir.display()
+        )
+    })
 }
 
 async fn listener(address: SocketAddr, setting: &str) -> Look {

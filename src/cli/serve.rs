@@ -36,6 +36,9 @@ impl Serve {
 pub async fn start(settings: Settings) -> Result<App> {
     let app = App::start(settings).await?;
     say(format_args!("listening on http://{}", app.address()))?;
+    if let Some(url) = app.web_app() {
+        say(format_args!("web app at {url}"))?;
+    }
     Ok(app)
 }
 

@@ -167,6 +167,8 @@ enum Stage {
     Behind,
     /// HTTP/2, which has heads of many requests at once.
     Frames,
+    /// No longer HTTP: the client may go on for as long as it likes.
+    Tunnel,
 }
 
 /// What has been read of a head.
@@ -184,6 +186,8 @@ struct Head {
 const PREFACE: &[u8] = b"PRI * HTTP/2";
 /// Beginning of an answer after which the request goes on.
 const CONTINUE: &[u8] = b"HTTP/1.1 100";
+/// Beginning of an answer after which the connection is no longer HTTP.
+const SWITCHED: &[u8] = b"HTTP/1.1 101";
 
 impl Head {
     /// Of a connection's first request.
@@ -255,7 +259,10 @@ impl Connection {
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             ready!(self.alarm.as_mut().poll(cx));
-            let end = (self.last + self.idle).min(self.last_written + UNANSWERED);
+            let mut end = self.last + self.idle;
+            if self.stage != Stage::Tunnel {
+                end = end.min(self.last_written + UNANSWERED);
+            }
             let end = self.head_end.map_or(end, |head_end| head_end.min(end));
             if end <= Instant::now() {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
@@ -289,7 +296,11 @@ impl Connection {
         self.last = Instant::now();
         self.last_written = self.last;
         if self.stage == Stage::Behind && !bytes.starts_with(CONTINUE) {
-            self.stage = Stage::Before;
+            self.stage = if bytes.starts_with(SWITCHED) {
+                Stage::Tunnel
+            } else {
+                Stage::Before
+            };
         }
     }
 }
@@ -451,6 +462,21 @@ mod tests {
             assert!(matches!(stage, Stage::Head(_)), "{part:?}");
         }
         assert_eq!(Head::first().read(b"PRI * HTTP/2.0\r\n\r\n"), Stage::Frames);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_longer_http_has_no_heads() {
+        let mut gate = Gate::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), None).unwrap();
+        let address = gate.listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, ..) = gate.accept().await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        connection.read_exact(&mut [0; 18]).await.unwrap();
+        connection.write_all(b"HTTP/1.1 101\r\n\r\n").await.unwrap();
+        client.write_all(b"frame").await.unwrap();
+        connection.read_exact(&mut [0; 5]).await.unwrap();
+        connection.write_all(b"frame").await.unwrap();
+        assert!(connection.head_end.is_none() && connection.stage == Stage::Tunnel);
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! The server's face: UWS 1.1 for every service, `/api/v1`, errors, ranges, events, health. Only this and the services'
-//! routes know poem.
+//! The server's face: UWS 1.1 for every service, `/api/v1`, the web app, errors, ranges, events, health. Only this and
+//! the services' routes know poem.
 //!
-//! Calls `jobs`, `engine` (descriptions), `auth` (callers), `objects`, `store` (rows it shows), `uws`, `settings`,
-//! `telemetry`.
+//! Calls `jobs`, `engine` (descriptions), `auth` (callers), `objects`, `store` (rows it shows), `net`, `uws`,
+//! `settings`, `telemetry`.
 
 mod account;
 mod admin;
@@ -36,6 +36,7 @@ mod sync;
 mod tests;
 mod uws;
 mod v1;
+mod web_app;
 
 use std::{io, sync::Arc};
 
@@ -65,6 +66,7 @@ use self::{
     guard::Guard,
     health::Health,
     listen::Gate,
+    web_app::WebApp,
 };
 use crate::{
     auth::Auth,
@@ -142,6 +144,17 @@ impl Site {
     }
 }
 
+/// Why nothing can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RoutesError {
+    /// The public URL is none.
+    #[error("public_url: {0}")]
+    PublicUrl(#[from] url::ParseError),
+    /// The development server of the web app cannot be asked.
+    #[error("web_app_dev_url: {0}")]
+    WebApp(#[from] reqwest::Error),
+}
+
 /// Everything that the public listener answers to: all paths below the public URL's, and the probes at the root too.
 /// `services` is what they bring beside UWS. From `draining` on the server is not ready.
 pub fn routes<S: OpenApi + 'static>(
@@ -150,7 +163,7 @@ pub fn routes<S: OpenApi + 'static>(
     settings: &Settings,
     services: S,
     draining: &CancellationToken,
-) -> Result<BoxEndpoint<'static>, url::ParseError> {
+) -> Result<BoxEndpoint<'static>, RoutesError> {
     let public = Url::parse(&settings.public_base())?;
     let site = Site::new(jobs, auth, settings, &public, draining);
     let apis: Apis<S> = (
@@ -169,6 +182,7 @@ pub fn routes<S: OpenApi + 'static>(
         .at("/openapi.json", get(make_sync(move |_| docs.document())))
         .at("/docs", get(make_sync(move |_| also.page())));
     let base_path = public.path().trim_end_matches('/').to_owned();
+    let tree = WebApp::new(settings, &base_path, draining)?.add_to(tree);
     let probes = Arc::clone(&site.health).probes();
     let whole = if base_path.is_empty() {
         probes.nest("/", tree)
@@ -188,6 +202,12 @@ pub fn routes<S: OpenApi + 'static>(
         methods: Methods::of(&<Apis<S> as OpenApi>::meta()),
     };
     Ok(edge.around(site.door.before(whole.data(Arc::clone(&site.door)))))
+}
+
+/// Where people find the web app, with a slash at its end, if there is one for these settings.
+pub fn web_app_url(settings: &Settings) -> Option<String> {
+    let is_there = settings.role.serves() && web_app::is_there(settings);
+    is_there.then(|| format!("{}{}", settings.public_base(), web_app::HOME))
 }
 
 /// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.

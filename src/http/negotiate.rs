@@ -1,6 +1,9 @@
-//! Which of the media types that can be given the client would rather have (RFC 9110 section 12.5.1).
+//! Which of the forms that can be given the client would rather have (RFC 9110 section 12.5).
 
-use poem::http::{HeaderMap, header::ACCEPT};
+use poem::http::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING},
+};
 
 /// The position in `offered` of the media type that the client prefers. Of equals the one it names most exactly wins,
 /// then the earlier one. `None` if it takes none of them; a request without `Accept` takes everything.
@@ -27,6 +30,24 @@ pub fn prefer(headers: &HeaderMap, offered: &[&str]) -> Option<usize> {
         .rev()
         .max_by_key(|(_, score)| *score)
         .map(|(place, _)| place)
+}
+
+/// Whether the client says that it takes this content coding (RFC 9110 section 12.5.3).
+pub fn takes_coding(headers: &HeaderMap, coding: &str) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter();
+    let codings: Vec<(&str, u16)> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(range)
+        .take(64)
+        .collect();
+    let quality = |wanted: &str| {
+        let named = codings.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.map(|(_, quality)| *quality)
+    };
+    quality(coding)
+        .or_else(|| quality("*"))
+        .is_some_and(|quality| quality > 0)
 }
 
 /// Quality in thousandths, and how exactly the client named it. The most exact range that fits decides the quality.
@@ -108,6 +129,35 @@ mod tests {
         }
         assert_eq!(preferred("text/xml"), Some("text/xml"));
         assert_eq!(preferred("text/*"), Some("text/xml"));
+    }
+
+    #[test]
+    fn codings_are_taken_only_by_those_who_say_so() {
+        let takes = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, accept.parse().unwrap());
+            takes_coding(&headers, "gzip")
+        };
+        assert!(!takes_coding(&HeaderMap::new(), "gzip"));
+        for accept in [
+            "gzip, deflate, br, zstd",
+            "br;q=1, GZIP;q=0.1",
+            "*",
+            "*;q=0, gzip",
+        ] {
+            assert!(takes(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "identity",
+            "br",
+            "gzip;q=0, *",
+            "*;q=0",
+            "gzip;q=0",
+            "gzip;q=x",
+        ] {
+            assert!(!takes(accept), "{accept}");
+        }
     }
 
     #[test]

@@ -22,11 +22,22 @@ pub fn policy(style: &str) -> String {
 
 /// A login that came to nothing: why, and one button to begin anew.
 pub fn failure(status: StatusCode, title: &str, message: &str, again: &str) -> Response {
-    let (title, message, again) = (escaped(title), escaped(&sentence(message)), escaped(again));
+    let again = format!("<a href=\"{}\">Sign in</a>", escaped(again));
+    answer(status, title, &sentence(message), &again)
+}
+
+/// That there is no page, why, and what to do about it, in whole sentences.
+pub fn notice(status: StatusCode, title: &str, message: &str) -> Response {
+    answer(status, title, message, "")
+}
+
+/// `after` is HTML, the others are text.
+fn answer(status: StatusCode, title: &str, message: &str, after: &str) -> Response {
+    let (title, message) = (escaped(title), escaped(message));
     let body = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title} – Sidereal</title><style>{STYLE}</style></head><body><main>\
-         <h1>{title}</h1><p>{message}</p><a href=\"{again}\">Sign in</a></main></body></html>"
+         <h1>{title}</h1><p>{message}</p>{after}</main></body></html>"
     );
     Response::builder()
         .status(status)

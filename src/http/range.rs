@@ -22,14 +22,7 @@ pub enum Selection {
 
 /// What the headers select of a representation of `length` bytes with the strong entity tag `etag` (with its quotes).
 pub fn select(headers: &HeaderMap, etag: &str, length: u64) -> Selection {
-    let known = headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
-    if known {
+    if is_known(headers, etag) {
         return Selection::Unchanged;
     }
     // A date or another tag in If-Range means that the client's part is of something else.
@@ -41,6 +34,17 @@ pub fn select(headers: &HeaderMap, etag: &str, length: u64) -> Selection {
         (Some(range), None) => part(range, length).unwrap_or(Selection::Whole),
         _ => Selection::Whole,
     }
+}
+
+/// Whether the client has what has this entity tag (RFC 9110 section 13.1.2).
+pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 /// One range of bytes; `None` for several, other units and nonsense, which may all be ignored.

@@ -79,7 +79,7 @@ async fn connection(
         .http2()
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADERS);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     // What becomes of it is the client's affair, or has been told where it happened.
     tokio::select! {
         ended = connection.as_mut() => return drop(ended),

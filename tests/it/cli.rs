@@ -338,6 +338,9 @@ fn image() -> Vec<u8> {
 async fn the_demo_saves_cutouts() {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("sky.fits"), image()).expect("a file");
+    let built = folder.path().join("web-app/dist");
+    std::fs::create_dir_all(&built).expect("a folder");
+    std::fs::write(built.join("index.html"), "<!doctype html>").expect("a file");
     let demo = async |ra: &str| {
         program(SIDEREAL, folder.path())
             .args([
@@ -351,8 +354,12 @@ async fn the_demo_saves_cutouts() {
     let text = said(&demo("250.4226").await);
     let mut lines = text.lines();
     let listening = lines.next().and_then(|line| line.strip_prefix("listening on "));
+    let listening = listening.expect("the address");
+    assert_eq!(lines.next(), Some(&format!("web app at {listening}/app/")[..]));
     let job = lines.next().expect("the URL of the job");
-    assert!(job.starts_with(listening.expect("the address")), "{text}");
+    assert!(job.starts_with(listening), "{text}");
+    let (_, id) = job.rsplit_once('/').expect("an id");
+    assert_eq!(lines.next(), Some(&format!("{listening}/app/jobs/{id}")[..]));
     assert!(
         text.contains("\nPENDING\n") && text.contains("\nCOMPLETED\n"),
         "{text}"

@@ -28,3 +28,4 @@ mod store_model;
 mod store_people;
 mod uws;
 mod vo;
+mod web_app;
