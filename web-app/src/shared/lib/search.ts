@@ -42,14 +42,20 @@ export const text = z.catch(z.optional(z.string()), undefined)
 export const oneOf = <const T extends string>(words: readonly T[]) =>
   z.catch(z.optional(z.enum(words)), undefined)
 
+const wholeFrom = (least: number) =>
+  z.catch(
+    z.pipe(
+      z.transform((value: unknown) => (value === undefined ? undefined : Number(value))),
+      z.optional(z.int().check(z.minimum(least))),
+    ),
+    undefined,
+  )
+
 /** A whole number, one at least. */
-export const ordinal = z.catch(
-  z.pipe(
-    z.transform((value: unknown) => (value === undefined ? undefined : Number(value))),
-    z.optional(z.int().check(z.minimum(1))),
-  ),
-  undefined,
-)
+export const ordinal = wholeFrom(1)
+
+/** A whole number, zero at least. */
+export const count = wholeFrom(0)
 
 export const flag = z.catch(
   z.pipe(

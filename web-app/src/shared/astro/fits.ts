@@ -1,0 +1,144 @@
+/**
+ * Images of FITS files (standard 4.0) in memory, for looks at them. Nothing that a header claims is believed: no more
+ * is read than the file has, and memory is taken only for pixels that are there.
+ */
+import { BLOCK, FitsError, Header, readHeader } from './header'
+
+/** Most pixels of an image that is drawn. */
+export const MOST_PIXELS = 32 * 1024 * 1024
+/** Longest side: what browsers draw. */
+const LONGEST = 16_384
+const MOST_HDUS = 1_000
+
+export type Hdu = {
+  /** 0 is the primary. */
+  index: number
+  name: string
+  header: Header
+  /** Lengths of the axes, the fastest first. */
+  axes: readonly number[]
+  bitpix: number
+  /** Where its data begin, and how many bytes they claim to be. */
+  offset: number
+  size: number
+  /** Why it cannot be drawn; without it, it can. */
+  refusal?: string
+}
+
+export type FitsFile = {
+  hdus: Hdu[]
+  /** Why there may be more that is not listed. */
+  fault?: string
+}
+
+export type Pixels = { width: number; height: number; values: Float32Array | Float64Array }
+
+const kinds = new Set([8, 16, 32, 64, -32, -64])
+
+/** The HDUs of a file. Throws if it does not begin as FITS does; what is wrong later ends the list. */
+export function readFits(bytes: Uint8Array): FitsFile {
+  const magic = String.fromCharCode(...bytes.subarray(0, 6))
+  if (magic !== 'SIMPLE') throw new FitsError('This is no FITS file: it does not begin with SIMPLE.')
+  const hdus: Hdu[] = []
+  let at = 0
+  while (at < bytes.length && hdus.length < MOST_HDUS) {
+    // After the last HDU anything may come, and is none.
+    if (at > 0 && String.fromCharCode(...bytes.subarray(at, at + 8)) !== 'XTENSION') break
+    try {
+      const { header, end } = readHeader(bytes, at)
+      const hdu = describe(header, hdus.length, end, bytes.length)
+      hdus.push(hdu)
+      at = end + Math.ceil(hdu.size / BLOCK) * BLOCK
+    } catch (error) {
+      if (hdus.length === 0 || !(error instanceof FitsError)) throw error
+      return { hdus, fault: `After HDU ${hdus.length - 1}: ${error.message}` }
+    }
+  }
+  return { hdus }
+}
+
+function describe(header: Header, index: number, offset: number, length: number): Hdu {
+  const whole = (keyword: string, least: number, most: number, absent?: number) => {
+    const value = header.has(keyword) ? header.number(keyword) : absent
+    if (value === undefined || !Number.isInteger(value) || value < least || value > most)
+      throw new FitsError(`${keyword} of HDU ${index} is no whole number from ${least} to ${most}.`)
+    return value
+  }
+  const bitpix = whole('BITPIX', -64, 64)
+  if (!kinds.has(bitpix)) throw new FitsError(`BITPIX ${bitpix} of HDU ${index} is no kind of number.`)
+  const number = whole('NAXIS', 0, 999)
+  const axes = Array.from({ length: number }, (_, axis) => whole(`NAXIS${axis + 1}`, 0, 2 ** 40))
+  const groups = header.flag('GROUPS') && axes[0] === 0
+  const counted = groups ? axes.slice(1) : axes
+  const product = number === 0 ? 0 : counted.reduce((all, axis) => all * axis, 1)
+  const many = whole('GCOUNT', 0, 2 ** 40, 1)
+  const size = (Math.abs(bitpix) / 8) * many * (whole('PCOUNT', 0, 2 ** 40, 0) + product)
+  if (!Number.isSafeInteger(size)) throw new FitsError(`HDU ${index} claims to be larger than any file.`)
+  const extension = header.text('XTENSION') ?? 'IMAGE'
+  const name = header.text('EXTNAME') ?? (index === 0 ? 'primary' : `HDU ${index}`)
+  const hdu: Hdu = { index, name, header, axes, bitpix, offset, size }
+  const refusal = refuse(hdu, groups ? 'GROUPS' : extension, length)
+  return refusal === undefined ? hdu : { ...hdu, refusal }
+}
+
+function refuse({ header, axes, offset, size }: Hdu, extension: string, length: number): string | undefined {
+  if (header.flag('ZIMAGE')) {
+    const how = header.text('ZCMPTYPE') ?? 'an unnamed method'
+    return `It is compressed by ${how}, which is not read here. Open it in Aladin, unpack it with funpack, or ask for FORMAT=fits.`
+  }
+  if (extension === 'GROUPS') return 'It has random groups, which are no image.'
+  if (extension !== 'IMAGE') return `It is a table (${extension}).`
+  if (size === 0) return 'It has no pixels.'
+  const [width = 0, height = 0] = axes
+  if (axes.length < 2 || height === 1 || width === 1) return 'It has a single axis: it is no image.'
+  if (width > LONGEST || height > LONGEST || width * height > MOST_PIXELS)
+    return `It is ${width} by ${height} pixels: more than are drawn here.`
+  if (offset + size > length) return `The file ends after ${length - offset} of its ${size} bytes.`
+  return undefined
+}
+
+/** How many planes an image has: what its axes after the second make. */
+export const planesOf = ({ axes }: Pick<Hdu, 'axes'>) => axes.slice(2).reduce((all, axis) => all * axis, 1)
+
+/** The values of a plane, the first row of the file first; what is undefined is NaN. */
+export function readPixels(bytes: Uint8Array, hdu: Hdu, plane = 0): Pixels {
+  if (hdu.refusal !== undefined) throw new FitsError(hdu.refusal)
+  const { header, bitpix } = hdu
+  const [width = 0, height = 0] = hdu.axes
+  const step = Math.abs(bitpix) / 8
+  const count = width * height
+  if (!Number.isInteger(plane) || plane < 0 || plane >= planesOf(hdu))
+    throw new FitsError(`There is no plane ${plane + 1}.`)
+  const start = hdu.offset + plane * count * step
+  if (start + count * step > bytes.length) throw new FitsError('The file ends before the image does.')
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, count * step)
+  const scale = header.number('BSCALE') ?? 1
+  const zero = header.number('BZERO') ?? 0
+  const blank = bitpix > 0 ? header.number('BLANK') : undefined
+  const exact = bitpix === -32 || bitpix === 8 || bitpix === 16
+  const values = exact && scale === 1 ? new Float32Array(count) : new Float64Array(count)
+  const read = reader(view, bitpix)
+  const plain = scale === 1 && zero === 0 && blank === undefined
+  for (let index = 0; index < count; index += 1) {
+    const raw = read(index * step)
+    values[index] = plain ? raw : raw === blank ? NaN : raw * scale + zero
+  }
+  return { width, height, values }
+}
+
+function reader(view: DataView, bitpix: number): (at: number) => number {
+  switch (bitpix) {
+    case 8:
+      return (at) => view.getUint8(at)
+    case 16:
+      return (at) => view.getInt16(at)
+    case 32:
+      return (at) => view.getInt32(at)
+    case 64:
+      return (at) => Number(view.getBigInt64(at))
+    case -32:
+      return (at) => view.getFloat32(at)
+    default:
+      return (at) => view.getFloat64(at)
+  }
+}
