@@ -1,0 +1,103 @@
+/** Files of images that are held, and what is drawn of them: the worker's work, without a worker. */
+import { readFits, readPixels, type FitsFile, type Pixels } from '@/shared/astro/fits'
+import { FitsError } from '@/shared/astro/header'
+import { limitsOf, sampleOf } from '@/shared/astro/limits'
+import { paint, type Limits } from '@/shared/astro/stretch'
+import type { FullLook } from './look'
+import type { FileInfo, Target } from './protocol'
+
+/** Largest file that is looked at, unpacked: 512 MiB. */
+export const MOST_BYTES = 512 * 1024 * 1024
+/** Planes that are kept as numbers; those of more files are read again. */
+const KEPT = 12
+
+type Plane = Pixels & { sorted: Float64Array }
+type Opened = { bytes: Uint8Array; file: FitsFile }
+
+export class Files {
+  private readonly opened = new Map<string, Opened>()
+  private readonly planes = new Map<string, Plane>()
+
+  async open(key: string, data: Blob): Promise<FileInfo> {
+    const bytes = await bytesOf(data)
+    const file = readFits(bytes)
+    this.opened.set(key, { bytes, file })
+    return {
+      ...(file.fault === undefined ? {} : { fault: file.fault }),
+      hdus: file.hdus.map(({ index, name, axes, bitpix, header, refusal }) => ({
+        ...{ index, name, axes, bitpix, cards: header.cards },
+        ...(refusal === undefined ? {} : { refusal }),
+      })),
+    }
+  }
+
+  close(key: string) {
+    this.opened.delete(key)
+    for (const name of this.planes.keys()) if (name.startsWith(`${key} `)) this.planes.delete(name)
+  }
+
+  limits(target: Target, cuts: string): Limits {
+    const { sorted, values } = this.plane(target)
+    return limitsOf(cuts, sorted, values)
+  }
+
+  draw(target: Target, look: FullLook, given?: Limits) {
+    const plane = this.plane(target)
+    const limits = given ?? limitsOf(look.cuts, plane.sorted, plane.values)
+    return { pixels: paint(plane, { ...look, limits }), width: plane.width, height: plane.height, limits }
+  }
+
+  value(target: Target, x: number, y: number): number | null {
+    const { width, height, values } = this.plane(target)
+    if (x < 0 || y < 0 || x >= width || y >= height) return null
+    const value = values[y * width + x]
+    return value === undefined || Number.isNaN(value) ? null : value
+  }
+
+  private plane({ key, hdu, plane }: Target): Plane {
+    const name = `${key} ${hdu} ${plane}`
+    const kept = this.planes.get(name)
+    if (kept !== undefined) return kept
+    const opened = this.opened.get(key)
+    const found = opened?.file.hdus[hdu]
+    if (opened === undefined || found === undefined) throw new FitsError(`There is no HDU ${hdu}.`)
+    const pixels = readPixels(opened.bytes, found, plane)
+    const made = { ...pixels, sorted: sampleOf(pixels.values) }
+    // The oldest goes, so that a walk through many files does not fill the memory.
+    const oldest = this.planes.size >= KEPT ? this.planes.keys().next().value : undefined
+    if (oldest !== undefined) this.planes.delete(oldest)
+    this.planes.set(name, made)
+    return made
+  }
+}
+
+/** The bytes of a file, unpacked if it is gzip: never more than a limit, whatever it unpacks to. */
+async function bytesOf(data: Blob): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new FitsError(
+      `It is larger than ${MOST_BYTES / 1024 / 1024} MiB, which is the most that is looked at here.`,
+    )
+  if (data.size > MOST_BYTES) throw tooLarge()
+  const magic = new Uint8Array(await data.slice(0, 2).arrayBuffer())
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return new Uint8Array(await data.arrayBuffer())
+  const parts: Uint8Array[] = []
+  let size = 0
+  const reader = data.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      size += part.value.length
+      if (size > MOST_BYTES) throw tooLarge()
+      parts.push(part.value)
+    }
+  } catch (error) {
+    if (error instanceof FitsError) throw error
+    throw new FitsError('Its gzip is broken.')
+  }
+  const out = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
