@@ -4,6 +4,15 @@ import type { Plugin } from 'vite'
 
 type Package = { name: string; version: string; license?: string }
 
+/**
+ * What package.json says wrongly. Aladin Lite is under the LGPL from 3.8.0 on (cds-astro/aladin-lite, issue 324 and pull
+ * request 335), as its LICENSE and COPYING.LESSER have it; the field was forgotten.
+ */
+const mended: Record<string, string> = { 'aladin-lite': 'LGPL-3.0-only' }
+
+/** Packages that are delivered as a file of their own have a file of their own for their licence, too. */
+const apart = ['aladin-lite']
+
 /** `licences.txt`: the licence of every package of which a part is in the bundle. */
 export function licences(): Plugin {
   return {
@@ -24,6 +33,11 @@ export function licences(): Plugin {
         fileName: 'licences.txt',
         source: texts.join('\n\n' + '-'.repeat(78) + '\n\n'),
       })
+      for (const name of apart) {
+        const folder = [...folders].find((one) => one.endsWith(`/${name}`))
+        if (folder === undefined) this.error(`${name} is not in the bundle, and has a licence`)
+        this.emitFile({ type: 'asset', fileName: `${name}-licence.txt`, source: licence(folder) })
+      }
     },
   }
 }
@@ -43,7 +57,9 @@ function packageFolder(id: string): string | undefined {
 
 function licence(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Package
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-  const text = file === undefined ? '' : '\n\n' + readFileSync(join(folder, file), 'utf8').trim()
-  return `${name} ${version} (${license ?? 'see its text'})${text}`
+  const texts = readdirSync(folder)
+    .filter((entry) => /^(licen[cs]e|copying)/i.test(entry))
+    .map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  // Some have the same text under two names.
+  return [`${name} ${version} (${mended[name] ?? license ?? 'see its text'})`, ...new Set(texts)].join('\n\n')
 }

@@ -1,10 +1,10 @@
 // Holds the bundle to its budget: gzipped KiB of what a page loads first, read from the manifest of the build.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
 const dist = new URL('../dist/', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', dist), 'utf8'))
-const budget = { jobsJs: 190, routeJs: 90, css: 25 }
+const budget = { jobsJs: 190, routeJs: 90, css: 25, aladin: 860 }
 
 const kib = (files) =>
   [...files].reduce(
@@ -40,6 +40,14 @@ for (const key of lazy) {
   hold(`JS that ${name} adds`, kib(js(own)), budget.routeJs)
   hold(`CSS of ${name} with the shell's`, kib(css(all)), budget.css)
   if (name.startsWith('JobsPage')) hold('JS of the jobs page at first', kib(js(all)), budget.jobsJs)
+}
+const aladin = readdirSync(new URL('assets/', dist)).find((file) => /^aladin-.*\.js$/.test(file))
+if (aladin === undefined) faults.push('no Aladin beside the bundle')
+else {
+  hold('Aladin, when it is opened', kib([`assets/${aladin}`]), budget.aladin)
+  const own = readFileSync(new URL('../node_modules/aladin-lite/dist/aladin.js', import.meta.url))
+  if (!readFileSync(new URL(`assets/${aladin}`, dist)).equals(own))
+    faults.push('Aladin is not as it was published')
 }
 if (!lazy.some((key) => key.includes('JobsPage'))) faults.push('no jobs page in the manifest')
 if (faults.length > 0) {

@@ -12,6 +12,7 @@ import { profileRoute } from '@/routes/profile'
 import { rootRoute } from '@/routes/root'
 import { signedInRoute } from '@/routes/signed-in'
 import { newJobRoute, submitRoute } from '@/routes/submit'
+import { viewerRoute } from '@/routes/viewer'
 import { NotFound } from './NotFound'
 import { Shell } from './shell/Shell'
 
@@ -27,6 +28,7 @@ const routeTree = rootRoute.addChildren([
   adminStartRoute,
   adminRoute,
   helpRoute,
+  viewerRoute,
   signedInRoute,
 ])
 

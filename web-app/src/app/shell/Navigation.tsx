@@ -9,12 +9,21 @@ import { Icon, type IconName } from '@/shared/ui/Icon'
 import { Mark } from './Mark'
 import cx from './shell.module.css'
 
-type Place = { to: LinkProps['to']; label: string; icon: IconName; operators?: boolean; exact?: boolean }
+type Place = {
+  to: LinkProps['to']
+  label: string
+  icon: IconName
+  operators?: boolean
+  exact?: boolean
+  /** It has another policy than the other pages, which comes with its document. */
+  reload?: boolean
+}
 
 /** The places of the app, in order. A page of a service comes here with its route. */
 const places: readonly Place[] = [
   { to: '/', label: 'Home', icon: 'home', exact: true },
   { to: '/jobs', label: 'Jobs', icon: 'jobs' },
+  { to: '/viewer', label: 'Viewer', icon: 'image', reload: true },
   { to: '/profile', label: 'Profile', icon: 'user' },
   { to: '/admin', label: 'Operations', icon: 'admin', operators: true },
   { to: '/help', label: 'Help', icon: 'help' },
@@ -40,13 +49,14 @@ export function Navigation({ onGo, onKeys }: { onGo: () => void; onKeys: () => v
           New cutouts
         </Button>
         <ul className={cx['list']}>
-          {shown.map(({ to, label, icon, exact = false }) => (
+          {shown.map(({ to, label, icon, exact = false, reload = false }) => (
             <li key={label}>
               <Link
                 to={to}
                 className={cx['link']}
                 activeOptions={{ exact, includeSearch: false }}
                 onClick={onGo}
+                reloadDocument={reload}
               >
                 <Icon name={icon} />
                 {label}

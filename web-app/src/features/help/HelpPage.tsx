@@ -142,6 +142,15 @@ const addresses = [
     'A job. ?tab=files, log, request or shares; ?row=N (a row of the manifest), ?show=failed, ?find=',
   ],
   ['/app/jobs/JOB?tab=log&line=N', 'A line of its log'],
+  [
+    '/app/jobs/JOB/objects/ROW',
+    'A position of a job: all its cutouts, its light curve. ?at=N (which cutout)',
+  ],
+  ['/app/jobs/compare?a=JOB&b=JOB', 'Two jobs beside each other'],
+  [
+    '/app/viewer?src=ADDRESS',
+    'A FITS result of a job on this server. ?hdu=, ?plane=, ?stretch=linear, sqrt, log or asinh, ?map=grey, viridis, inferno or rdbu_r, ?cuts=99%, zscale, minmax, symmetric or LOW,HIGH, ?invert=true',
+  ],
   ['/app/profile', 'Tokens, quotas, theme'],
 ] as const
 
@@ -228,6 +237,19 @@ function Licences() {
       <p>
         Sidereal is free software under the MIT and Apache 2.0 licences, as you choose.{' '}
         <a href={`${basePath}/app/licences.txt`}>The licences of what these pages are made of</a>.
+      </p>
+      <p>
+        The viewer can load{' '}
+        <a href="https://www.npmjs.com/package/aladin-lite/v/3.8.2" rel="noreferrer">
+          Aladin Lite 3.8.2
+        </a>{' '}
+        (© Université de Strasbourg/CNRS), a file of its own unchanged, which another version of it can
+        replace. It is free software under the{' '}
+        <a href={`${basePath}/app/aladin-lite-licence.txt`}>GNU Lesser General Public License, version 3</a>;{' '}
+        <a href="https://github.com/cds-astro/aladin-lite" rel="noreferrer">
+          its source
+        </a>
+        .
       </p>
     </Chapter>
   )

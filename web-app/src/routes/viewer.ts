@@ -1,0 +1,14 @@
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import * as z from 'zod/mini'
+import { lookSearch } from '@/shared/image/look'
+import { count, ordinal, reads, text } from '@/shared/lib/search'
+import { rootRoute } from './root'
+
+/** Served with a policy of its own, in which Aladin can run: links to it load the page. */
+export const viewerRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/viewer',
+  /** `src`: a result of a job; `hdu`: which part of the file, from 0; `plane`: of a cube, from 1. */
+  validateSearch: reads(z.object({ src: text, hdu: count, plane: ordinal, ...lookSearch })),
+  component: lazyRouteComponent(() => import('@/features/viewer/ViewerPage'), 'ViewerPage'),
+})
