@@ -4,10 +4,12 @@ import { basePath } from '@/shared/config'
 import { parseSearch, stringifySearch } from '@/shared/lib/search'
 import { ErrorPanel, Loading } from '@/shared/ui/States'
 import { adminRoute, adminStartRoute } from '@/routes/admin'
+import { compareRoute } from '@/routes/compare'
 import { helpRoute } from '@/routes/help'
 import { homeRoute } from '@/routes/home'
 import { jobRoute } from '@/routes/job'
 import { jobsRoute } from '@/routes/jobs'
+import { objectRoute } from '@/routes/object'
 import { profileRoute } from '@/routes/profile'
 import { rootRoute } from '@/routes/root'
 import { signedInRoute } from '@/routes/signed-in'
@@ -23,7 +25,9 @@ const routeTree = rootRoute.addChildren([
   submitRoute,
   newJobRoute,
   jobsRoute,
+  compareRoute,
   jobRoute,
+  objectRoute,
   profileRoute,
   adminStartRoute,
   adminRoute,

@@ -1,12 +1,13 @@
 import { Button } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl, resultUrl } from '@/shared/api/results'
+import { previewUrl, reasonWords, resultUrl, viewerUrl } from '@/shared/api/results'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import { CopyButton } from '@/shared/ui/CopyBlock'
 import { Icon } from '@/shared/ui/Icon'
 import { Card, Facts } from '@/shared/ui/Page'
-import { reasons, type Entry } from './manifest'
+import type { Entry } from './manifest'
 import type { Look } from './look'
 import cx from './job.module.css'
 
@@ -46,6 +47,35 @@ export function Chosen({ job, entry, look }: { job: Job; entry: Entry | undefine
               {data.file}
             </Button>
           )}
+          {status !== 'waiting' && (
+            <span className={cx['row']}>
+              <Button
+                variant="default"
+                size="compact-sm"
+                leftSection={<Icon name="star" size={16} />}
+                renderRoot={(props) => (
+                  <Link
+                    to="/jobs/$jobId/objects/$row"
+                    params={{ jobId: job.jobId, row: String(data.row) }}
+                    {...props}
+                  />
+                )}
+              >
+                All of this position
+              </Button>
+              {data.file !== null && (
+                <Button
+                  component="a"
+                  variant="default"
+                  size="compact-sm"
+                  href={viewerUrl(job, data.file)}
+                  leftSection={<Icon name="image" size={16} />}
+                >
+                  Viewer
+                </Button>
+              )}
+            </span>
+          )}
         </div>
       </div>
     </Card>
@@ -61,8 +91,7 @@ function factsOf({ data, status }: Entry): [string, ReactNode][] {
   if (data.band !== null) facts.push(['Band', data.band])
   if (data.obs !== null) facts.push(['Observation', data.obs])
   if (data.coverage !== null) facts.push(['On the image', `${(data.coverage * 100).toFixed(1)} %`])
-  if (status === 'failed')
-    facts.push(['Why not', data.message ?? reasons[data.reason ?? ''] ?? data.reason ?? ''])
+  if (status === 'failed') facts.push(['Why not', data.message ?? reasonWords(data.reason)])
   return facts
 }
 

@@ -13,6 +13,7 @@ import {
   resultsQuery,
   resultUrl,
   scriptUrl,
+  viewerUrl,
 } from '@/shared/api/results'
 import { serverUrl } from '@/shared/config'
 import { bytes, count, plural } from '@/shared/lib/format'
@@ -246,6 +247,17 @@ function columnsOf({ job, chosen, choose, isAll, all, digests, withToken }: Choi
       end: true,
       cell: ({ size }) => bytes(size),
       sort: ({ size }) => size,
+    },
+    {
+      id: 'look',
+      header: 'Look',
+      width: '72px',
+      cell: ({ id, mimeType }) =>
+        mimeType.includes('fits') && (
+          <a href={viewerUrl(job, id)} aria-label={`Viewer: ${id}`}>
+            Viewer
+          </a>
+        ),
     },
     {
       id: 'curl',

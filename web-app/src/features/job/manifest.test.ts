@@ -20,6 +20,7 @@ const row = (number: number, status: ManifestRow['status'], ra: number | null = 
   file: null,
   size: null,
   sha256: null,
+  lightcurve: null,
 })
 
 it('has one point for each position, bad only if nothing of it was cut', () => {

@@ -17,18 +17,6 @@ const passing: ReadonlySet<string> = new Set(['source_unreadable', 'source_chang
 export const retryable = (entries: readonly Entry[]): number =>
   new Set(entries.filter(({ data }) => passing.has(data.reason ?? '')).map(({ data }) => data.row)).size
 
-/** Why a cutout was not made, for people. */
-export const reasons: Record<string, string> = {
-  outside_footprint: 'On no image',
-  no_matching_image: 'On no image that was asked for',
-  zero_weight: 'No pixel with a weight',
-  no_wcs: 'The image has no coordinates',
-  source_unreadable: 'The image cannot be read',
-  source_changed: 'The image was changed meanwhile',
-  too_large: 'Too large',
-  cancelled: 'Was ended before',
-}
-
 /** One point for each position: failed if all of its cutouts have, plain while it waits. Its number is that of its first entry. */
 export function pointsOf(entries: readonly Entry[]): SkyPoint[] {
   const points = new Map<number, SkyPoint>()

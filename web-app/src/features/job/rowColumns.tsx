@@ -1,8 +1,9 @@
+import { reasonWords } from '@/shared/api/results'
 import { bytes } from '@/shared/lib/format'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import type { Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
-import { reasons, type Entry } from './manifest'
+import type { Entry } from './manifest'
 import cx from './job.module.css'
 
 /** Of the table of a job's rows. */
@@ -65,8 +66,7 @@ export const rowColumns: Column<Entry>[] = [
     id: 'what',
     header: 'File or reason',
     width: 'minmax(140px, 1.4fr)',
-    cell: ({ data, status }) =>
-      status === 'ok' ? data.file : (data.message ?? reasons[data.reason ?? ''] ?? data.reason),
+    cell: ({ data, status }) => (status === 'ok' ? data.file : (data.message ?? reasonWords(data.reason))),
   },
   {
     id: 'size',

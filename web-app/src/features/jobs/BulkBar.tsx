@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { bulk, jobCountsQuery, type JobFilter } from '@/shared/api/jobs'
 import { plural } from '@/shared/lib/format'
@@ -27,6 +28,7 @@ export function BulkBar({ filter, selection: { chosen, clear }, complete, onDone
 
   const all = everything && canAll && counts !== undefined
   const number = all ? counts.total : chosen.size
+  const [a, b] = chosen
   const run = async (action: Action) => {
     const answer = await bulk(
       all
@@ -50,6 +52,16 @@ export function BulkBar({ filter, selection: { chosen, clear }, complete, onDone
             </Button>
           )}
           <span className={cx['bulkActions']}>
+            {chosen.size === 2 && !all && (
+              <Button
+                variant="default"
+                size="compact-sm"
+                leftSection={<Icon name="compare" size={16} />}
+                renderRoot={(props) => <Link to="/jobs/compare" search={{ a, b }} {...props} />}
+              >
+                Compare
+              </Button>
+            )}
             <Button
               variant="default"
               size="compact-sm"

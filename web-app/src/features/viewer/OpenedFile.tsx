@@ -4,6 +4,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo, useState } from 'react'
 import { Header } from '@/shared/astro/header'
 import { readWcs, type Pixel } from '@/shared/astro/wcs'
+import { firstHdu } from '@/shared/image/first'
 import { HeaderCards } from '@/shared/image/HeaderCards'
 import { ImageView } from '@/shared/image/ImageView'
 import { fullLook, type Look } from '@/shared/image/look'
@@ -31,11 +32,7 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
   const [aladin, setAladin] = useState(false)
   const change = (more: Partial<typeof search>) =>
     void navigate({ search: (old) => ({ ...old, ...more }), replace: true, resetScroll: false })
-  const hdu =
-    file.hdus.find(({ index }) => index === search.hdu) ??
-    file.hdus.find(({ refusal }) => refusal === undefined) ??
-    // Of a file without an image, the reason of the most likely one is told.
-    file.hdus.at(-1)
+  const hdu = file.hdus.find(({ index }) => index === search.hdu) ?? firstHdu(file.hdus)
   if (hdu === undefined) return null
   const planes = hdu.axes.slice(2).reduce((all, axis) => all * axis, 1)
   const plane = Math.min(search.plane ?? 1, planes)

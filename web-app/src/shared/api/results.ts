@@ -22,11 +22,32 @@ export type ManifestRow = {
   file: string | null
   size: number | null
   sha256: string | null
+  /** Name of the light curve of the position (FITS; the CSV is named alike), if one was asked for. */
+  lightcurve?: string | null
 }
 
 export type Manifest = { counts: { ok: number; failed: number }; rows: ManifestRow[] }
 
-type JobPath = Pick<Job, 'service' | 'jobId'>
+/** Why a cutout was not made, for people. */
+const reasons: Record<string, string> = {
+  outside_footprint: 'On no image',
+  no_matching_image: 'On no image that was asked for',
+  zero_weight: 'No pixel with a weight',
+  no_wcs: 'The image has no coordinates',
+  source_unreadable: 'The image cannot be read',
+  source_changed: 'The image was changed meanwhile',
+  too_large: 'Too large',
+  cancelled: 'Was ended before',
+}
+
+/** A reason in words; one that is not known, as it is named. */
+export const reasonWords = (reason: string | null) => reasons[reason ?? ''] ?? reason ?? 'No reason given'
+
+/** The page that looks at a FITS result: with another policy, so that links to it load a document. */
+export const viewerUrl = (job: JobPath, name: string) =>
+  `${basePath}/app/viewer?${new URLSearchParams({ src: resultUrl(job, name) }).toString()}`
+
+export type JobPath = Pick<Job, 'service' | 'jobId'>
 
 export const resultPath = ({ service, jobId }: JobPath, name: string) =>
   `/api/${service}/async/${jobId}/results/${encodeURIComponent(name)}`
@@ -92,6 +113,14 @@ export const manifestQuery = (job: JobPath) =>
     staleTime: Infinity,
   })
 
+/** The text of a result. */
+export const resultTextQuery = (job: JobPath, name: string) =>
+  queryOptions({
+    queryKey: [...jobKeys.detail(job.jobId), 'text', name] as const,
+    queryFn: async ({ signal }) => (await send(resultPath(job, name), { signal })).text(),
+    staleTime: Infinity,
+  })
+
 /** The text of a parameter, also of one that is told by its address. */
 export async function parameterText(
   job: JobPath,
@@ -101,3 +130,10 @@ export async function parameterText(
   const response = await send(`/api/${job.service}/async/${job.jobId}/parameters/${encodeURIComponent(id)}`)
   return response.text()
 }
+
+export const parameterTextQuery = (job: JobPath, parameter: Job['parameters'][number]) =>
+  queryOptions({
+    queryKey: [...jobKeys.detail(job.jobId), 'parameter', parameter.id] as const,
+    queryFn: () => parameterText(job, parameter),
+    staleTime: Infinity,
+  })

@@ -50,14 +50,15 @@ function label(context: CanvasRenderingContext2D, text: string, x: number, y: nu
 
 function drawMark(context: CanvasRenderingContext2D, { view, screen, image }: Overlay, mark: Pixel) {
   const [x, y] = toScreen(view, screen, ...onPicture(mark, image))
+  // Open in the middle, so that what is there is seen.
+  const gap = Math.max(9, view.zoom * 2.5)
   outlined(context, () => {
-    // Open in the middle, so that what is there is seen.
     for (const [dx, dy] of [
       [1, 0],
       [0, 1],
     ] as const) {
-      context.moveTo(x + dx * 8, y - dy * 8)
-      context.lineTo(x + dx * 20, y - dy * 20)
+      context.moveTo(x + dx * gap, y - dy * gap)
+      context.lineTo(x + dx * (gap + 14), y - dy * (gap + 14))
     }
   })
 }

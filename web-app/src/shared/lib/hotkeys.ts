@@ -85,6 +85,16 @@ export const shortcutSheet: readonly { where: string; keys: readonly (readonly [
       ['k', 'Row before'],
     ],
   },
+  {
+    where: 'A position of a job',
+    keys: [
+      ['ArrowRight', 'Next picture'],
+      ['ArrowLeft', 'Picture before'],
+      ['Space', 'Blink, and stop'],
+      ['j', 'Next position'],
+      ['k', 'Position before'],
+    ],
+  },
   { where: 'New job', keys: [['mod+Enter', 'Submit']] },
 ]
 
@@ -93,3 +103,5 @@ export const keyName = (key: string) =>
     .replace('mod', isApple ? '⌘' : 'Ctrl')
     .replace('Enter', '↵')
     .replace('Escape', 'Esc')
+    .replace('ArrowLeft', '←')
+    .replace('ArrowRight', '→')
