@@ -1,7 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { meQuery, servicesQuery } from '@/shared/api/me'
+import { parseList } from '@/shared/astro/positions'
 import { basePath } from '@/shared/config'
+import { plural } from '@/shared/lib/format'
 import { Snippets } from '@/shared/ui/Snippets'
 import { Card } from '@/shared/ui/Page'
 import cx from './job.module.css'
@@ -42,7 +45,7 @@ export function Request({ job }: { job: Job }) {
                     <Value text={value} />
                   )}
                 </td>
-                <td>the request</td>
+                <td>{id === 'POSITIONS' && !byReference ? <ListOrigin text={value} /> : 'the request'}</td>
               </tr>
             ))}
             {defaults.map(({ name, default: value }) => (
@@ -85,6 +88,18 @@ export function Request({ job }: { job: Job }) {
       </Card>
     </>
   )
+}
+
+/** What rows of a list say for themselves, before what is asked for all. */
+function ListOrigin({ text }: { text: string }) {
+  const own = useMemo(() => {
+    const { rows } = parseList(text)
+    return (['XSIZE', 'YSIZE', 'BANDS'] as const)
+      .map((column) => [column, rows.filter(({ cells }) => cells[column] !== undefined).length] as const)
+      .filter(([, number]) => number > 0)
+      .map(([column, number]) => `${column} of ${plural(number, 'row')}`)
+  }, [text])
+  return own.length === 0 ? 'the request' : `the request; ${own.join(', ')} by themselves`
 }
 
 const LONG = 400

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState, type RefObject } from 'react'
+import { useEffect, useRef, useState, type RefObject } from 'react'
 import { jobCountsQuery, type JobFilter } from '@/shared/api/jobs'
 import { isOperator, meQuery, servicesQuery } from '@/shared/api/me'
 import { phaseNames, phases, type Phase } from '@/shared/api/phases'
@@ -32,6 +32,8 @@ export function FilterBar({
   const change = (part: Partial<JobFilter>, replace = false) =>
     void navigate({ search: (old) => ({ ...old, ...part }), replace })
 
+  // Made anew by another address, the box goes on to have the focus that it had.
+  const typing = useRef(false)
   const shown = phaseNames.filter((name) => usual.includes(name) || (counts?.phases[name] ?? 0) > 0)
   return (
     <div className={cx['filters']}>
@@ -39,7 +41,9 @@ export function FilterBar({
         key={filter.q ?? ''}
         text={filter.q ?? ''}
         inputRef={searchRef}
+        typing={typing}
         onText={(text, done) => {
+          typing.current = document.activeElement === searchRef.current
           const { words, rest } = typed(text)
           const part: Partial<JobFilter> = { q: rest === '' ? undefined : rest }
           if (done) {
@@ -126,18 +130,19 @@ export function FilterBar({
 type SearchBoxProps = {
   text: string
   inputRef: RefObject<HTMLInputElement | null>
+  /** Whether somebody was typing into the one before. */
+  typing: RefObject<boolean>
   onText: (text: string, done: boolean) => void
 }
 
-function SearchBox({ text, inputRef, onText }: SearchBoxProps) {
+function SearchBox({ text, inputRef, typing, onText }: SearchBoxProps) {
   const [value, setValue] = useState(text)
   const [timer, setTimer] = useState<ReturnType<typeof setTimeout>>()
   useEffect(() => () => clearTimeout(timer), [timer])
-  // Made anew by another address, it goes on to have the focus that it had.
   useEffect(() => {
-    const input = inputRef.current
-    if (text !== '' && input !== null && document.activeElement === document.body) input.focus()
-  }, [text, inputRef])
+    if (typing.current) inputRef.current?.focus()
+    typing.current = false
+  }, [typing, inputRef])
   return (
     <form
       className={cx['search']}

@@ -26,13 +26,14 @@ const rowId = ({ index }: Shown) => String(index)
 type Edited = { index: number; cells: { OBJID: string; RA: string; DEC: string } }
 
 /** The rows as they were read, each with what is to be said of it, and how to change it. */
-export function ListRows({ list, found, onEdit, onRemove, onRow }: ListRowsProps) {
+export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: ListRowsProps) {
   const [problemsOnly, setProblemsOnly] = useState(false)
   const [edited, setEdited] = useState<Edited>()
-  const told = useMemo(() => new Map(found.map((row) => [row.row, row])), [found])
+  const told = useMemo(() => new Map(checked.map((row) => [row.row, row])), [checked])
   const rows = useMemo(() => {
     const all = list.rows.map((row, index): Shown => {
-      const server = told.get(index + 1)?.problem ?? undefined
+      const found = told.get(index + 1)
+      const server = found?.images === 0 ? 'On no image' : (found?.problem ?? undefined)
       return { ...row, index, told: row.problem ?? row.warning ?? server, bad: row.problem !== undefined }
     })
     return problemsOnly ? all.filter((row) => row.told !== undefined) : all
@@ -40,8 +41,8 @@ export function ListRows({ list, found, onEdit, onRemove, onRow }: ListRowsProps
   // Only rows of this list: the server may not have told of this one yet.
   const outside = useMemo(
     () =>
-      found.filter(({ images, row }) => images === 0 && row <= list.rows.length).map(({ row }) => row - 1),
-    [found, list],
+      checked.filter(({ images, row }) => images === 0 && row <= list.rows.length).map(({ row }) => row - 1),
+    [checked, list],
   )
   const columns = useMemo(
     () =>

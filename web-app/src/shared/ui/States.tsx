@@ -64,7 +64,7 @@ export function ErrorPanel({
         </>
       }
     >
-      {known && <p className={cx['detail']}>{known.detail}</p>}
+      {known?.destroyed === undefined && known && <p className={cx['detail']}>{known.detail}</p>}
       {known?.destroyed !== undefined && (
         <p>
           Destroyed <Moment at={known.destroyed} />.
