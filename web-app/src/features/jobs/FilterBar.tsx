@@ -41,7 +41,7 @@ export function FilterBar({
         key={filter.q ?? ''}
         text={filter.q ?? ''}
         inputRef={searchRef}
-        typing={typing}
+        typingRef={typing}
         onText={(text, done) => {
           typing.current = document.activeElement === searchRef.current
           const { words, rest } = typed(text)
@@ -131,18 +131,18 @@ type SearchBoxProps = {
   text: string
   inputRef: RefObject<HTMLInputElement | null>
   /** Whether somebody was typing into the one before. */
-  typing: RefObject<boolean>
+  typingRef: RefObject<boolean>
   onText: (text: string, done: boolean) => void
 }
 
-function SearchBox({ text, inputRef, typing, onText }: SearchBoxProps) {
+function SearchBox({ text, inputRef, typingRef, onText }: SearchBoxProps) {
   const [value, setValue] = useState(text)
   const [timer, setTimer] = useState<ReturnType<typeof setTimeout>>()
   useEffect(() => () => clearTimeout(timer), [timer])
   useEffect(() => {
-    if (typing.current) inputRef.current?.focus()
-    typing.current = false
-  }, [typing, inputRef])
+    if (typingRef.current) inputRef.current?.focus()
+    typingRef.current = false
+  }, [typingRef, inputRef])
   return (
     <form
       className={cx['search']}
