@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -142,6 +143,24 @@ impl Context {
     /// Stores a result that the job document lists however many there are.
     pub async fn put_principal(&self, name: &str, media_type: &str, body: Bytes) -> Result<Stored, Failure> {
         self.store(name, media_type, body, true).await
+    }
+
+    /// Stores what `write` writes as a result that the job document lists however many there are. `write` may take its
+    /// time; it waits where storing is slower, so that no more than a few pieces are in memory.
+    pub async fn put_written<F>(&self, name: &str, media_type: &str, write: F) -> Result<Stored, Failure>
+    where
+        F: FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
+    {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let stored = self.engine.results.put_written(&key, media_type, write).await;
+        let stored = stored.map_err(|error| self.storage(&error))?;
+        let result = result(name, media_type, &stored, key);
+        self.add(StoredResult {
+            principal: true,
+            ..result
+        })?;
+        Ok(stored)
     }
 
     /// Stores the bytes that `make` makes, parts that follow one another, as [`Context::put`] does. `make` may take its

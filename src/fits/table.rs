@@ -11,29 +11,29 @@ const NULL: i64 = i64::MIN;
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct Column<'a> {
     /// TTYPE: letters, digits and underscores.
     pub name: &'static str,
     /// TUNIT, if it has one.
-    pub unit: Option<String>,
+    pub unit: Option<&'a str>,
     /// What it is, as the comment of TTYPE.
     pub meaning: &'static str,
     /// Its values, one a row.
-    pub values: Values,
+    pub values: Values<'a>,
 }
 
 /// The values of a column.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Values {
+pub enum Values<'a> {
     /// 64-bit reals; NaN is undefined.
     Reals(Vec<f64>),
     /// 64-bit whole numbers, or undefined ones.
     Integers(Vec<Option<i64>>),
     /// Text, of which what is not printable ASCII is written `?`.
-    Texts(Vec<String>),
+    Texts(Vec<&'a str>),
 }
 
-impl Values {
+impl Values<'_> {
     fn len(&self) -> usize {
         match self {
             Values::Reals(values) => values.len(),
@@ -71,7 +71,7 @@ impl Values {
 
 /// A file of an empty primary and a table named `name`, with `cards` after those of its columns. Rows that not every
 /// column has are left out. `date` (ISO 8601, UTC) goes into DATE. Both HDUs have CHECKSUM and DATASUM.
-pub fn write_table(name: &str, columns: &[Column], cards: &[NewCard], date: &str) -> Bytes {
+pub fn write_table(name: &str, columns: &[Column<'_>], cards: &[NewCard], date: &str) -> Bytes {
     let rows = columns.iter().map(|column| column.values.len()).min();
     let rows = rows.unwrap_or(0);
     let forms: Vec<_> = columns.iter().map(|column| column.values.form()).collect();
@@ -99,7 +99,7 @@ pub fn write_table(name: &str, columns: &[Column], cards: &[NewCard], date: &str
     for ((column, (_, form)), number) in columns.iter().zip(&forms).zip(1..) {
         header.push(&format!("TTYPE{number}"), &text(column.name), column.meaning);
         header.push(&format!("TFORM{number}"), &text(form), "");
-        if let Some(unit) = &column.unit {
+        if let Some(unit) = column.unit {
             header.push(&format!("TUNIT{number}"), &text(unit), "");
         }
         if matches!(column.values, Values::Integers(_)) {

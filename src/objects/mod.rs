@@ -11,6 +11,7 @@ mod place;
 mod remote;
 mod results;
 mod sources;
+mod written;
 
 #[cfg(test)]
 #[path = "../../tests/it/s3.rs"]

@@ -23,6 +23,7 @@ use tokio_util::{io::ReaderStream, sync::CancellationToken};
 use super::{
     ObjectsError,
     place::{Place, connect},
+    written::written,
 };
 
 /// Bytes of a part of a multipart upload; an object that is no larger is put at once.
@@ -223,6 +224,15 @@ impl Results {
         }
         let body = stream::iter(parts.into_iter().flat_map(chunks).map(Ok)).boxed();
         self.put(key, media_type, body).await
+    }
+
+    /// Stores what `write` writes, as [`Results::put`] does; it is called on a thread on which it may take its time, and
+    /// waits where storing is slower.
+    pub async fn put_written<F>(&self, key: &str, media_type: &str, write: F) -> Result<Stored, ObjectsError>
+    where
+        F: FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
+    {
+        self.put(key, media_type, written(write)).await
     }
 
     /// Copies an object under another key, within the store; again is no error. Either may go without the other.

@@ -24,7 +24,7 @@ use super::{
     cutter::{Cutter, WORKING, packing_copies},
     files::OpenFile,
     image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, choose_planes, chosen},
-    lightcurve,
+    lightcurve::{self, Point},
     limits::MAX_PAIRS,
     list::Row as Asked,
     manifest::{self, ImageColumns, Row, SourceColumns, Status},
@@ -89,7 +89,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
         request: &request,
         names: Names::new(request.format.ending()),
         rows: Vec::new(),
-        points: Vec::new(),
+        points: BTreeMap::new(),
         done: 0,
         total,
         begun,
@@ -160,8 +160,8 @@ struct Job<'a> {
     request: &'a Arc<Request>,
     names: Names,
     rows: Vec<Row>,
-    /// Those of the light curves.
-    points: Vec<Row>,
+    /// Those of the light curves, by row of the list.
+    points: BTreeMap<usize, Vec<Point>>,
     done: usize,
     total: usize,
     begun: Timestamp,
@@ -271,7 +271,8 @@ impl Job<'_> {
 
     fn add(&mut self, row: Row) {
         if row.sample.is_some() {
-            self.points.push(row);
+            let at = row.row;
+            self.points.entry(at).or_default().extend(Point::of(row));
             return;
         }
         if row.status == Status::Failed {
@@ -469,30 +470,32 @@ impl Job<'_> {
 
     /// Stores the light curve of each position that lies on an image.
     async fn put_light_curves(&mut self) -> Result<(), Failure> {
-        let mut positions: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
-        for point in std::mem::take(&mut self.points) {
-            positions.entry(point.row).or_default().push(point);
-        }
+        let positions = std::mem::take(&mut self.points);
         let (context, job) = (self.context, self.context.job());
+        let memory = self.service.cutter.memory();
         let date = Timestamp::of_this_host().to_string();
-        let date = date.trim_end_matches('Z');
+        let date: Arc<str> = date.trim_end_matches('Z').into();
         let mut curves = Vec::with_capacity(positions.len());
         let mut named: HashMap<usize, Arc<str>> = HashMap::with_capacity(positions.len());
-        for (at, points) in positions {
-            let id = points.first().map(|point| Arc::clone(&point.id));
-            let names = self.names.take_light_curve(&id.unwrap_or_default());
-            named.insert(at, names[0].as_str().into());
-            curves.push((names, points));
+        for (number, points) in positions {
+            let position = self.bare_row(number - 1);
+            let names = self.names.take_light_curve(&position.id);
+            named.insert(number, names[0].as_str().into());
+            curves.push((names, position, points));
         }
         let mut storing = pin!(
             stream::iter(curves)
-                .map(|([fits, csv], points)| async move {
-                    consume_budget().await;
-                    if let Some([table, text]) = lightcurve::write(job, &points, date)? {
+                .map(|([fits, csv], position, points)| {
+                    let date = Arc::clone(&date);
+                    async move {
+                        let _held = memory.hold(Point::room(points.len())).await;
+                        let write = move || lightcurve::write(job, &position, points, &date);
+                        let written = tokio::task::spawn_blocking(write).await;
+                        let [table, text] = written.map_err(|error| Failure::fatal(error.to_string()))??;
                         context.put(&fits, FITS, table).await?;
                         context.put(&csv, "text/csv", text).await?;
+                        Ok::<_, Failure>(())
                     }
-                    Ok::<_, Failure>(())
                 })
                 .buffer_unordered(STORING)
         );
@@ -510,7 +513,7 @@ impl Job<'_> {
         let (context, mut rows, format) = (self.context, self.rows, self.request.format);
         let (job, parameters) = (context.job(), context.parameters().clone());
         let times = [self.begun, Timestamp::of_this_host()];
-        let (rows, json, csv, votable) = tokio::task::spawn_blocking(move || {
+        let rows = tokio::task::spawn_blocking(move || {
             rows.sort_by(|a, b| {
                 (a.row, &a.image.collection, &a.image.image).cmp(&(
                     b.row,
@@ -518,19 +521,25 @@ impl Job<'_> {
                     &b.image.image,
                 ))
             });
-            let json = manifest::json(job, &parameters, &rows, times)?;
-            let csv = manifest::csv(&rows)?;
-            let votable = manifest::votable(job, &rows);
-            Ok::<_, Failure>((rows, json, csv, votable))
+            Arc::new(rows)
         })
         .await
-        .map_err(|error| Failure::fatal(error.to_string()))??;
+        .map_err(|error| Failure::fatal(error.to_string()))?;
+        let listed = Arc::clone(&rows);
         let manifest = context
-            .put_principal("manifest.json", "application/json", json)
+            .put_written("manifest.json", "application/json", move |out| {
+                manifest::json(out, job, &parameters, &listed, times)
+            })
             .await?;
-        context.put_principal("manifest.csv", "text/csv", csv).await?;
+        let listed = Arc::clone(&rows);
         context
-            .put_principal("manifest.vot", votable::MEDIA_TYPE, votable)
+            .put_written("manifest.csv", "text/csv", move |out| manifest::csv(out, &listed))
+            .await?;
+        let listed = Arc::clone(&rows);
+        context
+            .put_written("manifest.vot", votable::MEDIA_TYPE, move |out| {
+                manifest::votable(out, job, &listed)
+            })
             .await?;
         let empty = tell_empty(context, &rows).await?;
         let mut made = rows.iter().filter(|row| row.status == Status::Ok);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    manifest::{Row, SOFTWARE},
+    manifest::{ImageColumns, Row, SOFTWARE},
     render::parameters::{FLAG, flag},
     sample::{Read, Sample},
 };
@@ -47,15 +47,37 @@ pub fn position(shape: &Shape) -> Option<Position> {
     }
 }
 
-/// The light curve of a position as a FITS file and as CSV, in the order of time; nothing without a row.
-pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>, Failure> {
-    let mut points: Vec<(&Row, &Sample)> = rows
-        .iter()
-        .filter_map(|row| Some((row, row.sample.as_deref()?)))
-        .collect();
-    let time = |sample: &Sample| sample.middle().unwrap_or(f64::INFINITY);
-    points.sort_by(|(a, one), (b, other)| {
-        time(one).total_cmp(&time(other)).then_with(|| {
+/// A point of a light curve.
+#[derive(Debug)]
+pub struct Point {
+    image: ImageColumns,
+    /// Why the pixel was not read, if it was not.
+    reason: Option<&'static str>,
+    sample: Box<Sample>,
+}
+
+impl Point {
+    /// The point that a row with a sample is; any other is none.
+    pub fn of(row: Row) -> Option<Point> {
+        Some(Point {
+            image: row.image,
+            reason: row.reason,
+            sample: row.sample?,
+        })
+    }
+
+    /// What a light curve of so many points takes in memory at most while it is written, in bytes.
+    pub fn room(points: usize) -> u64 {
+        // The columns, once as they are gathered, once as FITS and once as CSV.
+        (points as u64).saturating_mul(2 << 10)
+    }
+}
+
+/// The light curve of the position of a row as a FITS file and as CSV, in the order of time.
+pub fn write(job: JobId, position: &Row, mut points: Vec<Point>, date: &str) -> Result<[Bytes; 2], Failure> {
+    let time = |point: &Point| point.sample.middle().unwrap_or(f64::INFINITY);
+    points.sort_by(|a, b| {
+        time(a).total_cmp(&time(b)).then_with(|| {
             (&a.image.band, &a.image.collection, &a.image.image).cmp(&(
                 &b.image.band,
                 &b.image.collection,
@@ -63,12 +85,9 @@ pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>,
             ))
         })
     });
-    let Some((first, _)) = points.first() else {
-        return Ok(None);
-    };
     let text = |text: &str| Value::Text(text.to_owned());
-    let mut cards = vec![NewCard::new("OBJECT", text(&first.id), "name of the position")];
-    if let (Some(ra), Some(dec)) = (first.ra, first.dec) {
+    let mut cards = vec![NewCard::new("OBJECT", text(&position.id), "name of the position")];
+    if let (Some(ra), Some(dec)) = (position.ra, position.dec) {
         cards.extend([
             NewCard::new("RA", Value::Real(ra), "[deg] of the position"),
             NewCard::new("DEC", Value::Real(dec), "[deg] of the position"),
@@ -93,37 +112,39 @@ pub fn write(job: JobId, rows: &[Row], date: &str) -> Result<Option<[Bytes; 2]>,
         NewCard::new("CUTDATE", text(date), "UTC, when it was made"),
     ]);
     let columns = columns(&points);
-    Ok(Some([
+    Ok([
         write_table("LIGHTCURVE", &columns, &cards, date),
         csv(&columns, points.len())?,
-    ]))
+    ])
 }
 
 /// So many columns, the first ones, are times.
 const TIMES: usize = 3;
 
-fn columns(points: &[(&Row, &Sample)]) -> Vec<Column> {
-    fn column(name: &'static str, unit: Option<&str>, meaning: &'static str, values: Values) -> Column {
+fn columns(points: &[Point]) -> Vec<Column<'_>> {
+    fn column<'a>(
+        name: &'static str,
+        unit: Option<&'a str>,
+        meaning: &'static str,
+        values: Values<'a>,
+    ) -> Column<'a> {
         Column {
             name,
-            unit: unit.map(str::to_owned),
+            unit,
             meaning,
             values,
         }
     }
+    let samples = || points.iter().map(|point| &*point.sample);
     let reals = |of: &dyn Fn(&Sample) -> Option<f64>| {
-        Values::Reals(points.iter().map(|(_, s)| of(s).unwrap_or(f64::NAN)).collect())
+        Values::Reals(samples().map(|sample| of(sample).unwrap_or(f64::NAN)).collect())
     };
-    let whole = |of: &dyn Fn(&Read) -> i64| Values::Integers(points.iter().map(|(_, s)| s.of(of)).collect());
-    let texts = |of: &dyn for<'a> Fn(&'a Row, &'a Sample) -> Option<&'a str>| {
-        let text = |(row, sample): &(&Row, &Sample)| of(row, sample).unwrap_or_default().to_owned();
-        Values::Texts(points.iter().map(text).collect())
+    let whole = |of: &dyn Fn(&Read) -> i64| Values::Integers(samples().map(|sample| sample.of(of)).collect());
+    let texts = |of: &dyn for<'a> Fn(&'a Point) -> Option<&'a str>| {
+        Values::Texts(points.iter().map(|point| of(point).unwrap_or_default()).collect())
     };
     // Images may be in different units.
-    let mut units = points
-        .iter()
-        .filter(|(_, s)| s.read.is_some())
-        .map(|(_, s)| s.unit());
+    let mut units = samples().filter(|sample| sample.read.is_some()).map(Sample::unit);
     let unit = units.next().flatten();
     let unit = unit.filter(|unit| units.all(|other| other == Some(unit)));
     let day = Some("d");
@@ -134,33 +155,33 @@ fn columns(points: &[(&Row, &Sample)]) -> Vec<Column> {
             "middle of the observation, UTC",
             reals(&Sample::middle),
         ),
-        column("mjd_beg", day, "its begin, UTC", reals(&|s| s.mjd[0])),
-        column("mjd_end", day, "its end, UTC", reals(&|s| s.mjd[1])),
-        column("band", None, "band", texts(&|row, _| row.image.band.as_deref())),
+        column("mjd_beg", day, "its begin, UTC", reals(&|sample| sample.mjd[0])),
+        column("mjd_end", day, "its end, UTC", reals(&|sample| sample.mjd[1])),
+        column("band", None, "band", texts(&|point| point.image.band.as_deref())),
         column(
             "obs",
             None,
             "observation",
-            texts(&|row, _| row.image.obs.as_deref()),
+            texts(&|point| point.image.obs.as_deref()),
         ),
         column(
             "type",
             None,
             "type of product",
-            texts(&|row, _| row.image.product_type.as_deref()),
+            texts(&|point| point.image.product_type.as_deref()),
         ),
         column(
             "value",
             unit,
             "the pixel at the position",
-            reals(&|s| s.of(|read| read.value)),
+            reals(&|sample| sample.of(|read| read.value)),
         ),
         column("weight", None, "its weight", reals(&Sample::weight)),
         column(
             "reason",
             None,
             "why there is no good value",
-            texts(&|row, s| row.reason.or(s.flaw())),
+            texts(&|point| point.reason.or(point.sample.flaw())),
         ),
         column(
             "x",
@@ -184,20 +205,20 @@ fn columns(points: &[(&Row, &Sample)]) -> Vec<Column> {
             "collection",
             None,
             "of the image",
-            texts(&|row, _| row.image.collection.as_deref()),
+            texts(&|point| point.image.collection.as_deref()),
         ),
         column(
             "image",
             None,
             "its path",
-            texts(&|row, _| row.image.image.as_deref()),
+            texts(&|point| point.image.image.as_deref()),
         ),
-        column("unit", None, "unit of value", texts(&|_, s| s.unit())),
+        column("unit", None, "unit of value", texts(&|point| point.sample.unit())),
     ]
 }
 
 /// The same columns as text; what is undefined is empty.
-fn csv(columns: &[Column], rows: usize) -> Result<Bytes, Failure> {
+fn csv(columns: &[Column<'_>], rows: usize) -> Result<Bytes, Failure> {
     let failed = |error: csv::Error| Failure::fatal(format!("A light curve could not be written: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer
@@ -208,7 +229,7 @@ fn csv(columns: &[Column], rows: usize) -> Result<Bytes, Failure> {
             Values::Reals(values) if values[row].is_nan() => String::new(),
             Values::Reals(values) => values[row].to_string(),
             Values::Integers(values) => values[row].map(|value| value.to_string()).unwrap_or_default(),
-            Values::Texts(values) => values[row].clone(),
+            Values::Texts(values) => values[row].to_owned(),
         });
         writer.write_record(cells).map_err(failed)?;
     }

@@ -1,15 +1,17 @@
 //! The manifest: a row for each position on each image.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+    sync::Arc,
+};
 
-use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::sample::Sample;
 use crate::{
-    engine::Failure,
     fits::PixelBox,
     store::Image,
     uws::{
@@ -147,11 +149,12 @@ fn bounds<S: Serializer>(area: &Option<PixelBox>, serializer: S) -> Result<S::Ok
 
 /// The manifest as JSON: job, software, parameters, counts, rows, provenance.
 pub fn json(
+    out: &mut dyn Write,
     job: JobId,
     parameters: &Parameters,
     rows: &[Row],
     [begun, ended]: [Timestamp; 2],
-) -> Result<Bytes, Failure> {
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Manifest<'a> {
         job: String,
@@ -178,9 +181,7 @@ pub fn json(
         rows,
         provenance: Provenance::new(job, rows, [begun, ended]),
     };
-    serde_json::to_vec(&manifest)
-        .map(Bytes::from)
-        .map_err(|error| Failure::fatal(error.to_string()))
+    Ok(serde_json::to_writer(out, &manifest)?)
 }
 
 /// Where the cutouts come from, in the classes and attributes of the IVOA Provenance Data Model 1.0: the activity, the
@@ -317,25 +318,17 @@ fn shown(parameters: &Parameters) -> Map<String, Value> {
 }
 
 /// The rows as CSV, with a header; what is absent is empty.
-pub fn csv(rows: &[Row]) -> Result<Bytes, Failure> {
-    let failed = |error: csv::Error| Failure::fatal(format!("The manifest could not be written: {error}"));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer
-        .write_record(COLUMNS.map(|column| column.name))
-        .map_err(failed)?;
+pub fn csv(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(COLUMNS.map(|column| column.name))?;
     for row in rows {
-        writer
-            .write_record(row.cells().each_ref().map(|cell| cell.written().into_owned()))
-            .map_err(failed)?;
+        writer.write_record(row.cells().each_ref().map(|cell| cell.written().into_owned()))?;
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| Failure::fatal(error.to_string()))?;
-    Ok(bytes.into())
+    writer.flush()
 }
 
 /// The rows as a VOTable, with the job and the software.
-pub fn votable(job: JobId, rows: &[Row]) -> Bytes {
+pub fn votable(out: &mut dyn Write, job: JobId, rows: &[Row]) -> io::Result<()> {
     let ok = count_ok(rows);
     let mut table = VoTable::new();
     table
@@ -350,8 +343,9 @@ pub fn votable(job: JobId, rows: &[Row]) -> Bytes {
         .table("manifest", &COLUMNS);
     for row in rows {
         table.row(&row.cells());
+        out.write_all(&table.take())?;
     }
-    table.finish().into()
+    out.write_all(&table.finish())
 }
 
 /// The columns in their order.
@@ -553,7 +547,8 @@ mod tests {
         // An image is used once, however many cutouts it has.
         rows.push(rows[0].clone());
         let times = [0, 1_000].map(|millis| Timestamp::from_millis(millis).unwrap());
-        let bytes = json(JobId::new(), &parameters, &rows, times).unwrap();
+        let mut bytes = Vec::new();
+        json(&mut bytes, JobId::new(), &parameters, &rows, times).unwrap();
         let manifest: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(manifest["counts"], serde_json::json!({"ok": 2, "failed": 1}));
         let provenance = &manifest["provenance"];
@@ -605,7 +600,8 @@ mod tests {
 
     #[test]
     fn csv_reads_back() {
-        let bytes = csv(&rows()).unwrap();
+        let mut bytes = Vec::new();
+        csv(&mut bytes, &rows()).unwrap();
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         assert_eq!(reader.headers().unwrap(), &COLUMNS.map(|column| column.name)[..]);
         let records: Vec<_> = reader.records().map(Result::unwrap).collect();
@@ -621,7 +617,9 @@ mod tests {
     }
     #[test]
     fn the_votable_has_the_columns_and_what_they_are() {
-        let text = String::from_utf8(votable(JobId::new(), &rows()).to_vec()).unwrap();
+        let mut bytes = Vec::new();
+        votable(&mut bytes, JobId::new(), &rows()).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.matches("<FIELD").count(), COLUMNS.len());
         assert_eq!(text.matches("<TR>").count(), 2);
         assert_eq!(text.matches("<TD").count(), 2 * COLUMNS.len());
