@@ -60,7 +60,8 @@ impl Cutter {
     pub fn new(sources: Arc<Sources>, settings: &CutoutSettings) -> Cutter {
         Cutter {
             files: Files::new(sources, settings.open_files, settings.open_files_memory),
-            memory: Memory::new(settings.memory),
+            // A quarter is for what lies beside pixels: lists and rows, results on their way, what the allocator keeps.
+            memory: Memory::new(settings.memory - settings.memory / 4),
         }
     }
 
