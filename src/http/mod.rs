@@ -52,6 +52,7 @@ use url::Url;
 
 pub use caller::{Door, Identified};
 pub use content::{Representation, Selected};
+pub use crowd::Crowd;
 pub use described::Described;
 pub use form::{Asked, Form};
 pub use parameter::{Many, Once};
@@ -60,7 +61,6 @@ pub use reply::{Content, JsonOf, Picture, Reply, Table, Xhtml, foreign};
 
 use self::{
     body::{Bounds, UPLOADS},
-    crowd::Crowd,
     docs::Docs,
     edge::{Edge, Methods},
     guard::Guard,

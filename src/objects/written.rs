@@ -95,7 +95,7 @@ mod tests {
         let (told, failed) = tokio::sync::oneshot::channel();
         let endless = move |out: &mut dyn Write| {
             let error = loop {
-                if let Err(error) = out.write_all(&[0; PIECE]) {
+                if let Err(error) = out.write_all(&vec![0; PIECE]) {
                     break error;
                 }
             };

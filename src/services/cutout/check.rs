@@ -318,7 +318,7 @@ impl<'a> Survey<'a> {
             if let Some(open) = open {
                 let hdus = open.as_ref().map(|open| open.file.hdus()).unwrap_or_default();
                 self.weighted |= hdus.iter().any(is_weight);
-                let now = self.affordable(rest, &mut left);
+                let now = self.affordable(rest, hdus.len(), &mut left);
                 rest = &rest[now.len()..];
                 for (at, outcome) in self.outcomes(planned, &open, now).await {
                     consume_budget().await;
@@ -332,13 +332,14 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// The first rows whose boxes `left` is enough for, which it is lessened by.
-    fn affordable<'r>(&self, rows: &'r [usize], left: &mut usize) -> &'r [usize] {
+    /// The first rows whose boxes on so many HDUs `left` is enough for, which it is lessened by.
+    fn affordable<'r>(&self, rows: &'r [usize], hdus: usize, left: &mut usize) -> &'r [usize] {
         let taken = rows.iter().take_while(|at| {
             let cost = match self.request.list.rows[**at].shape {
                 Shape::Point(_) | Shape::Sky => 1,
                 _ => OUTLINE,
             };
+            let cost = cost * hdus.max(1);
             let rest = left.checked_sub(cost);
             *left = rest.unwrap_or(0);
             rest.is_some()

@@ -246,6 +246,9 @@ impl<'de> Deserialize<'de> for Values {
     }
 }
 
+/// Whole numbers from here on are not all 64-bit reals.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A value as text: null is empty, a list is its values with `;` between them.
 struct Value(Result<String, String>, Nesting);
 
@@ -277,7 +280,12 @@ impl<'de> Deserialize<'de> for Value {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-                Ok(Value::plain(Ok(number.to_string())))
+                // Beyond these, a whole number has lost digits on its way: an identifier would be another.
+                Ok(Value::plain(if number.abs() < EXACT {
+                    Ok(number.to_string())
+                } else {
+                    Err("is a number of too many digits, expected a text".into())
+                }))
             }
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
@@ -392,6 +400,10 @@ mod tests {
             (
                 r#"[{"ra": 1, "dec": 2}, {"ra": 361, "dec": true}]"#,
                 "row 2: DEC is true",
+            ),
+            (
+                r#"[{"ra": 1, "dec": 2, "objid": 98765432109876543210}]"#,
+                "row 1: OBJID is a number of too many digits",
             ),
             (r#"[{"ra": 1, "dec": 2, "RA": 3}]"#, "row 1: has RA twice"),
             (r#"[{"ra": 1, "dec": 2, "size": 1, "xsize": 3}]"#, "row 1: SIZE"),

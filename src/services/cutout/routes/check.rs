@@ -8,10 +8,23 @@ use super::{
     super::check::{MOST_ROWS, ROWS, Wanted, check},
     Site, schema,
 };
-use crate::http::{Described, Identified, JsonOf, Once, Problem, Reply};
+use crate::http::{Crowd, Described, Identified, JsonOf, Once, Problem, Reply};
 
 /// The API of checks.
-pub struct Checks(pub(super) Arc<Site>);
+pub struct Checks {
+    site: Arc<Site>,
+    /// Those that are being worked out.
+    open: Arc<Crowd>,
+}
+
+impl Checks {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Checks {
+            site,
+            open: Crowd::new("checks", 4, 16),
+        }
+    }
+}
 
 #[OpenApi(prefix_path = "/api/v1/cutout")]
 impl Checks {
@@ -31,7 +44,8 @@ impl Checks {
         problems: Query<Once<bool>>,
         described: Described,
     ) -> Result<Reply<JsonOf<schema::Checked>>, Problem> {
-        let cutout = self.0.cutout()?;
+        let cutout = self.site.cutout()?;
+        let _ticket = self.open.enter(&caller.name)?;
         let limit = limit.0.0.unwrap_or(ROWS);
         if !(1..=MOST_ROWS).contains(&limit) {
             return Err(Problem::usage("limit", format!("expected 1 to {MOST_ROWS}")));
@@ -47,7 +61,7 @@ impl Checks {
         if described.service.is_some_and(|service| service != "cutout") {
             return Err(Problem::usage("service", "expected cutout"));
         }
-        let checked = check(cutout, &self.0.jobs, &caller, described.submission, wanted);
+        let checked = check(cutout, &self.site.jobs, &caller, described.submission, wanted);
         Reply::<JsonOf<_>>::json(&checked.await?)
     }
 }

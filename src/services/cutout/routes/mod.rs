@@ -55,7 +55,7 @@ pub fn api(cutout: Option<Arc<Cutout>>, jobs: Jobs, sources: Arc<Sources>, setti
     });
     (
         Catalogue(Arc::clone(&site)),
-        Checks(Arc::clone(&site)),
+        Checks::new(Arc::clone(&site)),
         Previews(Arc::clone(&site)),
         Vo(site),
     )
