@@ -92,10 +92,8 @@ export function BulkBar({ filter, selection: { chosen, clear }, complete, onDone
             all={all}
             report={report}
             onConfirm={run}
-            onClose={() => {
-              setAsked(undefined)
-              setReport(undefined)
-            }}
+            onClose={() => setAsked(undefined)}
+            onRead={() => setReport(undefined)}
           />
         )}
       </Suspense>

@@ -10,15 +10,18 @@ type BulkDialogsProps = {
   all: boolean
   report: Report | undefined
   onConfirm: (action: Action) => Promise<void>
+  /** The question is answered. */
   onClose: () => void
+  /** The report is put away. */
+  onRead: () => void
 }
 
 /** Asks before many jobs are changed, and tells afterwards which were not. */
-export function BulkDialogs({ asked, number, all, report, onConfirm, onClose }: BulkDialogsProps) {
+export function BulkDialogs({ asked, number, all, report, onConfirm, onClose, onRead }: BulkDialogsProps) {
   if (report !== undefined) {
     const failed = report.items.filter(({ error }) => error != null)
     return (
-      <Modal opened onClose={onClose} title="Not all was done" size="lg">
+      <Modal opened onClose={onRead} title="Not all was done" size="lg">
         <p>
           {plural(report.done, 'job')} {verbs[report.action].done}; {plural(report.failed, 'job')} not:
         </p>
