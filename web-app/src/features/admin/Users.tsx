@@ -19,8 +19,8 @@ import cx from './admin.module.css'
 
 const rowId = ({ name }: User) => name
 
-/** The people of the server. Administrators set what each may have, and end sessions. */
-export function Users({ canChange }: { canChange: boolean }) {
+/** The people of the server. Administrators see them, set what each may have, and end sessions. */
+export function Users() {
   const query = useInfiniteQuery(usersQuery)
   const [edited, setEdited] = useState<User>()
   const [ended, setEnded] = useState<User>()
@@ -29,8 +29,8 @@ export function Users({ canChange }: { canChange: boolean }) {
   const onEnd = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
   }, [fetchNextPage, hasNextPage, isFetchingNextPage])
-  const columns = useMemo((): Column<User>[] => {
-    const all: Column<User>[] = [
+  const columns = useMemo(
+    (): Column<User>[] => [
       {
         id: 'name',
         header: 'Name',
@@ -50,9 +50,7 @@ export function Users({ canChange }: { canChange: boolean }) {
         width: 'minmax(220px, 2fr)',
         cell: ({ limits }) => <span className={cx['dim']}>{limitsText(limits)}</span>,
       },
-    ]
-    if (canChange) {
-      all.push({
+      {
         id: 'act',
         header: 'Act',
         head: '',
@@ -68,10 +66,10 @@ export function Users({ canChange }: { canChange: boolean }) {
             </Button>
           </span>
         ),
-      })
-    }
-    return all
-  }, [canChange])
+      },
+    ],
+    [],
+  )
   return (
     <Loaded query={query} what="Reading the people">
       {() =>
