@@ -54,17 +54,19 @@ const knownBy: Record<string, string> = {
 function Devices() {
   const { data: provider } = useQuery(providerQuery)
   const server = serverUrl('')
+  // What it says of logins must be true.
+  if (provider === undefined) return null
   return (
     <Card title="Other machines">
       <p className={cx['text']}>
-        {provider?.mode === 'oidc'
+        {provider.mode === 'oidc'
           ? 'On a machine without a browser, the command line shows an address and a code. Open the address here, enter the code, and it is signed in as you.'
           : 'This server knows everybody on this machine as one person: the command line needs no login.'}
       </p>
       <CopyBlock
         label="Commands for another machine"
         text={
-          provider?.mode === 'oidc'
+          provider.mode === 'oidc'
             ? `sidereal login --server ${server}\nsidereal job submit cutout POSITIONS=@positions.csv --server ${server} --wait`
             : `sidereal job submit cutout POSITIONS=@positions.csv --server ${server} --wait`
         }
