@@ -1,6 +1,8 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { createRouter } from '@tanstack/react-router'
+import { useEffect } from 'react'
 import { basePath } from '@/shared/config'
+import { PartMissing } from '@/shared/lib/lazy-page'
 import { parseSearch, stringifySearch } from '@/shared/lib/search'
 import { ErrorPanel, Loading } from '@/shared/ui/States'
 import { adminRoute, adminStartRoute } from '@/routes/admin'
@@ -48,10 +50,24 @@ export const createAppRouter = (queryClient: QueryClient) =>
     defaultPreloadStaleTime: 0,
     scrollRestoration: true,
     defaultNotFoundComponent: NotFound,
-    defaultErrorComponent: ({ error, reset }) => <ErrorPanel error={error} retry={reset} />,
+    defaultErrorComponent: RouteError,
     defaultPendingComponent: () => <Loading what="Opening the page" />,
     defaultPendingMs: 300,
   })
+
+function RouteError({ error, reset }: { error: unknown; reset: () => void }) {
+  // Also when one goes elsewhere: who comes back wants to see it then.
+  useEffect(() => () => forget(error), [error])
+  const retry = () => {
+    forget(error)
+    reset()
+  }
+  return <ErrorPanel error={error} retry={retry} />
+}
+
+const forget = (error: unknown) => {
+  if (error instanceof PartMissing) error.forget()
+}
 
 declare module '@tanstack/react-router' {
   // The router's types are found through this name. It must be an interface to be merged.

@@ -1,6 +1,7 @@
-import { createRoute, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import { createRoute, redirect } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { reads, text } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 export const adminStartRoute = createRoute({
@@ -15,5 +16,5 @@ export const adminRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/admin/$part',
   validateSearch: reads(z.object({ action: text, actor: text, subject: text, since: text, until: text })),
-  component: lazyRouteComponent(() => import('@/features/admin/AdminPage'), 'AdminPage'),
+  component: lazyPage(() => import('@/features/admin/AdminPage').then(({ AdminPage }) => AdminPage)),
 })

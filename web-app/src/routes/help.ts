@@ -1,8 +1,9 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 export const helpRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/help',
-  component: lazyRouteComponent(() => import('@/features/help/HelpPage'), 'HelpPage'),
+  component: lazyPage(() => import('@/features/help/HelpPage').then(({ HelpPage }) => HelpPage)),
 })

@@ -1,6 +1,7 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { oneOf, ordinal, reads, text } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 export const jobRoute = createRoute({
@@ -23,5 +24,5 @@ export const jobRoute = createRoute({
       size: oneOf(['s', 'l']),
     }),
   ),
-  component: lazyRouteComponent(() => import('@/features/job/JobPage'), 'JobPage'),
+  component: lazyPage(() => import('@/features/job/JobPage').then(({ JobPage }) => JobPage)),
 })

@@ -1,7 +1,8 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { phaseNames } from '@/shared/api/phases'
 import { manyOf, reads, text, texts } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 export const jobsRoute = createRoute({
@@ -17,5 +18,5 @@ export const jobsRoute = createRoute({
       owner: text,
     }),
   ),
-  component: lazyRouteComponent(() => import('@/features/jobs/JobsPage'), 'JobsPage'),
+  component: lazyPage(() => import('@/features/jobs/JobsPage').then(({ JobsPage }) => JobsPage)),
 })

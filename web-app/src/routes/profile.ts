@@ -1,8 +1,9 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 export const profileRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/profile',
-  component: lazyRouteComponent(() => import('@/features/profile/ProfilePage'), 'ProfilePage'),
+  component: lazyPage(() => import('@/features/profile/ProfilePage').then(({ ProfilePage }) => ProfilePage)),
 })

@@ -1,6 +1,7 @@
-import { createRoute, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import { createRoute, redirect } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { flag, reads, text } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 /** `service`: of which; `from`: a job to begin with; `failed`: only its rows that failed; `sample`: an example. */
@@ -10,7 +11,7 @@ export const submitRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/cutout',
   validateSearch: reads(search),
-  component: lazyRouteComponent(() => import('@/features/submit/SubmitPage'), 'SubmitPage'),
+  component: lazyPage(() => import('@/features/submit/SubmitPage').then(({ SubmitPage }) => SubmitPage)),
 })
 
 export const newJobRoute = createRoute({

@@ -5,17 +5,18 @@ import { createStore, useStore } from '@/shared/lib/store'
 const found = createStore(false)
 const EVERY = 5 * 60_000
 
-// A part of this page that is no longer there: the server has another version.
-window.addEventListener('vite:preloadError', () => found.set(true))
+// A part of this page that did not come: a server that answers has another version.
+window.addEventListener('vite:preloadError', () => void look(true))
 
-async function look() {
+async function look(missing = false) {
   try {
     const response = await send('/app/release.json', { cache: 'no-store' })
     const release = (await response.json()) as { entry?: string }
     const own = [...document.querySelectorAll<HTMLScriptElement>('script[type="module"]')].map(
       ({ src }) => src,
     )
-    if (release.entry !== undefined && !own.some((src) => src.endsWith(`/${release.entry}`))) found.set(true)
+    if (missing || (release.entry !== undefined && !own.some((src) => src.endsWith(`/${release.entry}`))))
+      found.set(true)
   } catch {
     // No answer says nothing about a version.
   }

@@ -1,3 +1,4 @@
+import { PartMissing } from '@/shared/lib/lazy-page'
 import type { components } from './schema.gen'
 
 export type Problem = components['schemas']['Problem']
@@ -49,6 +50,12 @@ export type Explanation = { title: string; advice: string }
 
 /** What an error means for who looks at the page, and what can be done. */
 export function explain(error: unknown): Explanation {
+  if (error instanceof PartMissing) {
+    return {
+      title: 'This part of the app did not come',
+      advice: 'Check your connection and try again. If a new version is announced, reload the page.',
+    }
+  }
   if (!(error instanceof ApiError)) {
     return {
       title: 'This page has failed',
