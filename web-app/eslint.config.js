@@ -22,13 +22,22 @@ const imports = (forbidden) => [
   },
 ]
 
+/** Of TypeScript in all folders. */
+const typed = {
+  '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+  '@typescript-eslint/no-confusing-void-expression': 'off',
+  '@typescript-eslint/consistent-type-definitions': ['error', 'type'],
+}
+
 export default tseslint.config(
   { ignores: ['dist', 'src/shared/api/schema.gen.ts'] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs'] } },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs', 'e2e/bench/*.mjs'] },
+      },
     },
   },
   {
@@ -51,17 +60,16 @@ export default tseslint.config(
         { selector: 'ExportDefaultDeclaration', message: 'Exports have names.' },
       ],
       'no-restricted-globals': ['error', { name: 'fetch', message: 'Use shared/api.' }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      ...typed,
       '@typescript-eslint/only-throw-error': 'off',
-      '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      '@typescript-eslint/consistent-type-definitions': ['error', 'type'],
     },
   },
+  { files: ['e2e/**/*.ts'], rules: typed },
   ...Object.entries(layers).map(([folder, forbidden]) => ({
     files: [`${folder}/*.{ts,tsx}`],
     rules: { 'no-restricted-imports': imports(forbidden) },

@@ -1,0 +1,155 @@
+import { expect } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expectAccessible, settled } from '../harness/axe.ts'
+import { test as plain } from '../harness/fixtures.ts'
+import { makeJobs, places, type Jobs } from '../harness/places.ts'
+
+const test = plain.extend<{ jobs: Jobs }>({
+  jobs: [async ({ server }, use) => use(await makeJobs(server)), { scope: 'file' }],
+})
+
+const desktop = { width: 1280, height: 900 }
+const phone = { width: 390, height: 844 }
+/** What 1280 pixels are at a zoom of 400 % (WCAG 2.2, 1.4.10). */
+const zoomed = { width: 320, height: 256 }
+
+/** How far the page can be scrolled sideways. */
+const overflow = (page: Page) =>
+  page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement
+    return scrollWidth - clientWidth
+  })
+
+/** In both themes and at both widths. */
+async function sweep(page: Page, name: string): Promise<void> {
+  for (const [width, viewport] of [
+    ['1280 px', desktop],
+    ['390 px', phone],
+  ] as const) {
+    await page.setViewportSize(viewport)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const coloursOnly = colorScheme === 'dark'
+      await expectAccessible(page, `${name}, ${colorScheme}, ${width}`, { coloursOnly })
+    }
+  }
+}
+
+// 36 is the guard of all pages: no error, nothing that the policy forbids, no request to another origin.
+for (const { name, path, whole } of places) {
+  test(`33, 34, 36: ${name}: axe in light and dark, wide and 390 px; nothing sideways; policy`, async ({
+    page,
+    jobs,
+  }) => {
+    const answer = await page.goto(path(jobs))
+    const policy = answer?.headers()['content-security-policy'] ?? ''
+    expect(policy).toContain("default-src 'none'")
+    expect(policy).not.toContain('unsafe-inline')
+    await whole(page)
+    await sweep(page, name)
+    for (const viewport of [phone, zoomed]) {
+      await page.setViewportSize(viewport)
+      await settled(page)
+      expect(await overflow(page), `pixels of ${name} beyond ${viewport.width}`).toBe(0)
+    }
+  })
+}
+
+const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][] = [
+  [
+    'go to',
+    async (page) => {
+      await page.goto('./')
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox', { name: 'Go to' }).waitFor()
+      await page.getByRole('option').first().waitFor()
+    },
+  ],
+  [
+    'keys',
+    async (page) => {
+      await page.goto('help')
+      await page.getByRole('button', { name: 'Keys' }).click()
+      await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+    },
+  ],
+  [
+    'abort',
+    async (page, { running }) => {
+      await page.goto(`jobs/${running}`)
+      await page.getByRole('button', { name: 'Abort' }).click()
+      await page.getByRole('dialog', { name: 'Abort this job?' }).waitFor()
+    },
+  ],
+  ...(['Rename', 'Keep until', 'Delete'] as const).map(
+    (item): [string, (page: Page, jobs: Jobs) => Promise<void>] => [
+      item,
+      async (page, { done }) => {
+        await page.goto(`jobs/${done}`)
+        await page.getByRole('button', { name: 'More' }).click()
+        await page.getByRole('menuitem', { name: item }).click()
+        await page.getByRole('dialog').waitFor()
+      },
+    ],
+  ),
+  [
+    'more',
+    async (page, { done }) => {
+      await page.goto(`jobs/${done}`)
+      await page.getByRole('button', { name: 'More' }).click()
+      await page.getByRole('menuitem', { name: 'Rename' }).waitFor()
+    },
+  ],
+  [
+    'delete many',
+    async (page) => {
+      await page.goto('jobs')
+      await page.getByRole('checkbox', { name: 'All that are shown' }).check()
+      await page.getByRole('region', { name: 'Chosen jobs' }).getByRole('button', { name: 'Delete' }).click()
+      await page.getByRole('dialog', { name: /^Delete \d+ jobs/ }).waitFor()
+    },
+  ],
+  [
+    'theme',
+    async (page) => {
+      await page.goto('help')
+      await page.getByRole('button', { name: 'Theme' }).click()
+      await page.getByRole('menuitemradio', { name: 'Dark' }).waitFor()
+    },
+  ],
+]
+
+for (const [name, show] of openDialogs) {
+  test(`33: the dialog or menu “${name}”: axe in light and dark, wide and 390 px`, async ({ page, jobs }) => {
+    await show(page, jobs)
+    await sweep(page, name)
+  })
+}
+
+test('33: the menu of places on a phone, and the keyboard’s way past it', async ({ page, jobs }) => {
+  await page.setViewportSize(phone)
+  await page.goto(`jobs/${jobs.done}`)
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByRole('navigation', { name: 'Places' }).getByRole('link', { name: 'Jobs' }).waitFor()
+  await sweep(page, 'menu of places')
+  await page.setViewportSize(desktop)
+  await page.goto('jobs')
+  await page.getByRole('table', { name: 'Jobs, newest first' }).waitFor()
+  await page.keyboard.press('Tab')
+  const skip = page.getByRole('link', { name: 'Skip to the page' })
+  expect(await skip.evaluate((link) => link === document.activeElement)).toBe(true)
+  await page.keyboard.press('Enter')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('page')
+})
+
+test('36: what people write is text, wherever it stands', async ({ page, server }) => {
+  const evil = '<img src=x onerror=alert(1)>'
+  const id = await server.job({ service: 'echo', runId: evil, parameters: { NOTE: [`${evil}</pre>`] } })
+  await server.until(id, 'COMPLETED')
+  page.on('dialog', (dialog) => void dialog.dismiss().then(() => expect.fail('a script of a label has run')))
+  for (const path of ['./', 'jobs', `jobs/${id}`, `jobs/${id}?tab=request`, `jobs/${id}?tab=log`]) {
+    await page.goto(path)
+    await page.getByText(evil).or(page.getByRole('log')).first().waitFor()
+    expect(await page.locator('img[src="x"]').count()).toBe(0)
+  }
+})
