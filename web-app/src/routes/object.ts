@@ -1,7 +1,8 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { lookSearch } from '@/shared/image/look'
 import { oneOf, ordinal, reads } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 /** A position of a cutout job: `row` is its row of the list, from 1. */
@@ -12,5 +13,5 @@ export const objectRoute = createRoute({
   validateSearch: reads(
     z.object({ at: ordinal, over: oneOf(['bands', 'all']), limits: oneOf(['own']), ...lookSearch }),
   ),
-  component: lazyRouteComponent(() => import('@/features/object/ObjectPage'), 'ObjectPage'),
+  component: lazyPage(() => import('@/features/object/ObjectPage').then(({ ObjectPage }) => ObjectPage)),
 })

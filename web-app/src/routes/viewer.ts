@@ -1,7 +1,8 @@
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { createRoute } from '@tanstack/react-router'
 import * as z from 'zod/mini'
 import { lookSearch } from '@/shared/image/look'
 import { count, ordinal, reads, text } from '@/shared/lib/search'
+import { lazyPage } from '@/shared/lib/lazy-page'
 import { rootRoute } from './root'
 
 /** Served with a policy of its own, in which Aladin can run: links to it load the page. */
@@ -10,5 +11,5 @@ export const viewerRoute = createRoute({
   path: '/viewer',
   /** `src`: a result of a job; `hdu`: which part of the file, from 0; `plane`: of a cube, from 1. */
   validateSearch: reads(z.object({ src: text, hdu: count, plane: ordinal, ...lookSearch })),
-  component: lazyRouteComponent(() => import('@/features/viewer/ViewerPage'), 'ViewerPage'),
+  component: lazyPage(() => import('@/features/viewer/ViewerPage').then(({ ViewerPage }) => ViewerPage)),
 })
