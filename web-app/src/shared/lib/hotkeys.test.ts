@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { matcher } from './hotkeys'
+import { isOwnKey, matcher } from './hotkeys'
 
 const press = (key: string, timeStamp: number, more: Partial<KeyboardEvent> = {}) =>
   ({ key, timeStamp, altKey: false, ctrlKey: false, metaKey: false, ...more }) as KeyboardEvent
@@ -28,5 +28,21 @@ describe('matcher', () => {
     expect(match(keys, press('k', 10_000, { ctrlKey: true }))).toBe(palette)
     expect(match(keys, press('j', 10_000, { metaKey: true }))).toBeUndefined()
     expect(match(keys, press('j', 10_000, { altKey: true }))).toBeUndefined()
+  })
+})
+
+describe('isOwnKey', () => {
+  it('leaves Enter to links and buttons, also from inside of them', () => {
+    document.body.innerHTML = '<a href="#x"><b>x</b></a><button></button><p tabindex="-1">y</p>'
+    expect(isOwnKey(document.querySelector('b'), 'Enter')).toBe(true)
+    expect(isOwnKey(document.querySelector('button'), 'Enter')).toBe(true)
+    expect(isOwnKey(document.querySelector('p'), 'Enter')).toBe(false)
+    expect(isOwnKey(document.querySelector('button'), 'j')).toBe(false)
+  })
+
+  it('leaves arrows to tabs', () => {
+    document.body.innerHTML = '<div role="tab"></div>'
+    expect(isOwnKey(document.querySelector('div'), 'ArrowRight')).toBe(true)
+    expect(isOwnKey(document.body, 'ArrowRight')).toBe(false)
   })
 })

@@ -14,6 +14,16 @@ const takesText = (target: EventTarget | null) =>
   (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !(target instanceof HTMLInputElement && /^(checkbox|radio|button)$/.test(target.type))
 
+const ownKeys: Record<string, string> = {
+  Enter: 'a, button, summary, [role="option"]',
+  ArrowLeft: '[role="tab"], [role^="menuitem"], [type="radio"]',
+  ArrowRight: '[role="tab"], [role^="menuitem"], [type="radio"]',
+}
+
+/** Whether what has the focus does something itself by this key. */
+export const isOwnKey = (target: EventTarget | null, key: string) =>
+  ownKeys[key] !== undefined && target instanceof Element && target.closest(ownKeys[key]) !== null
+
 /** Finds what a key is for, remembering the one before. */
 export function matcher() {
   let before = { key: '', at: 0 }
@@ -39,7 +49,9 @@ export function useHotkeys(keys: Hotkeys) {
       if (event.defaultPrevented) return
       if (
         !withModifier &&
-        (takesText(event.target) || document.querySelector('[aria-modal="true"]') !== null)
+        (takesText(event.target) ||
+          isOwnKey(event.target, event.key) ||
+          document.querySelector('[aria-modal="true"]') !== null)
       )
         return
       if (!withModifier && event.key.length === 1 && shortcutKeys.get() === 'off') return
