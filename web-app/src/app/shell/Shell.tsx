@@ -8,6 +8,7 @@ import { useStore } from '@/shared/lib/store'
 import { Toasts } from '@/shared/ui/Toasts'
 import { Banner } from './Banner'
 import { Navigation } from './Navigation'
+import { SignedOut } from './SignedOut'
 import { TopBar } from './TopBar'
 import { useGoKeys } from './useGoKeys'
 import cx from './shell.module.css'
@@ -22,6 +23,10 @@ const SignInAgain = lazy(() =>
 
 /** What is around every page. */
 export function Shell() {
+  return useStore(session) === 'left' ? <SignedOut /> : <SignedIn />
+}
+
+function SignedIn() {
   // Who it is decides what is shown, and whether anything is: asked before all else.
   useQuery(meQuery)
   const [palette, setPalette] = useState(false)

@@ -1,8 +1,8 @@
 import { basePath } from '@/shared/config'
 import { createStore } from '@/shared/lib/store'
 
-/** `unknown` until the first answer; `out` when a session that was there has ended. */
-export type Session = 'unknown' | 'in' | 'out'
+/** `unknown` until the first answer; `out` when a session that was there has ended; `left` when it was ended here. */
+export type Session = 'unknown' | 'in' | 'out' | 'left'
 
 export const session = createStore<Session>('unknown')
 
@@ -11,8 +11,9 @@ const channel = typeof BroadcastChannel === 'undefined' ? undefined : new Broadc
 type Message = 'in' | 'left'
 
 channel?.addEventListener('message', (event: MessageEvent<Message>) => {
-  if (event.data === 'in') session.set('in')
-  else window.location.assign(`${basePath}/app/`)
+  // Who has left is not taken to the login: the provider may still be about to end its own session, and would let
+  // this tab in again.
+  session.set(event.data)
 })
 
 /** The page of the provider, from which the browser comes back to a path of the app. */
@@ -31,6 +32,7 @@ export function announceSignedIn() {
 
 /** Tells the other tabs that the session was ended. */
 export function announceLeft() {
+  session.set('left')
   channel?.postMessage('left' satisfies Message)
 }
 
@@ -42,7 +44,7 @@ export function signedOut() {
   if (session.get() === 'unknown') {
     const { pathname, search, hash } = window.location
     window.location.assign(loginUrl(pathname.slice(basePath.length) + search + hash))
-  } else {
+  } else if (session.get() === 'in') {
     session.set('out')
   }
 }
