@@ -26,10 +26,24 @@ const dark: MantineColorsTuple = [
   '#060a14',
 ]
 
+/** Its filled buttons have white words on shade 6 in all themes, which Mantine's own red is too light for. */
+const red: MantineColorsTuple = [
+  '#fff0f0',
+  '#ffdede',
+  '#ffb8b8',
+  '#ff9090',
+  '#ff6b6b',
+  '#e84545',
+  '#c92a2a',
+  '#b12222',
+  '#991b1b',
+  '#7f1616',
+]
+
 export const mantineTheme = createTheme({
   primaryColor: 'sky',
   primaryShade: { light: 6, dark: 6 },
-  colors: { sky, dark },
+  colors: { sky, dark, red },
   fontFamily:
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', 'DejaVu Sans', sans-serif",
   fontFamilyMonospace: 'var(--mono)',
@@ -38,6 +52,8 @@ export const mantineTheme = createTheme({
   focusRing: 'auto',
   respectReducedMotion: true,
   components: {
+    // A place of its own for the focus is nothing that a menu may have.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // Not by its own function: that would bring it into the first script.
     Modal: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, radius: 14, padding: 'lg' },

@@ -103,7 +103,11 @@ export function Actions({ job }: { job: Job }) {
             Share
           </Menu.Item>
           <Menu.Divider />
-          <Menu.Item color="red" leftSection={<Icon name="trash" />} onClick={() => setAsked('delete')}>
+          <Menu.Item
+            color="var(--bad-text)"
+            leftSection={<Icon name="trash" />}
+            onClick={() => setAsked('delete')}
+          >
             Delete
           </Menu.Item>
         </Menu.Dropdown>

@@ -198,7 +198,12 @@ function columnsOf({ edited, numbered, setEdited, save, remove }: Editing): Colu
             <Button size="compact-xs" variant="default" onClick={() => setEdited(undefined)}>
               Cancel
             </Button>
-            <Button size="compact-xs" variant="subtle" color="red" onClick={() => remove(row.index)}>
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              color="var(--bad-text)"
+              onClick={() => remove(row.index)}
+            >
               Leave out
             </Button>
           </span>
