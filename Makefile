@@ -42,6 +42,7 @@ test: web ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings 
 	# Most of a test is waiting: more of them at once than there are cores.
 	keycloak=$$(tests/setup/keycloak.sh) && SIDEREAL_TEST_KEYCLOAK="$$keycloak" RUST_TEST_THREADS=4 \
 		tests/setup/postgres.sh cargo test --locked
+	keycloak=$$(tests/setup/keycloak.sh) && cd web-app && SIDEREAL_TEST_KEYCLOAK="$$keycloak" npm run e2e
 
 # Without npm it goes without the web app.
 demo: $(if $(shell command -v npm),$(built)) ## Cut stars out of a real image, then keep serving (ONCE=1: end; IMAGE=, RA=, DEC=: yours)

@@ -7,6 +7,8 @@ type File = { data: Buffer; state: 'open' | 'held' | 'broken'; waiting: (() => v
 export class Archive {
   private readonly files = new Map<string, File>()
 
+  private oneIsOwed = false
+
   private constructor(private readonly listener: Listener) {}
 
   static start(files: Readonly<Record<string, Buffer>>): Promise<Archive> {
@@ -33,9 +35,16 @@ export class Archive {
     this.set(name, 'held')
   }
 
-  /** Lets them have it. */
-  release(name: string): void {
-    this.set(name, 'open')
+  /** Keeps whoever asks waiting, but for the image that is asked for first. */
+  holdAllButFirst(): void {
+    for (const name of this.files.keys()) this.hold(name)
+    this.oneIsOwed = true
+  }
+
+  /** Lets them have the image, or all of them. */
+  release(...names: readonly string[]): void {
+    this.oneIsOwed = false
+    for (const name of names.length > 0 ? names : this.files.keys()) this.set(name, 'open')
   }
 
   /** Answers for it with an error. */
@@ -58,6 +67,7 @@ export class Archive {
 
   private answer(name: string, range: string | undefined, response: ServerResponse) {
     const file = this.files.get(name)
+    if (file?.state === 'held' && this.oneIsOwed) this.release(name)
     if (file === undefined) {
       response.writeHead(404).end()
     } else if (file.state === 'held') {

@@ -44,6 +44,8 @@ export async function expectAccessible(
 
 /** Waits until nothing fades or slides any more: a colour that is half there has no contrast. */
 export async function settled(page: Page): Promise<void> {
+  // What has just been changed begins to move with the next frame.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
   await page.evaluate(() =>
     Promise.all(
       document

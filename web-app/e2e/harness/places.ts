@@ -38,11 +38,11 @@ export const places: readonly Place[] = [
   { name: 'new job of echo', path: () => 'cutout?service=echo', whole: text('Ready.') },
   { name: 'jobs', path: () => 'jobs', whole: table('Jobs, newest first') },
   { name: 'jobs, none', path: () => 'jobs?q=none', whole: text('No job matches') },
-  { name: 'job', path: ({ done }) => `jobs/${done}`, whole: table('Rows of the manifest') },
+  { name: 'job', path: ({ done }) => `jobs/${done}`, whole: table('Rows of the job') },
   {
     name: 'job, what failed',
     path: ({ done }) => `jobs/${done}?show=failed`,
-    whole: table('Rows of the manifest'),
+    whole: table('Rows of the job'),
   },
   { name: 'job, files', path: ({ done }) => `jobs/${done}?tab=files`, whole: table('Files') },
   {

@@ -137,21 +137,29 @@ test('22: a page of an older release says so, and loads the new one', async ({ o
   const folder = await mkdtemp(join(tmpdir(), 'sidereal-e2e-release-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const served = join(folder, 'dist')
+  await cp(built, served, { recursive: true })
   const server = await Server.start({ SIDEREAL_WEB_APP_DIR: served })
   onTestFinished(() => server.remove())
-  await cp(built, served, { recursive: true })
   const { page, guard } = await open(server)
-  guard.expect(/status of 404/, /did not come|dynamically imported module|preload/)
+  guard.expect(
+    /status of 404/,
+    /ERR_(CONNECTION|EMPTY|INCOMPLETE)/,
+    /did not come|dynamically imported module|preload/,
+  )
   await page.goto('cutout?service=echo')
   await page.getByLabel('Label').fill('kept in the draft')
   const part = (await readdir(join(built, 'assets'))).find((name) => /^HelpPage.*\.js$/.test(name)) ?? ''
+  await server.stop()
   await rm(join(served, 'assets', part))
+  await server.again()
   await page.getByRole('link', { name: 'Help', exact: true }).click()
   await page.getByText('There is a new version of this page.').waitFor()
   // The rest of the page still works.
   await page.getByRole('link', { name: 'Jobs', exact: true }).click()
   await page.getByRole(...heading('Jobs')).waitFor()
+  await server.stop()
   await cp(join(built, 'assets', part), join(served, 'assets', part))
+  await server.again()
   await page.getByRole('button', { name: 'Reload' }).click()
   await page.getByText('There is a new version of this page.').waitFor({ state: 'detached' })
   await page.getByRole('link', { name: 'Help', exact: true }).click()

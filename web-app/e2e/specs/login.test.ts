@@ -51,5 +51,10 @@ test('5: signing out in one tab signs out in the other', async ({ page, person }
   await other.getByRole('heading', { name: 'bob' }).waitFor()
   await page.getByRole('button', { name: 'Account of bob' }).click()
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
-  for (const tab of [page, other]) await tab.getByLabel('Username or email').waitFor()
+  await page.getByLabel('Username or email').waitFor()
+  await other.getByRole('heading', { name: 'You are signed out' }).waitFor()
+  expect(await other.getByText('bob').count()).toBe(0)
+  // Not even the provider knows them any more.
+  await other.getByRole('link', { name: 'Sign in' }).click()
+  await other.getByLabel('Username or email').waitFor()
 })

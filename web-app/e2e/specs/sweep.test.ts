@@ -20,6 +20,12 @@ const overflow = (page: Page) =>
     return scrollWidth - clientWidth
   })
 
+/** Goes over to the other scheme, and waits until the page has. */
+async function inScheme(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme })
+  await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor()
+}
+
 /** In both themes and at both widths. */
 async function sweep(page: Page, name: string): Promise<void> {
   for (const [width, viewport] of [
@@ -28,7 +34,7 @@ async function sweep(page: Page, name: string): Promise<void> {
   ] as const) {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
+      await inScheme(page, colorScheme)
       const coloursOnly = colorScheme === 'dark'
       await expectAccessible(page, `${name}, ${colorScheme}, ${width}`, { coloursOnly })
     }
@@ -60,6 +66,7 @@ const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][
     'go to',
     async (page) => {
       await page.goto('./')
+      await page.getByText('five stars').first().waitFor()
       await page.keyboard.press('Control+k')
       await page.getByRole('combobox', { name: 'Go to' }).waitFor()
       await page.getByRole('option').first().waitFor()
@@ -86,7 +93,7 @@ const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][
       item,
       async (page, { done }) => {
         await page.goto(`jobs/${done}`)
-        await page.getByRole('button', { name: 'More' }).click()
+        await page.getByRole('button', { name: 'More', exact: true }).click()
         await page.getByRole('menuitem', { name: item }).click()
         await page.getByRole('dialog').waitFor()
       },
@@ -96,7 +103,7 @@ const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][
     'more',
     async (page, { done }) => {
       await page.goto(`jobs/${done}`)
-      await page.getByRole('button', { name: 'More' }).click()
+      await page.getByRole('button', { name: 'More', exact: true }).click()
       await page.getByRole('menuitem', { name: 'Rename' }).waitFor()
     },
   ],
