@@ -29,8 +29,11 @@ export function pixelOf({ ra, dec, side, scale }: Image, at: { ra: number; dec: 
   return [(side - 1) / 2 - xi / scale, (side - 1) / 2 + eta / scale]
 }
 
-/** The file: one image of 32-bit reals with a TAN projection, north up and east left. */
-export function fits(image: Image): Buffer {
+/**
+ * The file: one image of 32-bit reals with a TAN projection, north up and east left. `value` is of a pixel (from 0)
+ * what is there instead of stars.
+ */
+export function fits(image: Image, value?: (x: number, y: number) => number): Buffer {
   const { ra, dec, side, scale, band, obs, day, stars } = image
   const header = [
     card('SIMPLE', true),
@@ -60,12 +63,12 @@ export function fits(image: Image): Buffer {
   const pixels = Buffer.alloc(side * side * 4)
   for (let y = 0; y < side; y += 1) {
     for (let x = 0; x < side; x += 1) {
-      let value = noise(x, y)
+      let sum = noise(x, y)
       for (const { at, flux } of places) {
         const away = (x - at[0]) ** 2 + (y - at[1]) ** 2
-        if (away < 200) value += flux * Math.exp(-away / (2 * 1.8 ** 2))
+        if (away < 200) sum += flux * Math.exp(-away / (2 * 1.8 ** 2))
       }
-      pixels.writeFloatBE(value, (y * side + x) * 4)
+      pixels.writeFloatBE(value?.(x, y) ?? sum, (y * side + x) * 4)
     }
   }
   return Buffer.concat([padded(Buffer.from(header, 'ascii'), 0x20), padded(pixels, 0)])

@@ -52,7 +52,9 @@ export const test = plain.extend<File & Each>({
   ],
   open: async ({ browser, task }, use) => {
     const people: Person[] = []
+    const servers = new Set<Server>()
     await use(async (server, options = {}) => {
+      servers.add(server)
       const context = await browser.newContext({
         baseURL: `${server.address}/app/`,
         viewport: { width: 1280, height: 900 },
@@ -67,8 +69,11 @@ export const test = plain.extend<File & Each>({
       return person
     })
     try {
-      if (task.result?.state === 'fail') await keepPictures(people, task.name)
-      else for (const { guard } of people) guard.check()
+      if (task.result?.state === 'fail') {
+        await keepPictures(people, task.name)
+        for (const server of servers)
+          console.log(`the end of the log of ${server.address}:\n${server.log.slice(-2_000)}`)
+      } else for (const { guard } of people) guard.check()
     } finally {
       await Promise.all(people.map(({ context }) => context.close()))
     }

@@ -3,20 +3,23 @@ import type { Server } from './server.ts'
 import { listOf, nowhere, stars } from './sky.ts'
 
 /** Jobs in the states that pages show. */
-export type Jobs = { done: string; failed: string; running: string }
+export type Jobs = { done: string; other: string; failed: string; running: string }
 
 export async function makeJobs(server: Server): Promise<Jobs> {
   const parameters = { COLLECTION: ['sky'], SIZE: ['1'], POSITIONS: [listOf([...stars, nowhere])] }
-  const [done, failed, running] = await Promise.all([
+  const fewer = { ...parameters, POSITIONS: [listOf(stars.slice(1))], BANDS: ['90GHz'] }
+  const [done, other, failed, running] = await Promise.all([
     server.job({ service: 'cutout', runId: 'five stars', parameters }),
+    server.job({ service: 'cutout', runId: 'four stars', parameters: fewer }),
     server.job({ service: 'echo', runId: 'broken', parameters: { FAIL: ['fatal'] } }),
     server.job({ service: 'echo', runId: 'running', parameters: { SLEEP: ['3600'] } }),
     server.job({ service: 'echo', runId: 'waiting', run: false }),
   ])
   await server.until(done, 'COMPLETED')
+  await server.until(other, 'COMPLETED')
   await server.until(failed, 'ERROR')
   await server.until(running, 'EXECUTING')
-  return { done, failed, running }
+  return { done, other, failed, running }
 }
 
 /** A page of the app: where it is, and what is there when it is whole. */
@@ -29,6 +32,8 @@ export type Place = {
 const text = (words: string | RegExp) => (page: Page) => page.getByText(words).first().waitFor()
 const table = (name: string | RegExp) => (page: Page) =>
   page.getByRole('table', { name }).getByRole('row').nth(1).waitFor()
+
+const resultOf = (job: string) => encodeURIComponent(`/api/cutout/async/${job}/results/alpha_90GHz_obs1.fits`)
 
 /** Every route, with the states of it that look different. */
 export const places: readonly Place[] = [
@@ -54,6 +59,27 @@ export const places: readonly Place[] = [
   { name: 'job, sharing', path: ({ done }) => `jobs/${done}?tab=shares`, whole: text('There are none.') },
   { name: 'job that failed', path: ({ failed }) => `jobs/${failed}`, whole: text('Times and limits') },
   { name: 'job that runs', path: ({ running }) => `jobs/${running}`, whole: text('Times and limits') },
+  {
+    name: 'position',
+    path: ({ done }) => `jobs/${done}/objects/1`,
+    whole: (page) => page.getByRole('application', { name: /^alpha/ }).waitFor(),
+  },
+  {
+    name: 'position that failed',
+    path: ({ done }) => `jobs/${done}/objects/6`,
+    whole: text(/no image/i),
+  },
+  {
+    name: 'two jobs',
+    path: ({ done, other }) => `jobs/compare?a=${done}&b=${other}`,
+    whole: text('four stars'),
+  },
+  { name: 'viewer, empty', path: () => 'viewer', whole: text('Look at a FITS file') },
+  {
+    name: 'viewer',
+    path: ({ done }) => `viewer?src=${resultOf(done)}`,
+    whole: (page) => page.getByRole('application').waitFor(),
+  },
   { name: 'profile', path: () => 'profile', whole: text('This browser') },
   { name: 'queue', path: () => 'admin/queue', whole: text('Places to run') },
   { name: 'workers', path: () => 'admin/workers', whole: table('Workers') },

@@ -31,8 +31,8 @@ export const images: readonly (Image & { file: string })[] = bands.flatMap((band
 )
 
 /** An image of the field that differs in this. */
-export const imageOf = (changes: Partial<Image>): Buffer =>
-  fits({ ...field, band: '90GHz', obs: 'obs1', day: '2026-01-10', stars, ...changes })
+export const imageOf = (changes: Partial<Image>, value?: (x: number, y: number) => number): Buffer =>
+  fits({ ...field, band: '90GHz', obs: 'obs1', day: '2026-01-10', stars, ...changes }, value)
 
 /** Writes the images into a folder. */
 export async function writeImages(folder: string): Promise<void> {
