@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium as engine, type Browser, type Page } from 'playwright-core'
+import { readTo } from '../harness/long-list.ts'
 import { inBatches } from '../harness/many.ts'
 import { chromium, environment, program } from '../harness/program.ts'
 import { makeJobs, places } from '../harness/places.ts'
@@ -124,10 +125,7 @@ function scrolled(browser: Browser, server: Server): Promise<[number, number]> {
   return withPage(browser, server, async (page) => {
     await page.goto('jobs')
     await page.getByText(/\d jobs so far/).waitFor()
-    for (let shown = 50; shown < 500; shown += 50) {
-      await page.keyboard.press('End')
-      await page.getByText(`${shown + 50} jobs so far`).waitFor()
-    }
+    await readTo(page, 500)
     return page.evaluate(
       () =>
         new Promise<[number, number]>((resolve) => {
