@@ -29,19 +29,19 @@ export type ManifestRow = {
 export type Manifest = { counts: { ok: number; failed: number }; rows: ManifestRow[] }
 
 /** Why a cutout was not made, for people. */
-const reasons: Record<string, string> = {
-  outside_footprint: 'On no image',
-  no_matching_image: 'On no image that was asked for',
-  zero_weight: 'No pixel with a weight',
-  no_wcs: 'The image has no coordinates',
-  source_unreadable: 'The image cannot be read',
-  source_changed: 'The image was changed meanwhile',
-  too_large: 'Too large',
-  cancelled: 'Was ended before',
-}
+const reasons = new Map([
+  ['outside_footprint', 'On no image'],
+  ['no_matching_image', 'On no image that was asked for'],
+  ['zero_weight', 'No pixel with a weight'],
+  ['no_wcs', 'The image has no coordinates'],
+  ['source_unreadable', 'The image cannot be read'],
+  ['source_changed', 'The image was changed meanwhile'],
+  ['too_large', 'Too large'],
+  ['cancelled', 'Was ended before'],
+])
 
 /** A reason in words; one that is not known, as it is named. */
-export const reasonWords = (reason: string | null) => reasons[reason ?? ''] ?? reason ?? 'No reason given'
+export const reasonWords = (reason: string | null) => reasons.get(reason ?? '') ?? reason ?? 'No reason given'
 
 /** The page that looks at a FITS result: with another policy, so that links to it load a document. */
 export const viewerUrl = (job: JobPath, name: string) =>
@@ -50,7 +50,7 @@ export const viewerUrl = (job: JobPath, name: string) =>
 export type JobPath = Pick<Job, 'service' | 'jobId'>
 
 export const resultPath = ({ service, jobId }: JobPath, name: string) =>
-  `/api/${service}/async/${jobId}/results/${encodeURIComponent(name)}`
+  `/api/${service}/async/${encodeURIComponent(jobId)}/results/${encodeURIComponent(name)}`
 
 export const resultUrl = (job: JobPath, name: string) => basePath + resultPath(job, name)
 

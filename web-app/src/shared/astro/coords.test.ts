@@ -9,12 +9,17 @@ describe('parseRa', () => {
     ['16h41m41.5s', 250.42291666, true],
     ['16 41 41.5', 250.42291666, true],
     ['2.504e2', 250.4, false],
+    ['187d30m00s', 187.5, true],
+    ['250°25′21.36″', 250.4226, true],
+    ['12h', 180, true],
+    ['12:30.5', 187.625, true],
+    ['16h 41m 41.424', 250.4226, true],
   ])('%s', (text, degrees, sexagesimal) => {
     const angle = parseRa(text)
     expect(angle).toEqual({ degrees: expect.closeTo(degrees, 6) as number, sexagesimal })
   })
 
-  it.each(['', 'M13', '361', '-1', '16:61:00', '25:00:00', 'NaN'])('refuses %s', (text) =>
+  it.each(['', 'M13', '361', '-1', '16:61:00', '25:00:00', 'NaN', '16 4141.5', '12:', '1.5:30:00', '12:30:1:2'])('refuses %s', (text) =>
     expect(parseRa(text)).toBeTypeOf('string'),
   )
 })
@@ -25,11 +30,13 @@ describe('parseDec', () => {
     ['+36d27m36.7s', 36.460194],
     ['−45', -45],
     ['90', 90],
+    ['-57°30′', -57.5],
+    ['- 57 30 00', -57.5],
   ])('%s', (text, degrees) =>
     expect(parseDec(text)).toMatchObject({ degrees: expect.closeTo(degrees, 5) as number }),
   )
 
-  it.each(['91', '-90:00:01', 'x'])('refuses %s', (text) => expect(parseDec(text)).toBeTypeOf('string'))
+  it.each(['91', '-90:00:01', 'x', '12h30m'])('refuses %s', (text) => expect(parseDec(text)).toBeTypeOf('string'))
 })
 
 it('writes positions, carried over where seconds are rounded', () => {

@@ -2,11 +2,9 @@
 
 export type Position = { ra: number; dec: number }
 
-const SEXAGESIMAL = /^([+-]?)(\d{1,3})\s*[hd:°\s]\s*(\d{1,2})\s*[m:'′\s]?\s*(\d{1,2}(?:\.\d*)?)?\s*[s"″]?$/i
-
 export type Angle = { degrees: number; sexagesimal: boolean }
 
-/** A right ascension, in degrees or in hours, minutes and seconds; a text says why it is none. */
+/** A right ascension, in degrees or in hours, minutes and seconds, read as the server does; a text says why it is none. */
 export function parseRa(text: string): Angle | string {
   const angle = parseAngle(text, 15)
   if (angle === undefined) return `RA “${text}” is neither degrees nor h m s`
@@ -23,15 +21,31 @@ export function parseDec(text: string): Angle | string {
 }
 
 function parseAngle(text: string, unit: number): Angle | undefined {
-  const trimmed = text.trim().replace('−', '-')
+  const trimmed = text.trim().replaceAll('−', '-')
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed))
     return { degrees: Number(trimmed), sexagesimal: false }
-  const match = SEXAGESIMAL.exec(trimmed)
-  if (match === null) return undefined
-  const [, sign, whole, minutes, seconds] = match
-  if (Number(minutes) >= 60 || Number(seconds ?? 0) >= 60) return undefined
-  const value = (Number(whole) + Number(minutes) / 60 + Number(seconds ?? 0) / 3600) * unit
-  return { degrees: sign === '-' ? -value : value, sexagesimal: true }
+  const { fields, letter } = fieldsOf(trimmed.replace(/^[+-]\s*/, ''))
+  // A declination is never in hours; a right ascension with the sign of degrees is not in hours either.
+  if (letter === 'h' && unit === 1) return undefined
+  const last = fields.length - 1
+  if (last < 1 || last > 2) return undefined
+  if (!fields.every((field, at) => (at === last ? /^\d+(\.\d*)?$/ : /^\d{1,3}$/).test(field))) return undefined
+  const [whole = 0, minutes = 0, seconds = 0] = fields.map(Number)
+  if (minutes >= 60 || seconds >= 60) return undefined
+  const value = (whole + minutes / 60 + seconds / 3600) * (letter === undefined || letter === 'h' ? unit : 1)
+  return { degrees: trimmed.startsWith('-') ? -value : value, sexagesimal: true }
+}
+
+const LETTERS = /^(\d{1,3})\s*([hd°])\s*(?:([\d.]+)\s*(?:[m'′]\s*(?:([\d.]+)\s*[s"″]?)?)?)?$/i
+
+/** The two or three numbers of an angle, and the letter that says what the first counts. */
+function fieldsOf(text: string): { fields: string[]; letter?: string } {
+  if (text.includes(':')) return { fields: text.split(':').map((field) => field.trim()) }
+  const match = LETTERS.exec(text)
+  if (match === null) return { fields: text.split(/\s+/) }
+  const [, whole = '', letter = '', minutes = '0', seconds] = match
+  const fields = seconds === undefined ? [whole, minutes] : [whole, minutes, seconds]
+  return { fields, letter: letter.toLowerCase() }
 }
 
 const split = (value: number, digits: number): [number, number, string] => {

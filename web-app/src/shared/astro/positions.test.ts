@@ -37,6 +37,10 @@ describe('parseList', () => {
     ]),
   )
 
+  it('takes words with figures for words, not for numbers of an angle', () => {
+    expect(read('M13 250.4 36.4 2 3 r1 x2')).toMatchObject([{ ra: 250.4, dec: 36.4, id: 'M13' }])
+  })
+
   it('names the line and the fault of each bad row', () => {
     const list = parseList('RA,DEC\n10,20\n400,20\n10,abc\n10\n')
     expect(list.problems).toBe(3)

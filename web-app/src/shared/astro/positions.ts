@@ -138,7 +138,7 @@ function columnsByLooks(first: Line, lines: readonly Line[]): Found {
   // A header that names nothing we know is still none of the rows.
   const header = first.cells.every((cell) => /^[a-z_]/i.test(cell)) && lines.length > 1
   const example = (header ? lines[1] : first) ?? first
-  const numbers = example.cells.filter((cell) => /^[+-−]?[\d.]+$/.test(cell)).length
+  const numbers = example.cells.filter((cell) => /^[+−-]?[\d.]+$/.test(cell)).length
   const start = isAngle(example.cells[0]) || !isAngle(example.cells[1]) ? 0 : 1
   const rest = example.cells.length - start
   if (numbers >= 6 && rest >= 6 && rest <= 7) {

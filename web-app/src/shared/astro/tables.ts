@@ -114,14 +114,20 @@ function headingOf(attributes: string): Heading {
   return heading
 }
 
-const entities: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
+const entities = new Map([
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['quot', '"'],
+  ['apos', "'"],
+])
 
 const decoded = (text: string) =>
   text.includes('&')
     ? text.replace(
         /&(?:#x([\da-f]{1,6})|#(\d{1,7})|(\w+));/gi,
         (all, hex?: string, number?: string, name?: string) => {
-          if (name !== undefined) return entities[name] ?? all
+          if (name !== undefined) return entities.get(name) ?? all
           const point = hex === undefined ? Number(number) : parseInt(hex, 16)
           return point <= 0x10ffff ? String.fromCodePoint(point) : all
         },
