@@ -13,11 +13,13 @@ type ForecastProps = {
   rows: readonly ListRow[] | undefined
   collections: readonly string[]
   check: Pick<UseQueryResult<Checked>, 'data' | 'error' | 'isFetching'>
+  /** What was told of the rows that are there now. */
+  told: Checked | undefined
   asks: boolean
 }
 
 /** What would come of the form as it is: on the sky, and in numbers. */
-export function Forecast({ rows, collections, check, asks }: ForecastProps) {
+export function Forecast({ rows, collections, check, told, asks }: ForecastProps) {
   const { data: known } = useQuery(collectionsQuery)
   const names = useMemo(
     () => (collections.length > 0 ? [...collections] : (known?.items.map(({ name }) => name) ?? [])).sort(),
@@ -26,8 +28,8 @@ export function Forecast({ rows, collections, check, asks }: ForecastProps) {
   const there = known?.items.filter(({ name }) => names.includes(name)).map(({ name }) => name) ?? []
   const { data: outlines } = useQuery({ ...footprintsQuery(there), enabled: there.length > 0 })
   const missed = useMemo(
-    () => new Set(check.data?.rows.filter(({ images }) => images === 0).map(({ row }) => row)),
-    [check.data],
+    () => new Set(told?.rows.filter(({ images }) => images === 0).map(({ row }) => row)),
+    [told],
   )
   const points = useMemo(
     () =>

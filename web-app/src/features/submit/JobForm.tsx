@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useEffect, useMemo, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { useForm, useWatch } from 'react-hook-form'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import type { Me, ParameterInfo, Service } from '@/shared/api/me'
@@ -10,8 +10,8 @@ import { Icon } from '@/shared/ui/Icon'
 import { Card, Page } from '@/shared/ui/Page'
 import { Snippets } from '@/shared/ui/Snippets'
 import { canCheck, checkQuery } from './check'
-import { dropDraft, isTouched, keepDraft } from './draft'
-import { emptyForm, fault, groupsOf, requestOf, type FormValues } from './form'
+import { dropDraft, isTouched, isTyped, keepDraft } from './draft'
+import { emptyForm, fault, groupsOf, hintOf, isSameRequest, requestOf, type FormValues } from './form'
 import { Field } from './Field'
 import { Foot } from './Foot'
 import { Forecast } from './Forecast'
@@ -47,18 +47,19 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   const groups = useMemo(() => groupsOf(service), [service])
   const lists = useMemo(() => service.parameters.filter(({ kind }) => kind.type === 'file'), [service])
 
-  useDraft(me.name, service.name, values)
+  useDraft(me.name, service.name, values, initial)
 
   // A list goes as it was read, not as it was typed.
   const listName = lists[0]?.name
+  const typed = listName === undefined ? '' : (values.parameters[listName]?.[0] ?? '')
+  const isRead = typed === '' || read?.of === typed
   const request = useMemo(() => {
-    const typed = listName === undefined ? undefined : values.parameters[listName]?.[0]
     const parameters =
-      listName !== undefined && read !== undefined && read.of === typed && read.list.rows.length > 0
+      listName !== undefined && read !== undefined && isRead && read.list.rows.length > 0
         ? { ...values.parameters, [listName]: [read.csv] }
         : values.parameters
     return requestOf(service, { ...values, parameters })
-  }, [service, values, read, listName])
+  }, [service, values, read, isRead, listName])
 
   const settled = useSettled(request, PAUSE)
   const asks =
@@ -82,18 +83,18 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
     }
     return found
   }, [service, values.parameters])
-  // What the server has said, if it was of what is there now.
-  const told = useMemo(
-    () =>
-      new Map(check.isPlaceholderData ? [] : check.data?.faults.map((one) => [one.parameter, one.message])),
-    [check.data, check.isPlaceholderData],
-  )
+  // What the server has said, if it was of what is there now: its rows have the numbers of that list.
+  const told = !check.isPlaceholderData && isSameRequest(settled, request) ? check.data : undefined
 
   const submit = useSubmit(request, {
     onMade: () => dropDraft(me.name, service.name),
     onFault: (parameter, message) => setError(`parameters.${parameter}`, { message }),
   })
-  const hint = hintOf(read, faults, !service.anyParameter && request.parameters.length === 0)
+  const hint = hintOf({
+    list: isRead ? read?.list : 'being read',
+    fault: faults.keys().next().value,
+    empty: !service.anyParameter && request.parameters.length === 0,
+  })
   const send = () => {
     if (hint !== undefined || submit.isPending) return
     clearErrors()
@@ -111,7 +112,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   const errorOf = (name: string) =>
     formState.errors.parameters?.[name]?.message ??
     faults.get(name) ??
-    (settled === request ? told.get(name) : undefined)
+    told?.faults.find(({ parameter }) => parameter === name)?.message
   const field = (info: ParameterInfo) => {
     const given = values.parameters[info.name] ?? []
     return (
@@ -181,7 +182,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
                       info={info}
                       text={values.parameters[info.name]?.[0] ?? ''}
                       error={formState.errors.parameters?.[info.name]?.message}
-                      checked={check.data}
+                      checked={told}
                       onText={(text) => set(info.name, [text])}
                       onRead={setRead}
                     />
@@ -238,6 +239,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
               rows={read?.list.rows}
               collections={values.parameters['COLLECTION'] ?? []}
               check={check}
+              told={told}
               asks={asks}
             />
           )}
@@ -258,23 +260,16 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   )
 }
 
-/** What must be done before the form can be sent. */
-function hintOf(read: ReadList | undefined, faults: ReadonlyMap<string, string>, empty: boolean) {
-  const [name] = faults.keys()
-  if (read?.list.fault !== undefined) return 'The list cannot be read.'
-  const bad = read?.list.problems ?? 0
-  if (bad > 0) return `${bad === 1 ? 'One row' : `${bad} rows`} must be mended first.`
-  if (name !== undefined) return `${name} must be mended first.`
-  return empty ? 'Nothing is asked for yet.' : undefined
-}
-
-function useDraft(person: string, service: string, values: FormValues) {
+function useDraft(person: string, service: string, values: FormValues, initial: FormValues) {
+  const [first] = useState(initial)
+  const typed = useRef(false)
   useEffect(() => {
     const timer = setTimeout(() => {
-      if (isTouched(values)) keepDraft(person, service, values)
+      typed.current ||= isTyped(values, first)
+      if (typed.current && isTouched(values)) keepDraft(person, service, values)
     }, 400)
     return () => clearTimeout(timer)
-  }, [person, service, values])
+  }, [person, service, values, first])
 }
 
 /** A value once it has not changed for a while. */

@@ -38,11 +38,9 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
     })
     return problemsOnly ? all.filter((row) => row.told !== undefined) : all
   }, [list, told, problemsOnly])
-  // Only rows of this list: the server may not have told of this one yet.
   const outside = useMemo(
-    () =>
-      checked.filter(({ images, row }) => images === 0 && row <= list.rows.length).map(({ row }) => row - 1),
-    [checked, list],
+    () => checked.filter(({ images }) => images === 0).map(({ row }) => row - 1),
+    [checked],
   )
   const columns = useMemo(
     () =>

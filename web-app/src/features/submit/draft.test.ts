@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
-import { dropDraft, isTouched, keepDraft, readDraft } from './draft'
+import { dropDraft, isTouched, isTyped, keepDraft, readDraft } from './draft'
 
 const values = { parameters: { POSITIONS: ['RA,DEC\n1,2'] }, others: [], runId: '', run: true }
 
@@ -32,4 +32,9 @@ it('knows an empty form', () => {
   expect(isTouched({ parameters: { POSITIONS: [], SIZE: [''] }, others: [], runId: '', run: true })).toBe(
     false,
   )
+})
+
+it('takes nothing for typed that a form was opened with', () => {
+  expect(isTyped(structuredClone(values), values)).toBe(false)
+  expect(isTyped({ ...values, runId: 'mine' }, values)).toBe(true)
 })

@@ -39,6 +39,10 @@ export const isTouched = ({ parameters, others, runId }: FormValues) =>
   others.length > 0 ||
   Object.values(parameters).some((values) => values.some((value) => value !== ''))
 
+/** Whether something was typed into a form since it was opened: what another job asked for is no draft. */
+export const isTyped = (values: FormValues, initial: FormValues) =>
+  JSON.stringify(values) !== JSON.stringify(initial)
+
 function isForm(value: unknown): value is FormValues {
   if (typeof value !== 'object' || value === null) return false
   const { parameters, others, runId, run } = value as Partial<Record<keyof FormValues, unknown>>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ParameterInfo, Service } from '@/shared/api/me'
-import { bodyOf, emptyForm, fault, groupsOf, requestOf } from './form'
+import { bodyOf, emptyForm, fault, groupsOf, hintOf, isSameRequest, requestOf } from './form'
 
 const parameter = (name: string, more: Partial<ParameterInfo> = {}): ParameterInfo => ({
   name,
@@ -76,4 +76,35 @@ it('groups parameters by what they are', () => {
     ['What comes back', ['FORMAT']],
   ])
   expect(groupsOf(service(parameter('SLEEP')))[0]?.title).toBe('Parameters')
+})
+
+describe('what must be done before it is sent', () => {
+  const list = { problems: 0 }
+  it.each([
+    [{ list, fault: undefined, empty: false }, undefined],
+    [{ list: undefined, fault: undefined, empty: true }, 'Nothing is asked for yet.'],
+    [{ list: { problems: 2 }, fault: 'SIZE', empty: false }, '2 rows must be mended first.'],
+    [
+      { list: { problems: 0, fault: 'No column RA' }, fault: undefined, empty: false },
+      'The list cannot be read.',
+    ],
+    [{ list, fault: 'SIZE', empty: false }, 'SIZE must be mended first.'],
+    // Sent now it would go as it was typed: with hours for degrees, if that is what was to be mended.
+    [{ list: 'being read', fault: undefined, empty: false }, 'The list is being read.'],
+  ] as const)('of %j', (obstacles, hint) => expect(hintOf(obstacles)).toBe(hint))
+})
+
+it('takes what the server has told for that of the same rows only', () => {
+  const request = (...values: string[]) => ({
+    service: 'cutout',
+    runId: undefined,
+    run: true,
+    parameters: values.map((value) => ({ name: 'POSITIONS', value })),
+  })
+  expect(isSameRequest(request('1,2\n3,4'), { ...request('1,2\n3,4'), runId: 'another', run: false })).toBe(
+    true,
+  )
+  expect(isSameRequest(request('1,2\n3,4'), request('3,4'))).toBe(false)
+  expect(isSameRequest(request('1,2'), request('1,2', '3,4'))).toBe(false)
+  expect(isSameRequest(request('1,2'), { ...request('1,2'), service: 'echo' })).toBe(false)
 })

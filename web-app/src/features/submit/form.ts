@@ -1,5 +1,6 @@
 import type { Schema } from '@/shared/api/client'
 import type { ParameterInfo, Service } from '@/shared/api/me'
+import type { List } from '@/shared/astro/positions'
 import type { JobRequest } from '@/shared/lib/snippets'
 
 /** What is typed into the form: of each parameter its values, as text. */
@@ -50,6 +51,32 @@ export function requestOf(service: Service, values: FormValues): JobRequest {
   }
   const runId = values.runId.trim()
   return { service: service.name, runId: runId === '' ? undefined : runId, run: values.run, parameters }
+}
+
+/** Whether two requests ask for the same, whatever they are called and whether they run. */
+export const isSameRequest = (one: JobRequest, other: JobRequest) =>
+  one.service === other.service &&
+  one.parameters.length === other.parameters.length &&
+  one.parameters.every(({ name, value }, at) => {
+    const twin = other.parameters[at]
+    return name === twin?.name && value === twin.value
+  })
+
+type Obstacles = {
+  list: Pick<List, 'fault' | 'problems'> | 'being read' | undefined
+  /** The first parameter with a fault. */
+  fault: string | undefined
+  empty: boolean
+}
+
+/** What must be done before the form can be sent; nothing if it can be. A list goes only as it was read and mended. */
+export function hintOf({ list, fault: name, empty }: Obstacles): string | undefined {
+  if (list === 'being read') return 'The list is being read.'
+  if (list?.fault !== undefined) return 'The list cannot be read.'
+  const bad = list?.problems ?? 0
+  if (bad > 0) return `${bad === 1 ? 'One row' : `${bad} rows`} must be mended first.`
+  if (name !== undefined) return `${name} must be mended first.`
+  return empty ? 'Nothing is asked for yet.' : undefined
 }
 
 /** The same as the body of `POST /api/v1/jobs`. */

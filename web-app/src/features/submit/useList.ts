@@ -5,6 +5,8 @@ import type { ListAnswer, ListRequest } from '@/shared/astro/list-worker'
 /** A pause in typing after which a long list is read. */
 const PAUSE = 150
 
+const nothing: List = { form: 'text', rows: [], unused: [], problems: 0, warnings: 0, offers: [] }
+
 export type ReadList = { list: List; csv: string; of: string }
 
 /** A list, read beside the page; the last one until the next is there. */
@@ -23,12 +25,19 @@ export function useList(text: string, fixes: Fixes): { read: ReadList | undefine
     const onAnswer = ({ data }: MessageEvent<ListAnswer>) => {
       if (data.id === id) setRead({ list: data.list, csv: data.csv, of: text, fixes })
     }
+    // Whatever is wrong with a list or with the worker: the form does not wait for good.
+    const onFailure = () => {
+      const fault = 'This list cannot be read here.'
+      setRead({ list: { ...nothing, fault }, csv: '', of: text, fixes })
+    }
     const target = worker.current
     target?.addEventListener('message', onAnswer)
+    target?.addEventListener('error', onFailure)
     const timer = setTimeout(() => target?.postMessage({ id, text, fixes } satisfies ListRequest), PAUSE)
     return () => {
       clearTimeout(timer)
       target?.removeEventListener('message', onAnswer)
+      target?.removeEventListener('error', onFailure)
     }
   }, [text, fixes])
   return { read, reading: read?.of !== text || read.fixes !== fixes }

@@ -29,7 +29,8 @@ function parseAngle(text: string, unit: number): Angle | undefined {
   if (letter === 'h' && unit === 1) return undefined
   const last = fields.length - 1
   if (last < 1 || last > 2) return undefined
-  if (!fields.every((field, at) => (at === last ? /^\d+(\.\d*)?$/ : /^\d{1,3}$/).test(field))) return undefined
+  if (!fields.every((field, at) => (at === last ? /^\d+(\.\d*)?$/ : /^\d{1,3}$/).test(field)))
+    return undefined
   const [whole = 0, minutes = 0, seconds = 0] = fields.map(Number)
   if (minutes >= 60 || seconds >= 60) return undefined
   const value = (whole + minutes / 60 + seconds / 3600) * (letter === undefined || letter === 'h' ? unit : 1)
