@@ -40,6 +40,15 @@ describe('isOwnKey', () => {
     expect(isOwnKey(document.querySelector('button'), 'j')).toBe(false)
   })
 
+  it('leaves Space to what it presses: a checkbox has no other key', () => {
+    document.body.innerHTML =
+      '<input type="checkbox"><details><summary></summary></details><button><b></b></button>'
+    for (const name of ['input', 'summary', 'b'])
+      expect(isOwnKey(document.querySelector(name), ' ')).toBe(true)
+    document.body.innerHTML = '<div role="application" tabindex="0"></div><a href="#x">x</a>'
+    for (const name of ['div', 'a']) expect(isOwnKey(document.querySelector(name), ' ')).toBe(false)
+  })
+
   it('leaves arrows to tabs', () => {
     document.body.innerHTML = '<div role="tab"></div>'
     expect(isOwnKey(document.querySelector('div'), 'ArrowRight')).toBe(true)

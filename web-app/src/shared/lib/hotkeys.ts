@@ -16,6 +16,7 @@ const takesText = (target: EventTarget | null) =>
 
 const ownKeys: Record<string, string> = {
   Enter: 'a, button, summary, [role="option"]',
+  ' ': 'button, summary, input, [role="option"], [role="tab"], [role^="menuitem"]',
   ArrowLeft: '[role="tab"], [role^="menuitem"], [type="radio"]',
   ArrowRight: '[role="tab"], [role^="menuitem"], [type="radio"]',
 }
