@@ -6,12 +6,11 @@ import type { Job } from '@/shared/api/jobs'
 import { previewUrl, reasonWords, resultPath, resultUrl, viewerUrl } from '@/shared/api/results'
 import { Header } from '@/shared/astro/header'
 import { readWcs, type Pixel } from '@/shared/astro/wcs'
-import { firstHdu } from '@/shared/image/first'
+import { firstHdu, firstImage } from '@/shared/image/first'
 import { HeaderCards } from '@/shared/image/HeaderCards'
 import { ImageView } from '@/shared/image/ImageView'
 import { fullLook, type Look } from '@/shared/image/look'
 import { Choice, ColourBar, LookControls } from '@/shared/image/LookControls'
-import type { HduInfo } from '@/shared/image/protocol'
 import { drawnQuery, limitsQuery, openedQuery, resultSource } from '@/shared/image/queries'
 import { Readout } from '@/shared/image/Readout'
 import { bytes } from '@/shared/lib/format'
@@ -19,15 +18,15 @@ import { useHotkeys } from '@/shared/lib/hotkeys'
 import { Icon } from '@/shared/ui/Icon'
 import { Card, Facts } from '@/shared/ui/Page'
 import { ErrorPanel, Loading, Notice } from '@/shared/ui/States'
-import { bandOf, blinkSet, epochOf, type Cutout } from './grid'
+import { bandOf, beside, blinkSet, epochOf, together, type Cutout } from './grid'
 import cx from './object.module.css'
 
 const route = getRouteApi('/jobs/$jobId/objects/$row')
 
 /** Twice a second: seen, and below what may harm (WCAG 2.3.1). */
 const PACE = 500
-/** So many are looked at together; of more, those after the one that is seen. */
-const MOST = 40
+/** So many are looked at together: all of them are held in memory. */
+const MOST = { number: 40, bytes: 256 * 1024 * 1024 }
 
 type BlinkProps = {
   job: Job
@@ -43,21 +42,14 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
   const change = (more: Partial<typeof search>) =>
     void navigate({ search: (old) => ({ ...old, ...more }), replace: true, resetScroll: false })
   const [blinking, setBlinking] = useState(false)
-  const set = useMemo(() => {
-    const all = blinkSet(cutouts, current, search.over ?? 'epochs')
-    const at = Math.max(
-      0,
-      Math.min(
-        all.findIndex((one) => one.at === current.at),
-        all.length - MOST,
-      ),
-    )
-    return all.length > MOST ? all.slice(at, at + MOST) : all
-  }, [cutouts, current, search.over])
+  const all = useMemo(
+    () => blinkSet(cutouts, current, search.over ?? 'epochs'),
+    [cutouts, current, search.over],
+  )
+  const set = useMemo(() => together(all, current, MOST), [all, current])
 
-  const step = (by: number) => {
-    const at = set.findIndex((one) => one.at === current.at)
-    const next = set[(at + by + set.length) % set.length]
+  const step = (by: 1 | -1, of = all) => {
+    const next = beside(of, current, by)
     if (next !== undefined) onChoose(next)
   }
   useHotkeys({
@@ -67,7 +59,7 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
   })
   useEffect(() => {
     if (!blinking) return
-    const timer = setTimeout(() => step(1), PACE)
+    const timer = setTimeout(() => step(1, set), PACE)
     return () => clearTimeout(timer)
   })
 
@@ -87,7 +79,7 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
       aside={
         <span className={cx['row']}>
           <Button.Group>
-            <Button variant="default" size="compact-sm" onClick={() => step(-1)} disabled={set.length < 2}>
+            <Button variant="default" size="compact-sm" onClick={() => step(-1)} disabled={all.length < 2}>
               Before
             </Button>
             <Button
@@ -99,8 +91,9 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
               onClick={() => setBlinking(!blinking)}
             >
               Blink {set.length}
+              {set.length < all.length && ` of ${all.length}`}
             </Button>
-            <Button variant="default" size="compact-sm" onClick={() => step(1)} disabled={set.length < 2}>
+            <Button variant="default" size="compact-sm" onClick={() => step(1)} disabled={all.length < 2}>
               Next
             </Button>
           </Button.Group>
@@ -142,7 +135,6 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
 }
 
 const sourceOf = (job: Job, file: string) => resultSource(resultPath(job, file), file)
-const firstImage = (hdus: readonly HduInfo[]) => hdus.find(({ refusal }) => refusal === undefined)
 
 type LargeProps = {
   job: Job
@@ -163,10 +155,12 @@ function Large({ job, file, data, set, look, common, onLook }: LargeProps) {
   const wcs = useMemo(() => readWcs(header), [header])
   const unit = header.text('BUNIT') ?? ''
   const full = fullLook(look, unit)
-  const limits = useCommonLimits(job, set, full.cuts)
+  const { limits, waiting } = useCommonLimits(job, set, full.cuts)
   const target = { key: source.key, hdu: hdu?.index ?? 0, plane: 0 }
-  const ready = hdu !== undefined && (!common || limits !== undefined)
-  const drawn = useQuery({ ...drawnQuery(target, full, common ? limits : undefined), enabled: ready })
+  const drawn = useQuery({
+    ...drawnQuery(target, full, common ? limits : undefined),
+    enabled: hdu !== undefined,
+  })
 
   if (opened.error !== null) return <ErrorPanel error={opened.error} retry={() => void opened.refetch()} />
   if (opened.data === undefined) return <Loading what={`Opening ${file}`} />
@@ -201,6 +195,9 @@ function Large({ job, file, data, set, look, common, onLook }: LargeProps) {
             />
           </div>
           {drawn.error !== null && <p role="alert">{drawn.error.message}</p>}
+          <p className={cx['dim']} role="status">
+            {common && waiting && 'Drawn by its own limits until all of them are read.'}
+          </p>
           {drawn.data !== undefined && <ColourBar look={full} limits={drawn.data.limits} unit={unit} />}
           <Readout
             target={target}
@@ -250,18 +247,19 @@ function Large({ job, file, data, set, look, common, onLook }: LargeProps) {
   )
 }
 
-/** From the lowest to the highest of the limits that a rule means for each; undefined until all are known. */
+/** From the lowest to the highest of the limits that a rule means for each, once all that can be read are. */
 function useCommonLimits(job: Job, files: readonly string[], cuts: string) {
   const opened = useQueries({ queries: files.map((file) => openedQuery(sourceOf(job, file))) })
   const targets = files.flatMap((file, index) => {
     const hdu = firstImage(opened[index]?.data?.hdus ?? [])
     return hdu === undefined ? [] : [{ key: sourceOf(job, file).key, hdu: hdu.index, plane: 0 }]
   })
-  const limits = useQueries({ queries: targets.map((target) => limitsQuery(target, cuts)) })
+  const each = useQueries({ queries: targets.map((target) => limitsQuery(target, cuts)) })
   // One that cannot be read does not keep the others from being seen.
-  const waiting = opened.some(({ isPending }) => isPending) || limits.some(({ isPending }) => isPending)
-  const known = limits.flatMap(({ data }) => data ?? [])
+  const waiting = opened.some(({ isPending }) => isPending) || each.some(({ isPending }) => isPending)
+  const known = each.flatMap(({ data }) => data ?? [])
   const low = Math.min(...known.map((one) => one.low))
   const high = Math.max(...known.map((one) => one.high))
-  return useMemo(() => (waiting || !(low <= high) ? undefined : { low, high }), [waiting, low, high])
+  const limits = useMemo(() => (waiting || !(low <= high) ? undefined : { low, high }), [waiting, low, high])
+  return { limits, waiting }
 }

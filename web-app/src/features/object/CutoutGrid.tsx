@@ -4,6 +4,7 @@ import type { Job } from '@/shared/api/jobs'
 import { previewUrl, reasonWords, resultPath, resultsQuery, resultUrl } from '@/shared/api/results'
 import { Header } from '@/shared/astro/header'
 import { fullLook } from '@/shared/image/look'
+import { firstImage } from '@/shared/image/first'
 import { drawnQuery, openedQuery, resultSource } from '@/shared/image/queries'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
@@ -19,7 +20,7 @@ type CutoutGridProps = {
 
 /** Bands down, epochs across; what is missing says why. */
 export function CutoutGrid({ job, cutouts, current, onChoose }: CutoutGridProps) {
-  const { bands, epochs, cell } = gridOf(cutouts)
+  const { bands, epochs, cell } = useMemo(() => gridOf(cutouts), [cutouts])
   const { data: results, isPending } = useQuery(resultsQuery(job, false))
   const names = useMemo(() => new Set(results?.map(({ id }) => id)), [results])
   return (
@@ -91,7 +92,7 @@ function Cell({ job, names, cutout: { data }, chosen, onChoose }: CellProps) {
       {names === undefined ? (
         <span className={cx['thumb']} />
       ) : picture === undefined ? (
-        <Thumbnail job={job} file={data.file} />
+        <Thumbnail job={job} file={data.file} size={data.size} />
       ) : (
         <img src={resultUrl(job, picture)} width={112} height={112} loading="lazy" decoding="async" alt="" />
       )}
@@ -100,22 +101,26 @@ function Cell({ job, names, cutout: { data }, chosen, onChoose }: CellProps) {
   )
 }
 
-/** A quick look, made when it comes into sight; where none can be made, the server draws. */
-function Thumbnail({ job, file }: { job: Job; file: string }) {
+/** A file larger than this is not fetched for a thumbnail. */
+const LARGE = 4 * 1024 * 1024
+
+/** A quick look while it is in sight, so that not all files are held; where none can be made, the server draws. */
+function Thumbnail({ job, file, size }: { job: Job; file: string; size: number | null }) {
   const box = useRef<HTMLSpanElement>(null)
   const [seen, setSeen] = useState(false)
   useEffect(() => {
     const element = box.current
     if (element === null) return
     const observer = new IntersectionObserver((entries) => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) setSeen(true)
+      setSeen(entries.at(-1)?.isIntersecting === true)
     })
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
   return (
     <span ref={box} className={cx['thumb']}>
-      {seen && <QuickLook job={job} file={file} />}
+      {seen && (size ?? 0) > LARGE && <Preview job={job} file={file} />}
+      {seen && (size ?? 0) <= LARGE && <QuickLook job={job} file={file} />}
     </span>
   )
 }
@@ -124,7 +129,7 @@ function QuickLook({ job, file }: { job: Job; file: string }) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const source = resultSource(resultPath(job, file), file)
   const { data: opened, error } = useQuery(openedQuery(source))
-  const hdu = opened?.hdus.find(({ refusal }) => refusal === undefined)
+  const hdu = opened && firstImage(opened.hdus)
   const unit = hdu === undefined ? '' : (new Header(hdu.cards).text('BUNIT') ?? '')
   const target = { key: source.key, hdu: hdu?.index ?? 0, plane: 0 }
   const { data: drawn } = useQuery({ ...drawnQuery(target, fullLook({}, unit)), enabled: hdu !== undefined })
@@ -135,7 +140,10 @@ function QuickLook({ job, file }: { job: Job; file: string }) {
     element.height = drawn.bitmap.height
     element.getContext('2d')?.drawImage(drawn.bitmap, 0, 0)
   }, [drawn])
-  if (error !== null || (opened !== undefined && hdu === undefined))
-    return <img src={previewUrl(job, file, 224)} width={112} height={112} loading="lazy" alt="" />
+  if (error !== null || (opened !== undefined && hdu === undefined)) return <Preview job={job} file={file} />
   return <canvas ref={canvas} width={1} height={1} aria-hidden="true" />
 }
+
+const Preview = ({ job, file }: { job: Job; file: string }) => (
+  <img src={previewUrl(job, file, 224)} width={112} height={112} alt="" />
+)

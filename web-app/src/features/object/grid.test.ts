@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Manifest, ManifestRow } from '@/shared/api/results'
-import { blinkSet, cutoutsOf, gridOf, neighbours, pictureOf } from './grid'
+import { beside, blinkSet, cutoutsOf, gridOf, neighbours, pictureOf, together } from './grid'
 
 const row = (
   of: number,
@@ -64,6 +64,50 @@ describe('the cutouts of a position', () => {
     expect([at('epochs'), at('bands'), at('all')]).toEqual([[1, 2], [1], [1, 2, 4]])
   })
 })
+
+describe('many cutouts', () => {
+  const many = (number: number, size = 1) =>
+    cutoutsOf(
+      {
+        counts: { ok: number, failed: 0 },
+        rows: Array.from({ length: number }, (_, at) => ({ ...row(1, 'r', `n${at}`), size })),
+      },
+      1,
+    )
+  const most = { number: 40, bytes: 1_000 }
+  const numbers = (of: readonly { at: number }[]) => of.map(({ at }) => at)
+
+  it('are looked at in parts that stay the same from one to the next', () => {
+    const all = many(90)
+    const parts = all.map((one) => numbers(together(all, one, most)))
+    expect(new Set(parts.map(String)).size).toBe(3)
+    parts.forEach((part, at) => {
+      expect(part).toContain(at + 1)
+      expect(part).toHaveLength(30)
+    })
+    expect(together(many(40), all[0] ?? never(), most)).toHaveLength(40)
+    expect(together([], all[0] ?? never(), most)).toEqual([])
+  })
+
+  it('that are large are fewer at a time, and two at least', () => {
+    const [large, huge] = [many(10, 200), many(10, 5_000)]
+    expect(together(large, large[0] ?? never(), most)).toHaveLength(5)
+    expect(numbers(together(huge, huge[3] ?? never(), most))).toEqual([3, 4])
+  })
+
+  it('come one after another, whatever is looked at together', () => {
+    const all = many(90)
+    const at = (number: number) => all[number - 1] ?? never()
+    expect([beside(all, at(31), -1), beside(all, at(30), 1)]).toEqual([at(30), at(31)])
+    expect([beside(all, at(1), -1), beside(all, at(90), 1)]).toEqual([at(90), at(1)])
+    expect(beside(all.slice(5), at(1), 1)).toBe(at(6))
+    expect(beside([], at(1), 1)).toBeUndefined()
+  })
+})
+
+const never = (): never => {
+  throw new Error('none')
+}
 
 describe('positions', () => {
   it('have others before and after', () => {

@@ -24,10 +24,19 @@ export type Grid = { bands: string[]; epochs: string[]; cell: (band: string, epo
 export function gridOf(cutouts: readonly Cutout[]): Grid {
   const of = (name: (row: ManifestRow) => string) =>
     [...new Set(cutouts.map(({ data }) => name(data)))].sort(byNumber.compare)
+  // There may be thousands, and each of them is looked for.
+  const cells = new Map<string, Cutout[]>()
+  const key = (band: string, epoch: string) => JSON.stringify([band, epoch])
+  for (const cutout of cutouts) {
+    const name = key(bandOf(cutout.data), epochOf(cutout.data))
+    const cell = cells.get(name)
+    if (cell === undefined) cells.set(name, [cutout])
+    else cell.push(cutout)
+  }
   return {
     bands: of(bandOf),
     epochs: of(epochOf),
-    cell: (band, epoch) => cutouts.filter(({ data }) => bandOf(data) === band && epochOf(data) === epoch),
+    cell: (band, epoch) => cells.get(key(band, epoch)) ?? [],
   }
 }
 
@@ -58,3 +67,26 @@ export const blinkSet = (cutouts: readonly Cutout[], current: Cutout, over: Over
           ? bandOf(data) === bandOf(current.data)
           : epochOf(data) === epochOf(current.data))),
   )
+
+/**
+ * Those that are looked at together with one: of more than so many, or of more bytes, a part. The parts are about
+ * equal and stay the same from one of theirs to the next, and with them the limits that they share.
+ */
+export function together(
+  all: readonly Cutout[],
+  current: Cutout,
+  most: { number: number; bytes: number },
+): Cutout[] {
+  const largest = all.reduce((size, { data }) => Math.max(size, data.size ?? 0), 1)
+  const many = Math.max(2, Math.min(most.number, Math.floor(most.bytes / largest)))
+  const size = Math.ceil(all.length / Math.ceil(all.length / many))
+  const at = all.findIndex((one) => one.at === current.at)
+  const from = Math.floor(Math.max(0, at) / size) * size
+  return all.slice(from, from + size)
+}
+
+/** The one so many places after another; after the last comes the first. */
+export function beside(all: readonly Cutout[], current: Cutout, by: 1 | -1): Cutout | undefined {
+  const at = all.findIndex((one) => one.at === current.at)
+  return at < 0 ? all.at(by > 0 ? 0 : -1) : all[(at + by + all.length) % all.length]
+}
