@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { aitoff, circleAround, distance, formatDec, formatRa, gnomonic, parseDec, parseRa } from './coords'
+import {
+  aitoff,
+  circleAround,
+  distance,
+  formatDec,
+  formatRa,
+  gnomonic,
+  longitude,
+  parseDec,
+  parseRa,
+} from './coords'
 
 describe('parseRa', () => {
   it.each([
@@ -54,6 +64,7 @@ describe('parseDec', () => {
 it('writes positions, carried over where seconds are rounded', () => {
   expect(formatRa(250.4226)).toBe('16h 41m 41.42s')
   expect(formatRa(359.99999999)).toBe('00h 00m 00.00s')
+  expect([longitude(359.9999999, 6), longitude(12.5, 4)]).toEqual(['0.000000', '12.5000'])
   expect(formatDec(36.4602)).toBe('+36° 27′ 36.7″')
   expect(formatDec(-0.5)).toBe('−00° 30′ 00.0″')
 })

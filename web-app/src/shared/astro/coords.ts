@@ -66,6 +66,12 @@ export function formatRa(degrees: number): string {
   return `${two(hours % 24)}h ${two(minutes)}m ${seconds}s`
 }
 
+/** `250.422600`: below 360 also when it is rounded. */
+export function longitude(degrees: number, digits: number): string {
+  const text = degrees.toFixed(digits)
+  return Number(text) >= 360 ? (0).toFixed(digits) : text
+}
+
 /** `+36° 27′ 36.7″` */
 export function formatDec(degrees: number): string {
   const [whole, minutes, seconds] = split(Math.abs(degrees), 1)

@@ -57,6 +57,13 @@ describe('pixels', () => {
     expect([...pixelsOf(scaled).values]).toEqual([5, 5.1, 5.2, 8])
   })
 
+  it('keep what an offset adds to them', () => {
+    const far = hdu(image(16, [2, 2], { BZERO: 1e9 }), bigEndian(16, [0, 1, 2, 3]))
+    expect([...pixelsOf(far).values]).toEqual([1e9, 1e9 + 1, 1e9 + 2, 1e9 + 3])
+    const real = hdu(image(-32, [2, 2], { BZERO: 0.1 }), bigEndian(-32, [0, 1, 2, 4]))
+    expect([...pixelsOf(real).values]).toEqual([0.1, 1.1, 2.1, 4.1])
+  })
+
   it('takes BLANK of real numbers for nothing', () => {
     expect([
       ...pixelsOf(hdu(image(-32, [2, 2], { BLANK: 1 }), bigEndian(-32, [1, NaN, 2, Infinity]))).values,
@@ -127,6 +134,13 @@ describe('hostile files', () => {
     const [, rice, plain] = readFits(bytes).hdus
     expect(rice?.refusal).toContain('compressed by RICE_1')
     expect(plain?.refusal).toContain('a table (BINTABLE)')
+  })
+
+  it('ends with the header that has too many cards', () => {
+    const long = Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`K${index}`, 1]))
+    const part = hdu(extension(8, [2, 2], long), new Uint8Array(4))
+    const { hdus, fault } = readFits(joined(hdu(image(8, [])), ...Array<Uint8Array>(10).fill(part)))
+    expect([hdus.length, fault]).toEqual([7, expect.stringContaining('more than 400000 cards') as string])
   })
 
   it('keeps what is before a fault, and ignores what is no HDU', () => {

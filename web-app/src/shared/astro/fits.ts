@@ -9,6 +9,8 @@ export const MOST_PIXELS = 32 * 1024 * 1024
 /** Longest side: what browsers draw. */
 const LONGEST = 16_384
 const MOST_HDUS = 1_000
+/** Cards of all headers of a file: each takes more memory than its 80 bytes. */
+const MOST_CARDS = 400_000
 
 export type Hdu = {
   /** 0 is the primary. */
@@ -41,11 +43,14 @@ export function readFits(bytes: Uint8Array): FitsFile {
   if (magic !== 'SIMPLE') throw new FitsError('This is no FITS file: it does not begin with SIMPLE.')
   const hdus: Hdu[] = []
   let at = 0
+  let cards = 0
   while (at < bytes.length && hdus.length < MOST_HDUS) {
     // After the last HDU anything may come, and is none.
     if (at > 0 && String.fromCharCode(...bytes.subarray(at, at + 8)) !== 'XTENSION') break
     try {
       const { header, end } = readHeader(bytes, at)
+      cards += header.cards.length
+      if (cards > MOST_CARDS) throw new FitsError(`The headers have more than ${MOST_CARDS} cards.`)
       const hdu = describe(header, hdus.length, end, bytes.length)
       hdus.push(hdu)
       at = end + Math.ceil(hdu.size / BLOCK) * BLOCK
@@ -115,8 +120,10 @@ export function readPixels(bytes: Uint8Array, hdu: Hdu, plane = 0): Pixels {
   const scale = header.number('BSCALE') ?? 1
   const zero = header.number('BZERO') ?? 0
   const blank = bitpix > 0 ? header.number('BLANK') : undefined
-  const exact = bitpix === -32 || bitpix === 8 || bitpix === 16
-  const values = exact && scale === 1 ? new Float32Array(count) : new Float64Array(count)
+  // A float has 24 bits for what is scaled too.
+  const whole = (bitpix === 8 || bitpix === 16) && Number.isInteger(zero) && Math.abs(zero) <= 2 ** 23
+  const exact = scale === 1 && (whole || (bitpix === -32 && zero === 0))
+  const values = exact ? new Float32Array(count) : new Float64Array(count)
   const read = reader(view, bitpix)
   const plain = scale === 1 && zero === 0 && blank === undefined
   for (let index = 0; index < count; index += 1) {

@@ -1,8 +1,8 @@
 import { useId, useState } from 'react'
 import { parseCuts, rules } from '@/shared/astro/limits'
 import { colourMaps, stretches, type ColourMap, type Limits, type Stretch } from '@/shared/astro/stretch'
+import { limitTexts, significant } from './figures'
 import type { FullLook, Look } from './look'
-import { significant } from './Readout'
 import cx from './image.module.css'
 
 const stretchWords: Record<Stretch, string> = {
@@ -101,10 +101,12 @@ export function Choice({ label, value, options, onChoose }: ChoiceProps) {
 
 /** The limits as numbers: taken when a field is left or Enter is pressed. */
 function OwnLimits({ limits, onCuts }: { limits: Limits; onCuts: (cuts: string) => void }) {
-  const [low, setLow] = useState(String(Number(limits.low.toPrecision(6))))
-  const [high, setHigh] = useState(String(Number(limits.high.toPrecision(6))))
-  const wrong = parseCuts(`${low},${high}`) === undefined
-  const [touched, setTouched] = useState(false)
+  const [shown] = useState(() => limitTexts(limits))
+  const [low, setLow] = useState(shown.low)
+  const [high, setHigh] = useState(shown.high)
+  const touched = low !== shown.low || high !== shown.high
+  // An image of one value has no lower limit and no higher one: that is nobody's mistake.
+  const wrong = touched && parseCuts(`${low},${high}`) === undefined
   return (
     // The fields in it are what is left.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
@@ -131,10 +133,7 @@ function OwnLimits({ limits, onCuts }: { limits: Limits; onCuts: (cuts: string) 
             inputMode="decimal"
             value={value}
             aria-invalid={wrong}
-            onChange={({ currentTarget }) => {
-              setTouched(true)
-              set(currentTarget.value)
-            }}
+            onChange={({ currentTarget }) => set(currentTarget.value)}
           />
         </label>
       ))}

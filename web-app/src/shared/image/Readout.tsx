@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
-import { formatDec, formatRa } from '@/shared/astro/coords'
+import { formatDec, formatRa, longitude } from '@/shared/astro/coords'
 import type { Pixel, Wcs } from '@/shared/astro/wcs'
+import { significant } from './figures'
 import type { Target } from './protocol'
 import { pixelValue } from './queries'
 import cx from './image.module.css'
@@ -49,7 +50,7 @@ export function Readout({ target, unit, wcs, cursor, spoken }: ReadoutProps) {
           />
           <Item
             name="Degrees"
-            value={sky === undefined ? '–' : `${sky.ra.toFixed(6)}  ${signed(sky.dec.toFixed(6))}`}
+            value={sky === undefined ? '–' : `${longitude(sky.ra, 6)}  ${signed(sky.dec.toFixed(6))}`}
           />
         </>
       )}
@@ -68,15 +69,8 @@ function Item({ name, value }: { name: string; value: string }) {
 
 function skyText({ frame }: Wcs, sky: { ra: number; dec: number } | undefined): string {
   if (sky === undefined) return '–'
-  if (frame === 'galactic') return `${sky.ra.toFixed(4)}° ${signed(sky.dec.toFixed(4))}°`
+  if (frame === 'galactic') return `${longitude(sky.ra, 4)}° ${signed(sky.dec.toFixed(4))}°`
   return `${formatRa(sky.ra)} ${formatDec(sky.dec)}`
 }
 
 const signed = (text: string) => (text.startsWith('-') ? text.replace('-', '−') : `+${text}`)
-
-/** Six figures, without zeros that say nothing. */
-export const significant = (value: number): string => {
-  const size = Math.abs(value)
-  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(5).replace('-', '−')
-  return String(Number(value.toPrecision(6))).replace('-', '−')
-}
