@@ -39,6 +39,20 @@ describe('snippets', () => {
     })
   })
 
+  it('runs nothing that a name of somebody else says', () => {
+    const name = '__proto__; rm -rf ~ #'
+    const parameters = [
+      { name, value: 'a\nb', file: true },
+      { name, value: 'c' },
+      { name: '__proto__', value: 'd' },
+    ]
+    const texts = snippets({ ...request, parameters }, 'https://sky.example.org', false)
+    const [curl, , shell, json] = texts.map(({ text }) => text)
+    expect(curl).toContain(`-F '${name}=@${name}.csv'`)
+    expect(shell).toContain(`'${name}=@${name}.csv'`)
+    expect(json).toContain('"__proto__": "d"')
+  })
+
   it('holds back a job that is not to run', () => {
     const held = snippets({ ...request, run: false }, 'https://sky.example.org', false)
     expect(held.find(({ kind }) => kind === 'shell')?.text).toContain('--hold')

@@ -32,7 +32,11 @@ function curl({ service, runId, run, parameters }: JobRequest, server: string, w
   const lines = [`curl -i ${shellQuoted(`${server}/api/${service}/async`)}`]
   if (withToken) lines.push('-H "Authorization: Bearer $SIDEREAL_TOKEN"')
   for (const { name, value, file = false } of parameters) {
-    lines.push(file ? `-F ${name}=@${fileName(name)}` : `--form-string ${shellQuoted(`${name}=${value}`)}`)
+    lines.push(
+      file
+        ? `-F ${shellQuoted(`${name}=@${fileName(name)}`)}`
+        : `--form-string ${shellQuoted(`${name}=${value}`)}`,
+    )
   }
   if (runId !== undefined) lines.push(`--form-string ${shellQuoted(`RUNID=${runId}`)}`)
   if (run) lines.push('--form-string PHASE=RUN')
@@ -80,7 +84,7 @@ function commandLine(
 ): string {
   const lines = [`sidereal job submit ${service}`]
   for (const { name, value, file = false } of parameters) {
-    lines.push(file ? `${name}=@${fileName(name)}` : shellQuoted(`${name}=${value}`))
+    lines.push(shellQuoted(file ? `${name}=@${fileName(name)}` : `${name}=${value}`))
   }
   if (runId !== undefined) lines.push(`--run-id ${shellQuoted(runId)}`)
   lines.push(run ? '--wait' : '--hold', `--server ${shellQuoted(server)}`)
@@ -89,13 +93,13 @@ function commandLine(
 }
 
 function json({ service, runId, run, parameters }: JobRequest): string {
-  const values: Record<string, string | string[]> = {}
+  const values = new Map<string, string | string[]>()
   for (const { name, value } of parameters) {
-    const before = values[name]
-    values[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
+    const before = values.get(name) ?? []
+    values.set(name, before.length === 0 ? value : [before, value].flat())
   }
   return JSON.stringify(
-    { service, parameters: values, ...(runId === undefined ? {} : { runId }), run },
+    { service, parameters: Object.fromEntries(values), ...(runId === undefined ? {} : { runId }), run },
     null,
     2,
   )
