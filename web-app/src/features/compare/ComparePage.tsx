@@ -4,7 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { jobQuery, type Job } from '@/shared/api/jobs'
 import { hasManifest, manifestQuery, parameterTextQuery, type Manifest } from '@/shared/api/results'
-import { duration, plural } from '@/shared/lib/format'
+import { count, duration, plural } from '@/shared/lib/format'
 import { Icon } from '@/shared/ui/Icon'
 import { Card, Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
@@ -126,13 +126,17 @@ const EXCERPT = 400
 function Parameters({ a, b }: Both<Job>) {
   const texts = { a: useTexts(a), b: useTexts(b) }
   const lines = parameterLines({ a, b }, texts)
-  const differ = lines.filter(({ same }) => !same).length
+  const differ = lines.filter(({ same }) => same === false).length
+  const unknown = lines.filter(({ same }) => same === undefined).length
   return (
     <Card
       title="Parameters"
       flush
       aside={
-        <span className={cx['dim']}>{differ === 0 ? 'all the same' : plural(differ, 'difference')}</span>
+        <span className={cx['dim']} role="status">
+          {differ === 0 && unknown === 0 ? 'all the same' : plural(differ, 'difference')}
+          {unknown > 0 && `, ${count(unknown)} not read yet`}
+        </span>
       }
     >
       <div className={cx['scroll']}>
@@ -146,9 +150,12 @@ function Parameters({ a, b }: Both<Job>) {
           </thead>
           <tbody>
             {lines.map(({ name, same, ...values }) => (
-              <tr key={name} data-differs={!same || undefined}>
+              <tr key={name} data-differs={same === false || undefined}>
                 <th scope="row">
-                  {name} <span className={cx['mark']}>{same ? 'same' : '≠ differs'}</span>
+                  {name}{' '}
+                  <span className={cx['mark']}>
+                    {same === undefined ? 'not read yet' : same ? 'same' : '≠ differs'}
+                  </span>
                 </th>
                 {[values.a, values.b].map((value, index) => (
                   <td key={index}>

@@ -71,4 +71,22 @@ describe('parameters of two jobs', () => {
       { name: 'POSITIONS', a: 'RA,DEC\n1,2', b: 'RA,DEC\n1,2', same: true },
     ])
   })
+
+  it('are not called different while a text has not been read, or cannot be', () => {
+    const job = (address: string) =>
+      ({ parameters: [{ id: 'POSITIONS', value: address, byReference: true }] }) as Job
+    const jobs = { a: job('http://x/a'), b: job('http://x/b') }
+    const list = new Map([['POSITIONS', 'RA,DEC']])
+    expect(parameterLines(jobs, { a: list, b: new Map() }).map(({ same }) => same)).toEqual([undefined])
+    expect(parameterLines(jobs, { a: list, b: list }).map(({ same }) => same)).toEqual([true])
+    const none = { ...jobs, b: { parameters: [] as Job['parameters'] } as Job }
+    expect(parameterLines(none, { a: new Map(), b: new Map() }).map(({ same }) => same)).toEqual([false])
+  })
+
+  it('tell several values from one that is written like them', () => {
+    const job = (...values: string[]) =>
+      ({ parameters: values.map((value) => ({ id: 'BAND', value, byReference: false })) }) as Job
+    const lines = parameterLines({ a: job('r, g'), b: job('r', 'g') }, { a: new Map(), b: new Map() })
+    expect(lines.map(({ same }) => same)).toEqual([false])
+  })
 })

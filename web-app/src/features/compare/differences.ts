@@ -2,15 +2,20 @@ import type { Job } from '@/shared/api/jobs'
 import type { Manifest, ManifestRow } from '@/shared/api/results'
 
 export type Both<T> = { a: T; b: T }
-export type ParameterLine = Both<string | undefined> & { name: string; same: boolean }
+/** `same` is not known while a text that is told by its address has not been read. */
+export type ParameterLine = Both<string | undefined> & { name: string; same: boolean | undefined }
 
 /** The parameters of both by name, those that differ first. `texts` are of those that are told by their address. */
 export function parameterLines(jobs: Both<Job>, texts: Both<ReadonlyMap<string, string>>): ParameterLine[] {
   const values = (side: 'a' | 'b') => {
-    const of = new Map<string, string[]>()
+    const of = new Map<string, { texts: string[]; isRead: boolean }>()
     for (const { id, value, byReference } of jobs[side].parameters) {
-      const text = byReference ? (texts[side].get(id) ?? value) : value
-      of.set(id, [...(of.get(id) ?? []), text])
+      const text = byReference ? texts[side].get(id) : value
+      const before = of.get(id) ?? { texts: [], isRead: true }
+      of.set(id, {
+        texts: [...before.texts, text ?? value],
+        isRead: before.isRead && text !== undefined,
+      })
     }
     return of
   }
@@ -18,11 +23,19 @@ export function parameterLines(jobs: Both<Job>, texts: Both<ReadonlyMap<string, 
   return [...new Set([...a.keys(), ...b.keys()])]
     .sort()
     .map((name) => {
-      const both = { a: a.get(name)?.join(', '), b: b.get(name)?.join(', ') }
-      return { name, ...both, same: both.a === both.b }
+      const [one, other] = [a.get(name), b.get(name)]
+      const isKnown = one === undefined || other === undefined || (one.isRead && other.isRead)
+      return {
+        name,
+        a: one?.texts.join(', '),
+        b: other?.texts.join(', '),
+        same: isKnown ? JSON.stringify(one?.texts) === JSON.stringify(other?.texts) : undefined,
+      }
     })
-    .sort((one, other) => Number(one.same) - Number(other.same))
+    .sort((one, other) => rank(one) - rank(other))
 }
+
+const rank = ({ same }: ParameterLine) => (same === false ? 0 : same === undefined ? 1 : 2)
 
 export type ObjectLine = {
   key: string

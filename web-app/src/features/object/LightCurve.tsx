@@ -54,8 +54,7 @@ const words = (sample: Sample) => {
 
 function Curve({ text }: { text: string }) {
   const samples = useMemo(() => readLightCurve(text), [text])
-  const { x, series, at } = useMemo(() => curveOf(samples), [samples])
-  const unit = samples.find((sample) => sample.value !== undefined)?.unit ?? ''
+  const { x, unit, series, at } = useMemo(() => curveOf(samples), [samples])
   const table = <Table samples={samples} />
   if (x.length === 0) {
     return (
@@ -72,7 +71,7 @@ function Curve({ text }: { text: string }) {
           label={`Values by time in ${series.map(({ name }) => name).join(', ')}`}
           x={x}
           xLabel="MJD (UTC), days"
-          yLabel={unit === '' ? 'Value' : `Value, ${unit}`}
+          yLabel={unit === undefined ? 'Value, units differ' : `Value, ${unit}`}
           series={series}
           tell={(index) => (
             <>

@@ -37,6 +37,15 @@ describe('light curves', () => {
     ])
   })
 
+  it('has one unit, or tells that of each band', () => {
+    expect(curveOf(readLightCurve(text)).unit).toBe('mJy')
+    const mixed = readLightCurve(
+      [head, '1,,,r,,,1,,,,,,,,mJy', '1,,,g,,,2,,,,,,,,uK', '2,,,g,,,2,,,,,,,,'].join('\n'),
+    )
+    const { unit, series } = curveOf(mixed)
+    expect([unit, ...series.map(({ name }) => name)]).toEqual([undefined, 'g, uK and no unit', 'r, mJy'])
+  })
+
   it('hides none of two of a band at one time', () => {
     const twice = readLightCurve([head, ...Array<string>(2).fill('5,,,r,,,1,1,,,,,,,')].join('\n'))
     expect(curveOf(twice).x).toEqual([5, 5])

@@ -66,6 +66,8 @@ export const errorOf = ({ weight }: Pick<Sample, 'weight'>): number | undefined 
 
 type Curve = {
   x: number[]
+  /** That of all values; undefined if they differ, and the names of the series tell it. */
+  unit: string | undefined
   series: { name: string; values: (number | null)[]; errors: (number | null)[] }[]
   /** What each place of x is of. */
   at: Sample[][]
@@ -94,13 +96,16 @@ export function curveOf(samples: readonly Sample[]): Curve {
   const names = [...new Set(good.map(({ band }) => band))].sort(
     new Intl.Collator('en', { numeric: true }).compare,
   )
+  const units = (of: readonly Sample[]) => [...new Set(of.map(({ unit }) => unit || 'no unit'))]
+  const [unit, ...others] = units(good)
   const series = names.map((band) => {
     const of = at.map((all) => all.find((sample) => sample.band === band))
+    const own = units(good.filter((sample) => sample.band === band)).join(' and ')
     return {
-      name: band === '' ? 'no band' : band,
+      name: (band === '' ? 'no band' : band) + (others.length === 0 ? '' : `, ${own}`),
       values: of.map((sample) => sample?.value ?? null),
       errors: of.map((sample) => (sample && errorOf(sample)) ?? null),
     }
   })
-  return { x, series, at }
+  return { x, unit: others.length === 0 ? unit : undefined, series, at }
 }
