@@ -67,8 +67,11 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
     ['failed', 'failed', numbers.failed],
     ...(final ? [] : [['waiting', 'not yet', numbers.waiting] as const]),
   ] as const
-  const point =
-    current && points.find(({ id }) => all.find(({ key }) => key === id)?.data.row === current.data.row)
+  // A point has the number of the first entry of its row.
+  const point = useMemo(() => {
+    const first = current && all.find(({ data }) => data.row === current.data.row && data.ra !== null)
+    return points.find(({ id }) => id === first?.key)
+  }, [all, points, current])
   const look = { stretch, range, order, size }
   const again = final ? retryable(all) : 0
   return (

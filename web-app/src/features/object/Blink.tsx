@@ -164,7 +164,8 @@ function Large({ job, file, data, set, look, common, onLook }: LargeProps) {
 
   if (opened.error !== null) return <ErrorPanel error={opened.error} retry={() => void opened.refetch()} />
   if (opened.data === undefined) return <Loading what={`Opening ${file}`} />
-  const sky = typeof wcs === 'string' || wcs.frame !== 'equatorial' ? undefined : wcs
+  // The position is ICRS: in another system it would be marked where it is not.
+  const sky = typeof wcs === 'string' || !wcs.isIcrs ? undefined : wcs
   const { ra, dec } = data
   const mark = sky && ra !== null && dec !== null ? sky.toPixel({ ra, dec }) : undefined
   const shown = hdu ?? firstHdu(opened.data.hdus)

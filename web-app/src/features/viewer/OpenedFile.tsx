@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo, useState } from 'react'
+import { planesOf } from '@/shared/astro/fits'
 import { Header } from '@/shared/astro/header'
 import { readWcs, type Pixel } from '@/shared/astro/wcs'
 import { firstHdu } from '@/shared/image/first'
@@ -34,7 +35,7 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
     void navigate({ search: (old) => ({ ...old, ...more }), replace: true, resetScroll: false })
   const hdu = file.hdus.find(({ index }) => index === search.hdu) ?? firstHdu(file.hdus)
   if (hdu === undefined) return null
-  const planes = hdu.axes.slice(2).reduce((all, axis) => all * axis, 1)
+  const planes = planesOf(hdu)
   const plane = Math.min(search.plane ?? 1, planes)
   return (
     <>
@@ -85,7 +86,7 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
         </Notice>
       ) : (
         <QuickLook
-          key={`${hdu.index} ${plane}`}
+          key={hdu.index}
           source={source}
           hdu={hdu}
           plane={plane - 1}

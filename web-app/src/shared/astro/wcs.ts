@@ -1,4 +1,5 @@
 /** Pixels and the sky: zenithal projections of FITS (Calabretta and Greisen 2002, section 5.1), with SIP. */
+import { distance } from './coords'
 import type { Header } from './header'
 
 export type SkyFrame = 'equatorial' | 'galactic'
@@ -11,10 +12,10 @@ export type Wcs = {
   frame: SkyFrame
   /** As the header names it: ICRS, FK5 and so on. */
   system: string
+  /** Whether it is that of positions in lists, to less than a pixel: ICRS, or FK5 of 2000. */
+  isIcrs: boolean
   toSky: (pixel: Pixel) => Sky | undefined
   toPixel: (sky: Sky) => Pixel | undefined
-  /** Side of a pixel at the reference, degrees. */
-  scale: number
 }
 
 const RADIANS = Math.PI / 180
@@ -94,13 +95,17 @@ export function readWcs(header: Header): Wcs | string {
     return Number.isFinite(u) && Number.isFinite(v) ? { x: u + x0, y: v + y0 } : undefined
   }
   const frame = pair.includes('GLON') ? 'galactic' : 'equatorial'
-  const system = frame === 'galactic' ? 'galactic' : (header.text('RADESYS') ?? equinox(header))
-  return { frame, system, toSky, toPixel, scale: Math.sqrt(Math.abs(determinant)) }
+  return { frame, ...systemOf(header, frame), toSky, toPixel }
 }
 
-function equinox(header: Header): string {
+/** Section 8.3 of the standard; before it, RADESYS was RADECSYS. */
+function systemOf(header: Header, frame: SkyFrame): { system: string; isIcrs: boolean } {
+  if (frame === 'galactic') return { system: 'galactic', isIcrs: false }
   const year = header.number('EQUINOX') ?? header.number('EPOCH')
-  return year === undefined ? 'ICRS' : year < 1984 ? 'FK4' : 'FK5'
+  const old = year !== undefined && year < 1984
+  const named = header.text('RADESYS') ?? header.text('RADECSYS')
+  const system = named?.toUpperCase() ?? (year === undefined ? 'ICRS' : old ? 'FK4' : 'FK5')
+  return { system, isIcrs: system === 'ICRS' || (system === 'FK5' && (year ?? 2000) === 2000) }
 }
 
 function matrixOf(header: Header): Matrix {
@@ -161,6 +166,12 @@ function readSip(header: Header): { a: Polynomial; b: Polynomial } {
     return (u, v) => terms.reduce((sum, [p, q, factor]) => sum + factor * u ** p * v ** q, 0)
   }
   return { a: polynomial('A'), b: polynomial('B') }
+}
+
+/** Degrees on the sky from the left to the right of a pixel; undefined where the sky ends. */
+export function widthOf({ toSky }: Wcs, { x, y }: Pixel): number | undefined {
+  const [left, right] = [toSky({ x: x - 0.5, y }), toSky({ x: x + 0.5, y })]
+  return left && right && distance(left, right)
 }
 
 /** Where north and east are from a pixel, as unit vectors in pixels; undefined where the sky ends. */

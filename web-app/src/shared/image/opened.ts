@@ -8,15 +8,18 @@ import type { FileInfo, Target } from './protocol'
 
 /** Largest file that is looked at, unpacked: 512 MiB. */
 export const MOST_BYTES = 512 * 1024 * 1024
-/** Planes that are kept as numbers; those of more files are read again. */
-const KEPT = 12
+/** Values of planes that are kept as numbers, in all; beyond them the one that was used longest ago is read again. */
+const KEPT = 64 * 1024 * 1024
 
 type Plane = Pixels & { sorted: Float64Array }
 type Opened = { bytes: Uint8Array; file: FitsFile }
 
 export class Files {
   private readonly opened = new Map<string, Opened>()
+  /** The one used last is the last. */
   private readonly planes = new Map<string, Plane>()
+
+  constructor(private readonly most = KEPT) {}
 
   async open(key: string, data: Blob): Promise<FileInfo> {
     const bytes = await bytesOf(data)
@@ -57,15 +60,23 @@ export class Files {
   private plane({ key, hdu, plane }: Target): Plane {
     const name = `${key} ${hdu} ${plane}`
     const kept = this.planes.get(name)
-    if (kept !== undefined) return kept
+    if (kept !== undefined) {
+      this.planes.delete(name)
+      this.planes.set(name, kept)
+      return kept
+    }
     const opened = this.opened.get(key)
     const found = opened?.file.hdus[hdu]
     if (opened === undefined || found === undefined) throw new FitsError(`There is no HDU ${hdu}.`)
     const pixels = readPixels(opened.bytes, found, plane)
     const made = { ...pixels, sorted: sampleOf(pixels.values) }
-    // The oldest goes, so that a walk through many files does not fill the memory.
-    const oldest = this.planes.size >= KEPT ? this.planes.keys().next().value : undefined
-    if (oldest !== undefined) this.planes.delete(oldest)
+    let held = made.values.length
+    for (const { values } of this.planes.values()) held += values.length
+    for (const [old, { values }] of this.planes) {
+      if (held <= this.most) break
+      this.planes.delete(old)
+      held -= values.length
+    }
     this.planes.set(name, made)
     return made
   }

@@ -1,5 +1,5 @@
 /** What is drawn over an image: where north and east are, a scale, a mark, the pixel that is looked at. */
-import { compass, type Pixel, type Wcs } from '@/shared/astro/wcs'
+import { compass, widthOf, type Pixel, type Wcs } from '@/shared/astro/wcs'
 import { onPicture, toScreen, type Size, type View } from './view'
 
 export type Overlay = {
@@ -69,9 +69,11 @@ function drawCursor(context: CanvasRenderingContext2D, { view, screen, image }: 
   outlined(context, () => context.rect(x - half, y - half, 2 * half, 2 * half))
 }
 
-function drawCompass(context: CanvasRenderingContext2D, { view, image }: Overlay, wcs: Wcs) {
-  const at = { x: view.x + 0.5, y: image.height - view.y + 0.5 }
-  const found = compass(wcs, at)
+/** The pixel in the middle of the screen. */
+const middleOf = ({ view, image }: Overlay): Pixel => ({ x: view.x + 0.5, y: image.height - view.y + 0.5 })
+
+function drawCompass(context: CanvasRenderingContext2D, overlay: Overlay, wcs: Wcs) {
+  const found = compass(wcs, middleOf(overlay))
   if (found === undefined) return
   const [x, y] = [46, 46]
   const galactic = wcs.frame === 'galactic'
@@ -112,9 +114,11 @@ export function scaleBar(
   return degrees === undefined ? undefined : { degrees, points: degrees / degreesPerPoint }
 }
 
-function drawScale(context: CanvasRenderingContext2D, { view, screen }: Overlay, wcs: Wcs) {
-  const bar = scaleBar(wcs.scale / view.zoom, Math.min(160, screen.width / 3))
-  if (bar === undefined) return
+function drawScale(context: CanvasRenderingContext2D, overlay: Overlay, wcs: Wcs) {
+  const { view, screen } = overlay
+  const width = widthOf(wcs, middleOf(overlay))
+  const bar = width && scaleBar(width / view.zoom, Math.min(160, screen.width / 3))
+  if (!bar) return
   const [x, y] = [16, screen.height - 18]
   outlined(context, () => {
     context.moveTo(x, y - 4)

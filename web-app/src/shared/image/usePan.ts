@@ -95,11 +95,11 @@ export function keyed(event: React.KeyboardEvent, use: Keyed): boolean {
   const arrow = arrows[event.key]
   if (event.ctrlKey || event.metaKey || event.altKey) return false
   if (arrow !== undefined && event.shiftKey) {
-    const middle = { x: Math.round(view.x + 0.5), y: Math.round(image.height - view.y + 0.5) }
-    const from = cursor ?? middle
-    const within = (value: number, most: number) => Math.min(most, Math.max(1, value))
-    const to = { x: within(from.x + arrow[0], image.width), y: within(from.y + arrow[1], image.height) }
-    onCursor(cursor === undefined ? from : to, true)
+    // It begins in the middle of what is seen, which may be beside the image.
+    const [x, y] = cursor === undefined ? [view.x + 0.5, image.height - view.y + 0.5] : [cursor.x, cursor.y]
+    const [dx, dy] = cursor === undefined ? [0, 0] : arrow
+    const within = (value: number, most: number) => Math.min(most, Math.max(1, Math.round(value)))
+    onCursor({ x: within(x + dx, image.width), y: within(y + dy, image.height) }, true)
   } else if (arrow !== undefined && panByArrows) {
     onView(moved(view, image, -arrow[0] * 40, arrow[1] * 40))
   } else if (event.key === '+' || event.key === '=') onView(zoomed(view, screen, 1.5))

@@ -1,0 +1,45 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import * as fits from '@/shared/astro/fits'
+import { bigEndian, hdu, image, joined, extension } from '@/shared/astro/testing'
+import { fullLook } from './look'
+import { Files } from './opened'
+
+vi.mock('@/shared/astro/fits', { spy: true })
+beforeEach(() => vi.clearAllMocks())
+
+const values = (plane: number) => [plane, plane + 1, plane + 2, plane + 3]
+const cube = hdu(image(-32, [2, 2, 4]), bigEndian(-32, [0, 10, 20, 30].flatMap(values)))
+const opened = async (most: number) => {
+  const files = new Files(most)
+  await files.open('a', new Blob([new Uint8Array(cube)]))
+  return (plane: number) => files.value({ key: 'a', hdu: 0, plane }, 1, 1)
+}
+
+describe('planes of files', () => {
+  it('are kept while there is room, and those used last longest', async () => {
+    const value = await opened(8)
+    expect([value(0), value(1), value(0), value(1)]).toEqual([3, 13, 3, 13])
+    expect(fits.readPixels).toHaveBeenCalledTimes(2)
+    value(0)
+    value(2)
+    expect(value(0)).toBe(3)
+    expect(fits.readPixels).toHaveBeenCalledTimes(3)
+    value(1)
+    expect(fits.readPixels).toHaveBeenCalledTimes(4)
+  })
+
+  it('are read also when one is more than there is room for', async () => {
+    const value = await opened(1)
+    expect([value(3), value(0)]).toEqual([33, 3])
+  })
+
+  it('are drawn by the limits of the look, of the HDU that is asked for', async () => {
+    const files = new Files()
+    const bytes = joined(hdu(image(8, [])), hdu(extension(8, [2, 1]), bigEndian(8, [1, 2])), cube)
+    await files.open('b', new Blob([new Uint8Array(bytes)]))
+    expect(() => files.draw({ key: 'b', hdu: 1, plane: 0 }, fullLook({}, ''))).toThrow('single axis')
+    expect(() => files.draw({ key: 'b', hdu: 7, plane: 0 }, fullLook({}, ''))).toThrow('no HDU 7')
+    files.close('b')
+    expect(() => files.draw({ key: 'b', hdu: 1, plane: 0 }, fullLook({}, ''))).toThrow('no HDU 1')
+  })
+})
