@@ -1,4 +1,4 @@
-import { Outlet, useRouterState } from '@tanstack/react-router'
+import { CatchBoundary, Outlet, useRouterState } from '@tanstack/react-router'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { meQuery } from '@/shared/api/me'
@@ -7,6 +7,7 @@ import { useHotkeys } from '@/shared/lib/hotkeys'
 import { useStore } from '@/shared/lib/store'
 import { Toasts } from '@/shared/ui/Toasts'
 import { Banner } from './Banner'
+import { MissingPart } from './MissingPart'
 import { Navigation } from './Navigation'
 import { SignedOut } from './SignedOut'
 import { TopBar } from './TopBar'
@@ -50,11 +51,13 @@ function SignedIn() {
         <Outlet />
       </main>
       <Toasts />
-      <Suspense>
-        {palette && <Palette onClose={() => setPalette(false)} />}
-        {sheet && <ShortcutSheet onClose={() => setSheet(false)} />}
-        {state === 'out' && <SignInAgain />}
-      </Suspense>
+      <CatchBoundary getResetKey={() => `${palette} ${sheet} ${state}`} errorComponent={MissingPart}>
+        <Suspense>
+          {palette && <Palette onClose={() => setPalette(false)} />}
+          {sheet && <ShortcutSheet onClose={() => setSheet(false)} />}
+          {state === 'out' && <SignInAgain />}
+        </Suspense>
+      </CatchBoundary>
     </div>
   )
 }

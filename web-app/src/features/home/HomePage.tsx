@@ -31,7 +31,6 @@ export function HomePage() {
       }
     >
       {isNew && <FirstSteps />}
-      <Latest jobs={ended.data?.items} />
       <div className={cx['columns']}>
         <div className={cx['main']}>
           {!isNew && (
@@ -43,9 +42,11 @@ export function HomePage() {
           )}
           {!isNew && (
             <Card title="Ended last" flush aside={<Link to="/jobs">All jobs</Link>}>
-              <Loaded query={ended} what="Reading the jobs">
-                {({ items }) => <Lines jobs={items} none="Nothing has ended yet." />}
-              </Loaded>
+              <div className={ended.isPending ? cx['coming'] : undefined}>
+                <Loaded query={ended} what="Reading the jobs">
+                  {({ items }) => <Lines jobs={items} none="Nothing has ended yet." />}
+                </Loaded>
+              </div>
             </Card>
           )}
         </div>
@@ -77,6 +78,7 @@ export function HomePage() {
           </Card>
         </div>
       </div>
+      <Latest jobs={ended.data?.items} />
     </Page>
   )
 }

@@ -6,7 +6,7 @@ import { hasManifest, manifestQuery, resultUrl } from '@/shared/api/results'
 import { duration } from '@/shared/lib/format'
 import { Card, Facts } from '@/shared/ui/Page'
 import { Icon } from '@/shared/ui/Icon'
-import { Loaded } from '@/shared/ui/States'
+import { Loaded, Loading } from '@/shared/ui/States'
 import { Moment, Span } from '@/shared/ui/Time'
 import { Cutouts } from './Cutouts'
 import { entriesOf, type Entry } from './manifest'
@@ -75,6 +75,13 @@ function Results({ job }: { job: Job }) {
   const live = useLive(job, sawItRun && all === undefined)
   if (!isFinal || (sawItRun && all === undefined && query.error === null)) {
     return <Cutouts job={job} entries={live} final={false} />
+  }
+  if (query.isPending) {
+    return (
+      <div className={cx['coming']}>
+        <Loading what="Reading the manifest" />
+      </div>
+    )
   }
   return (
     <Loaded query={query} what="Reading the manifest">

@@ -34,9 +34,9 @@ export function ProfilePage() {
                 <Quotas usage={me.usage} limits={me.limits} />
               </Card>
             </div>
+            <Preferences />
             <Tokens local={me.by === 'local'} />
             <Devices />
-            <Preferences />
           </>
         )}
       </Loaded>
