@@ -9,7 +9,7 @@ import { Relay } from '../harness/relay.ts'
 import { Server } from '../harness/server.ts'
 import { enter, signIn } from '../harness/sign-in.ts'
 
-const heading = (name: string) => ['heading', { name }] as const
+const heading = (name: string) => ['heading', { name, exact: true }] as const
 
 loginTest(
   '20: a session that ends under a form is begun again beside it, and the form is sent',
@@ -166,4 +166,14 @@ test('22: a page of an older release says so, and loads the new one', async ({ o
   await page.getByRole(...heading('Help')).waitFor()
   await page.goto('cutout?service=echo')
   expect(await page.getByLabel('Label').inputValue()).toBe('kept in the draft')
+})
+
+test('22: a dialog whose part does not come leaves the page as it is', async ({ page, guard }) => {
+  guard.expect(/ERR_FAILED/, /did not come|dynamically imported module|preload/)
+  await page.route(/assets\/ShortcutSheet.*\.js$/, (route) => route.abort())
+  await page.goto('cutout?service=echo')
+  await page.getByLabel('Label').fill('still here')
+  await page.getByRole('button', { name: 'Keys' }).click()
+  await page.getByRole('alert').getByText('This part of the page could not be loaded.').waitFor()
+  expect(await page.getByLabel('Label').inputValue()).toBe('still here')
 })

@@ -6,7 +6,7 @@ import { loginTest as test } from '../harness/fixtures.ts'
 import { environment, program } from '../harness/program.ts'
 import { enter, signIn } from '../harness/sign-in.ts'
 
-const heading = (name: string) => ['heading', { name }] as const
+const heading = (name: string) => ['heading', { name, exact: true }] as const
 
 test('30: an administrator drains a worker and lets it work again', async ({ page, server, realm }) => {
   await signIn(page, 'ada', 'admin')
