@@ -87,7 +87,7 @@ export function Log({ job }: { job: Job }) {
           onChange={(value) => setTimes(value)}
           data={[
             { value: 'off', label: 'No times' },
-            { value: 'clock', label: 'Clock' },
+            { value: 'clock', label: 'UTC' },
             { value: 'since', label: 'Since start' },
           ]}
         />

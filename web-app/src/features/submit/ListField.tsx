@@ -54,10 +54,13 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
       return
     }
     setRefused(undefined)
-    void file.text().then((content) => {
-      setFixes({})
-      onText(content)
-    })
+    file.text().then(
+      (content) => {
+        setFixes({})
+        onText(content)
+      },
+      () => setRefused(`${file.name} cannot be read.`),
+    )
   }
 
   /** What was asked to be mended is in a text that is written anew. */

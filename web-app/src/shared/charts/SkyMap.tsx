@@ -140,7 +140,6 @@ export function SkyMap({ label, points, outlines, active, onPick }: SkyMapProps)
   return (
     <figure className={cx['map']}>
       {/* A picture that can be pointed at. */}
-      {}
       <canvas
         ref={canvas}
         className={cx['canvas']}
