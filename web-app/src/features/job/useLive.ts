@@ -17,7 +17,7 @@ export function useLive(job: Job, wanted: boolean): Entry[] {
     queryFn: async () => (list === undefined ? [] : parseList(await parameterText(job, list)).rows),
     enabled: wanted && list !== undefined,
     // What was asked for never changes once it runs.
-    staleTime: Infinity,
+    staleTime: 'static',
   })
   const { data: results = NO_ROWS } = useQuery({
     ...resultsQuery(job, job.phase === 'EXECUTING'),

@@ -1,8 +1,9 @@
-import { QueryClient } from '@tanstack/react-query'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { QueryClient, QueryObserver } from '@tanstack/react-query'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyEvents, arrivals, inPages } from './apply'
 import { parseEvent } from './events'
 import { jobKeys, type JobSummary } from './jobs'
+import { manifestQuery } from './results'
 
 const job = (id: string, version = 1, more: Partial<JobSummary> = {}): JobSummary => ({
   id,
@@ -91,4 +92,17 @@ describe('parseEvent', () => {
     ['job', '{}'],
     ['later', '{}'],
   ])('leaves out %s %s', (kind, data) => expect(parseEvent(kind, data)).toBeUndefined())
+})
+
+it('reads no result again because a job has changed or the stream was cut: results never change', async () => {
+  const client = new QueryClient()
+  const read = vi.fn(() => Promise.resolve({ counts: { ok: 0, failed: 0 }, rows: [] }))
+  const query = { ...manifestQuery({ service: 'cutout', jobId: 'a' }), queryFn: read }
+  const stop = new QueryObserver(client, query).subscribe(() => undefined)
+  await vi.waitFor(() => expect(client.getQueryData(query.queryKey)).toBeDefined())
+  applyEvents(client, [{ kind: 'job', job: job('a', 2) }])
+  applyEvents(client, [{ kind: 'resync' }])
+  expect(client.isFetching()).toBe(0)
+  expect(read).toHaveBeenCalledOnce()
+  stop()
 })

@@ -110,7 +110,7 @@ export const manifestQuery = (job: JobPath) =>
       return (await response.json()) as Manifest
     },
     // A result never changes.
-    staleTime: Infinity,
+    staleTime: 'static',
   })
 
 /** The text of a result. */
@@ -118,7 +118,7 @@ export const resultTextQuery = (job: JobPath, name: string) =>
   queryOptions({
     queryKey: [...jobKeys.detail(job.jobId), 'text', name] as const,
     queryFn: async ({ signal }) => (await send(resultPath(job, name), { signal })).text(),
-    staleTime: Infinity,
+    staleTime: 'static',
   })
 
 /** The text of a parameter, also of one that is told by its address. */
@@ -135,5 +135,5 @@ export const parameterTextQuery = (job: JobPath, parameter: Job['parameters'][nu
   queryOptions({
     queryKey: [...jobKeys.detail(job.jobId), 'parameter', parameter.id] as const,
     queryFn: () => parameterText(job, parameter),
-    staleTime: Infinity,
+    staleTime: 'static',
   })

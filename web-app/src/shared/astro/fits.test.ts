@@ -38,6 +38,27 @@ describe('cards', () => {
     expect(readFits(bytes).hdus[0]?.header.text('LONG')).toBe('first second third')
   })
 })
+describe('long strings without end', () => {
+  it('are taken apart, so that reading them takes no longer than the file is', () => {
+    const text = [
+      "LONG    = 'first &'",
+      ...Array<string>(40_000).fill("CONTINUE  '" + 'x'.repeat(66) + "&'"),
+      'END',
+    ]
+    const cards = [
+      'SIMPLE  =                    T',
+      'BITPIX  =                    8',
+      'NAXIS   =                    0',
+      ...text,
+    ]
+    const body = card80(cards)
+    const bytes = new TextEncoder().encode(body.padEnd(Math.ceil(body.length / 2880) * 2880))
+    const { header } = readFits(bytes).hdus[0] ?? {}
+    expect(header?.text('LONG')?.length).toBeLessThan(66_000)
+    expect(header?.cards.length).toBeGreaterThan(40)
+  })
+})
+
 const card80 = (cards: readonly string[]) => cards.map((text) => text.padEnd(80)).join('')
 
 describe('pixels', () => {

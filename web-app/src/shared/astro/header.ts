@@ -64,8 +64,11 @@ export function readHeader(bytes: Uint8Array, start: number): { header: Header; 
   throw new FitsError(`A header has no END within ${MOST_BLOCKS} blocks.`)
 }
 
+/** A text is no longer than this: each part copies what is before it. */
+const MOST_TEXT = 64 * 1024
+
 const continues = (card: Card | undefined): card is Card & { value: string } =>
-  typeof card?.value === 'string' && card.value.endsWith('&')
+  typeof card?.value === 'string' && card.value.length < MOST_TEXT && card.value.endsWith('&')
 
 export function parseCard(text: string): Card {
   const keyword = text.slice(0, 8).trimEnd()
