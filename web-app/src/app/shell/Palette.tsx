@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useId, useState } from 'react'
 import { Modal } from '@/shared/ui/kit/modal'
-import { fewJobsQuery } from '@/shared/api/jobs'
+import { fewJobsQuery, jobName } from '@/shared/api/jobs'
 import { isOperator, meQuery } from '@/shared/api/me'
 import { phases } from '@/shared/api/phases'
 import { theme, themes } from '@/shared/lib/preferences'
@@ -128,7 +128,7 @@ function useOptions(text: string): Option[] {
   )
   const found = (jobs?.items ?? []).map((job): Option => ({
     id: job.id,
-    label: job.runId ?? `${job.service} ${job.id.slice(-8)}`,
+    label: jobName(job),
     hint: phases[job.phase].word,
     icon: <PhaseGlyph phase={job.phase} />,
     run: () => void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } }),

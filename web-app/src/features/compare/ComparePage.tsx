@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
-import { jobQuery, type Job } from '@/shared/api/jobs'
+import { jobName, jobQuery, type Job } from '@/shared/api/jobs'
 import { hasManifest, manifestQuery, parameterTextQuery, type Manifest } from '@/shared/api/results'
 import { count, duration, plural } from '@/shared/lib/format'
 import { Icon } from '@/shared/ui/Icon'
@@ -50,8 +50,6 @@ function Compared({ a, b }: Both<string>) {
   return <Jobs a={one.data} b={other.data} />
 }
 
-const nameOf = (job: Job) => job.runId ?? `${job.service} ${job.jobId.slice(-8)}`
-
 const took = ({ startTime, endTime }: Job) =>
   startTime == null || endTime == null ? 'not given' : duration(Date.parse(endTime) - Date.parse(startTime))
 
@@ -81,7 +79,7 @@ function Jobs({ a, b }: Both<Job>) {
                   <th key={index} scope="col">
                     {index === 0 ? 'A: ' : 'B: '}
                     <Link to="/jobs/$jobId" params={{ jobId: job.jobId }}>
-                      {nameOf(job)}
+                      {jobName(job)}
                     </Link>
                   </th>
                 ))}

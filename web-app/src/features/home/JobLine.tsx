@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { JobSummary } from '@/shared/api/jobs'
+import { jobName, type JobSummary } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { count } from '@/shared/lib/format'
 import { Meter } from '@/shared/ui/Meter'
@@ -8,11 +8,11 @@ import { Ago } from '@/shared/ui/Time'
 import cx from './home.module.css'
 
 export function JobLine({ job }: { job: JobSummary }) {
-  const { id, runId, service, phase, progressDone, progressTotal, creationTime, endTime, error } = job
+  const { id, service, phase, progressDone, progressTotal, creationTime, endTime, error } = job
   return (
     <li className={cx['line']}>
       <Link to="/jobs/$jobId" params={{ jobId: id }} className={cx['job']}>
-        {runId ?? `${service} ${id.slice(-8)}`}
+        {jobName(job)}
       </Link>
       <PhaseChip phase={phase} />
       <span className={cx['state']}>

@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Tabs } from '@/shared/ui/kit/tabs'
 import { ApiError } from '@/shared/api/problem'
-import { jobQuery, type Job } from '@/shared/api/jobs'
+import { jobName, jobQuery, type Job } from '@/shared/api/jobs'
 import { phases } from '@/shared/api/phases'
 import { resultsQuery } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
@@ -46,12 +46,10 @@ function NoJob({ error, retry }: { error: Error; retry: () => void }) {
   )
 }
 
-export const jobTitle = (job: Job) => job.runId ?? `${job.service} ${job.jobId.slice(-8)}`
-
 function JobView({ job }: { job: Job }) {
   const { tab } = route.useSearch()
   const navigate = useNavigate({ from: '/jobs/$jobId' })
-  const title = jobTitle(job)
+  const title = jobName(job)
   useEnding(title, job)
   // Its own document has few of them where there are many.
   const { data: all = job.results } = useQuery({ ...resultsQuery(job, false), enabled: false })

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { JobSummary } from '@/shared/api/jobs'
+import { jobName, type JobSummary } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { count } from '@/shared/lib/format'
 import type { Column } from '@/shared/ui/DataGrid'
@@ -13,8 +13,6 @@ type Choice = Pick<Selection, 'chosen' | 'toggle' | 'extend' | 'toggleAll'> & {
   all: boolean
   everyone: boolean
 }
-
-export const jobName = (job: JobSummary) => job.runId ?? `${job.service} ${job.id.slice(-8)}`
 
 export function jobColumns({
   chosen,

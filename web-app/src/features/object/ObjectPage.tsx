@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
-import { jobQuery, type Job } from '@/shared/api/jobs'
+import { jobName, jobQuery, type Job } from '@/shared/api/jobs'
 import { ApiError } from '@/shared/api/problem'
 import { hasManifest, manifestQuery, type Manifest } from '@/shared/api/results'
 import { formatDec, formatRa } from '@/shared/astro/coords'
@@ -115,7 +115,7 @@ function Position({ job, row, manifest }: { job: Job; row: number; manifest: Man
           <span>
             row {row} of{' '}
             <Link to="/jobs/$jobId" params={{ jobId: job.jobId }}>
-              {job.runId ?? `job ${job.jobId.slice(-8)}`}
+              {jobName(job)}
             </Link>
           </span>
         </span>

@@ -17,6 +17,11 @@ export type JobFilter = {
   owner?: string
 }
 
+/** What people call a job: its label, else its service and the end of its id. */
+export const jobName = (
+  job: Pick<JobSummary, 'runId' | 'service' | 'id'> | Pick<Job, 'runId' | 'service' | 'jobId'>,
+) => job.runId ?? `${job.service} ${('id' in job ? job.id : job.jobId).slice(-8)}`
+
 const PAGE = 50
 
 export const jobKeys = {
