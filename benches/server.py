@@ -3,14 +3,15 @@
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
-import time
 import urllib.parse
 
 READY = "listening on "
+PHASE = re.compile(r"<uws:phase>(\w+)<")
 ENDED = ("COMPLETED", "ERROR", "ABORTED", "ARCHIVED")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -115,9 +116,9 @@ class Server(Client):
         self.ask("DELETE", job)
 
     def wait(self, job):
-        """The phase that a job ends in, asked for every 10 ms."""
-        while (phase := self.get(job + "/phase").strip()) not in ENDED:
-            time.sleep(0.01)
+        """The phase that a job ends in, waited for as UWS 1.1 has it."""
+        while (phase := PHASE.search(self.get(job + "?WAIT=60"))[1]) not in ENDED:
+            pass
         return phase
 
     def memory(self):
