@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 import type { Fixes, List } from '@/shared/astro/positions'
 import type { ListAnswer, ListRequest } from '@/shared/astro/list-worker'
 
-/** A pause in typing after which a long list is read. */
+/** While typing goes on, a list is read after a pause of so many ms; what is pasted or dropped is read at once. */
 const PAUSE = 150
 
 const nothing: List = { form: 'text', rows: [], unused: [], problems: 0, warnings: 0, offers: [] }
@@ -13,6 +13,7 @@ export type ReadList = { list: List; csv: string; of: string }
 export function useList(text: string, fixes: Fixes): { read: ReadList | undefined; reading: boolean } {
   const worker = useRef<Worker>(undefined)
   const number = useRef(0)
+  const changed = useRef(-PAUSE)
   const [read, setRead] = useState<ReadList & { fixes: Fixes }>()
 
   useEffect(() => {
@@ -33,7 +34,10 @@ export function useList(text: string, fixes: Fixes): { read: ReadList | undefine
     const target = worker.current
     target?.addEventListener('message', onAnswer)
     target?.addEventListener('error', onFailure)
-    const timer = setTimeout(() => target?.postMessage({ id, text, fixes } satisfies ListRequest), PAUSE)
+    const now = performance.now()
+    const pause = now - changed.current < PAUSE ? PAUSE : 0
+    changed.current = now
+    const timer = setTimeout(() => target?.postMessage({ id, text, fixes } satisfies ListRequest), pause)
     return () => {
       clearTimeout(timer)
       target?.removeEventListener('message', onAnswer)
