@@ -7,8 +7,6 @@ type File = { data: Buffer; state: 'open' | 'held' | 'broken'; waiting: (() => v
 export class Archive {
   private readonly files = new Map<string, File>()
 
-  private oneIsOwed = false
-
   private constructor(private readonly listener: Listener) {}
 
   static start(files: Readonly<Record<string, Buffer>>): Promise<Archive> {
@@ -35,15 +33,8 @@ export class Archive {
     this.set(name, 'held')
   }
 
-  /** Keeps whoever asks waiting, but for the image that is asked for first. */
-  holdAllButFirst(): void {
-    for (const name of this.files.keys()) this.hold(name)
-    this.oneIsOwed = true
-  }
-
   /** Lets them have the image, or all of them. */
   release(...names: readonly string[]): void {
-    this.oneIsOwed = false
     for (const name of names.length > 0 ? names : this.files.keys()) this.set(name, 'open')
   }
 
@@ -67,7 +58,6 @@ export class Archive {
 
   private answer(name: string, range: string | undefined, response: ServerResponse) {
     const file = this.files.get(name)
-    if (file?.state === 'held' && this.oneIsOwed) this.release(name)
     if (file === undefined) {
       response.writeHead(404).end()
     } else if (file.state === 'held') {

@@ -10,6 +10,10 @@ export async function readTo(page: Page, wanted: number): Promise<number> {
       const [, number = '0'] = /([\d,]+) jobs?(?: so far|, all)/.exec(document.body.innerText) ?? []
       return Number(number.replaceAll(',', ''))
     })
-    if (shown >= wanted) return shown
+    if (shown >= wanted) {
+      // To where the end is now.
+      await page.keyboard.press('End')
+      return shown
+    }
   }
 }

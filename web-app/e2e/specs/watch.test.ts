@@ -132,8 +132,9 @@ test('13: what is cut can be used while the rest of the job runs', async ({ page
     'two.fits': imageOf({ obs: 'two' }),
   })
   onTestFinished(() => archive.close())
-  await server.command('ingest', 'partly', ...archive.urls)
-  archive.holdAllButFirst()
+  // One after the other, which is the order that they are cut in.
+  for (const url of archive.urls) await server.command('ingest', 'partly', url)
+  archive.hold('two.fits')
   const id = await server.job({
     service: 'cutout',
     runId: 'partly there',

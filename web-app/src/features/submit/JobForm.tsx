@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
 import { useForm, useWatch } from 'react-hook-form'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import type { Me, ParameterInfo, Service } from '@/shared/api/me'
@@ -47,7 +47,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   const groups = useMemo(() => groupsOf(service), [service])
   const lists = useMemo(() => service.parameters.filter(({ kind }) => kind.type === 'file'), [service])
 
-  useDraft(me.name, service.name, values, initial)
+  const onSent = useDraft(me.name, service.name, values, initial)
 
   // A list goes as it was read, not as it was typed.
   const listName = lists[0]?.name
@@ -87,7 +87,7 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
   const told = !check.isPlaceholderData && isSameRequest(settled, request) ? check.data : undefined
 
   const submit = useSubmit(request, {
-    onMade: () => dropDraft(me.name, service.name),
+    onMade: onSent,
     onFault: (parameter, message) => setError(`parameters.${parameter}`, { message }),
   })
   const hint = hintOf({
@@ -263,13 +263,28 @@ export function JobForm({ service, services, me, initial, restored }: JobFormPro
 function useDraft(person: string, service: string, values: FormValues, initial: FormValues) {
   const [first] = useState(initial)
   const typed = useRef(false)
+  const sent = useRef(false)
+  const keep = useEffectEvent(() => {
+    if (sent.current) return
+    typed.current ||= isTyped(values, first)
+    if (typed.current && isTouched(values)) keepDraft(person, service, values)
+  })
   useEffect(() => {
-    const timer = setTimeout(() => {
-      typed.current ||= isTyped(values, first)
-      if (typed.current && isTouched(values)) keepDraft(person, service, values)
-    }, 400)
+    const timer = setTimeout(() => keep(), 400)
     return () => clearTimeout(timer)
-  }, [person, service, values, first])
+  }, [values])
+  useEffect(() => {
+    const leave = () => keep()
+    window.addEventListener('pagehide', leave)
+    return () => {
+      window.removeEventListener('pagehide', leave)
+      leave()
+    }
+  }, [])
+  return useCallback(() => {
+    sent.current = true
+    dropDraft(person, service)
+  }, [person, service])
 }
 
 /** A value once it has not changed for a while. */
