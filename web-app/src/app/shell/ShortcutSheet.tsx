@@ -1,5 +1,5 @@
-import { keyName, shortcutSheet } from '@/shared/lib/hotkeys'
-import { Fragment } from 'react'
+import { shortcutSheet } from '@/shared/lib/hotkeys'
+import { KeyList } from '@/shared/ui/KeyList'
 import { Modal } from '@/shared/ui/kit/modal'
 import cx from './shell.module.css'
 
@@ -10,20 +10,7 @@ export function ShortcutSheet({ onClose }: { onClose: () => void }) {
         {shortcutSheet.map(({ where, keys }) => (
           <section key={where}>
             <h3>{where}</h3>
-            <dl className={cx['keys']}>
-              {keys.map(([key, meaning]) => (
-                <Fragment key={key}>
-                  <dt>
-                    {key.split(/[ +]/).map((part) => (
-                      <Fragment key={part}>
-                        <kbd>{keyName(part)}</kbd>{' '}
-                      </Fragment>
-                    ))}
-                  </dt>
-                  <dd>{meaning}</dd>
-                </Fragment>
-              ))}
-            </dl>
+            <KeyList keys={keys} className={cx['keys']} />
           </section>
         ))}
       </div>

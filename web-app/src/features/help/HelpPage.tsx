@@ -4,8 +4,9 @@ import { Fragment, type ReactNode } from 'react'
 import { servicesQuery } from '@/shared/api/me'
 import { phaseNames, phases } from '@/shared/api/phases'
 import { basePath, serverUrl } from '@/shared/config'
-import { keyName, shortcutSheet } from '@/shared/lib/hotkeys'
+import { shortcutSheet } from '@/shared/lib/hotkeys'
 import { CopyBlock } from '@/shared/ui/CopyBlock'
+import { KeyList } from '@/shared/ui/KeyList'
 import { Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
 import cx from './help.module.css'
@@ -211,20 +212,7 @@ function Keys() {
       {shortcutSheet.map(({ where, keys }) => (
         <Fragment key={where}>
           <h3>{where}</h3>
-          <dl className={cx['terms']}>
-            {keys.map(([key, meaning]) => (
-              <Fragment key={key}>
-                <dt>
-                  {key.split(/[ +]/).map((part) => (
-                    <Fragment key={part}>
-                      <kbd>{keyName(part)}</kbd>{' '}
-                    </Fragment>
-                  ))}
-                </dt>
-                <dd>{meaning}</dd>
-              </Fragment>
-            ))}
-          </dl>
+          <KeyList keys={keys} className={cx['terms']} />
         </Fragment>
       ))}
     </Chapter>
