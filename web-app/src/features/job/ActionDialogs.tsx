@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { TextInput } from '@/shared/ui/kit/inputs'
 import { Modal } from '@/shared/ui/kit/modal'
 import { destroyJob, labelJob, setDestruction, setPhase, type Job } from '@/shared/api/jobs'
@@ -56,10 +56,16 @@ export function ActionDialogs({ job, asked, onClose, onDone }: DialogProps & { a
 
 type DialogProps = { job: Job; onClose: () => void; onDone: () => void }
 
-function LabelDialog({ job, onClose, onDone }: DialogProps) {
-  const [label, setLabel] = useState(job.runId ?? '')
+type ChangeProps = Omit<DialogProps, 'job'> & {
+  title: string
+  change: () => Promise<unknown>
+  children: ReactNode
+}
+
+/** One field and a button that saves it; it stays open where that fails. */
+function ChangeDialog({ title, change, onClose, onDone, children }: ChangeProps) {
   const save = useMutation({
-    mutationFn: () => labelJob(job.jobId, label.trim() === '' ? null : label.trim()),
+    mutationFn: change,
     onSuccess: () => {
       onDone()
       onClose()
@@ -67,21 +73,14 @@ function LabelDialog({ job, onClose, onDone }: DialogProps) {
     onError: complain,
   })
   return (
-    <Modal opened onClose={onClose} title="Rename">
+    <Modal opened onClose={onClose} title={title}>
       <form
         onSubmit={(event) => {
           event.preventDefault()
           save.mutate()
         }}
       >
-        <TextInput
-          label="Label"
-          description="What you call it; also its RUNID"
-          maxLength={64}
-          value={label}
-          onChange={({ currentTarget }) => setLabel(currentTarget.value)}
-          data-autofocus
-        />
+        {children}
         <div className={cx['dialogActions']}>
           <Button type="submit" loading={save.isPending}>
             Save
@@ -92,47 +91,53 @@ function LabelDialog({ job, onClose, onDone }: DialogProps) {
   )
 }
 
-function KeepDialog({ job, onClose, onDone }: DialogProps) {
-  const [day, setDay] = useState(job.destruction?.slice(0, 10) ?? '')
-  const save = useMutation({
-    mutationFn: () => setDestruction(job, `${day}T00:00:00Z`),
-    onSuccess: () => {
-      onDone()
-      onClose()
-      say('The server has taken the day, or the latest that it allows.')
-    },
-    onError: complain,
-  })
+function LabelDialog({ job, ...dialog }: DialogProps) {
+  const [label, setLabel] = useState(job.runId ?? '')
   return (
-    <Modal opened onClose={onClose} title="Keep until">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          save.mutate()
-        }}
-      >
-        <TextInput
-          type="date"
-          label="Day (UTC)"
-          description={
-            job.destruction == null ? (
-              'It is kept for good now.'
-            ) : (
-              <>
-                It is kept until <Moment at={job.destruction} /> now.
-              </>
-            )
-          }
-          value={day}
-          required
-          onChange={({ currentTarget }) => setDay(currentTarget.value)}
-        />
-        <div className={cx['dialogActions']}>
-          <Button type="submit" loading={save.isPending}>
-            Save
-          </Button>
-        </div>
-      </form>
-    </Modal>
+    <ChangeDialog
+      {...dialog}
+      title="Rename"
+      change={() => labelJob(job.jobId, label.trim() === '' ? null : label.trim())}
+    >
+      <TextInput
+        label="Label"
+        description="What you call it; also its RUNID"
+        maxLength={64}
+        value={label}
+        onChange={({ currentTarget }) => setLabel(currentTarget.value)}
+        data-autofocus
+      />
+    </ChangeDialog>
+  )
+}
+
+function KeepDialog({ job, ...dialog }: DialogProps) {
+  const [day, setDay] = useState(job.destruction?.slice(0, 10) ?? '')
+  return (
+    <ChangeDialog
+      {...dialog}
+      title="Keep until"
+      change={async () => {
+        await setDestruction(job, `${day}T00:00:00Z`)
+        say('The server has taken the day, or the latest that it allows.')
+      }}
+    >
+      <TextInput
+        type="date"
+        label="Day (UTC)"
+        description={
+          job.destruction == null ? (
+            'It is kept for good now.'
+          ) : (
+            <>
+              It is kept until <Moment at={job.destruction} /> now.
+            </>
+          )
+        }
+        value={day}
+        required
+        onChange={({ currentTarget }) => setDay(currentTarget.value)}
+      />
+    </ChangeDialog>
   )
 }
