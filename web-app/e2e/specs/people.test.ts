@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { expectAccessible } from '../harness/axe.ts'
+import { expectAccessibleEverywhere } from '../harness/axe.ts'
 import { loginTest as test } from '../harness/fixtures.ts'
 import { environment, program } from '../harness/program.ts'
 import { enter, signIn } from '../harness/sign-in.ts'
@@ -33,10 +33,11 @@ test('30: an administrator sets a person’s quota, which the person sees', asyn
   await dialog.getByLabel('Jobs in the queue').fill('seven')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.getByText('A number, 0 or more').waitFor()
-  await expectAccessible(page, 'quotas of a person')
+  await expectAccessibleEverywhere(page, 'quotas of a person')
   await dialog.getByLabel('Jobs in the queue').fill('7')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await row.getByText('7 queued').waitFor()
+  await expectAccessibleEverywhere(page, 'people')
   await bob.page.reload()
   await bob.page.getByText('of 7').waitFor()
 })
@@ -54,6 +55,7 @@ test('30: operators see the queue and the workers, not people; others see nothin
     .getByRole('alert')
     .getByRole(...heading('This is not yours to see'))
     .waitFor()
+  await expectAccessibleEverywhere(page, 'a page of others')
   const alice = await open(server)
   await signIn(alice.page, 'alice', 'admin/queue')
   await alice.page
@@ -74,11 +76,12 @@ test('31: a token is shown once, works for programs, and not once it is revoked'
   const dialog = page.getByRole('dialog', { name: 'New token' })
   await dialog.getByRole('button', { name: 'Make it' }).click()
   await dialog.getByText('Say what it is for').waitFor()
-  await expectAccessible(page, 'a new token')
+  await expectAccessibleEverywhere(page, 'a new token')
   await dialog.getByLabel('Name').fill('nightly')
   await dialog.getByRole('button', { name: 'Make it' }).click()
   const token = (await dialog.getByRole('region', { name: 'The token' }).innerText()).trim()
   expect(token).toMatch(/^sdr_/)
+  await expectAccessibleEverywhere(page, 'a token that is shown')
   expect(await knows(token)).toBe(200)
   await dialog.getByRole('button', { name: 'I have it' }).click()
   await dialog.waitFor({ state: 'detached' })
@@ -86,13 +89,17 @@ test('31: a token is shown once, works for programs, and not once it is revoked'
   await item.waitFor()
   await page.reload()
   await item.getByText(/^ends .*, used/).waitFor()
+  await expectAccessibleEverywhere(page, 'profile with a token')
   const kept = await page.evaluate(() =>
     JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]),
   )
   expect((await page.content()) + kept).not.toContain(token)
 
   await item.getByRole('button', { name: 'Revoke' }).click()
-  await page.getByRole('dialog', { name: 'Revoke nightly?' }).getByRole('button', { name: 'Revoke' }).click()
+  const question = page.getByRole('dialog', { name: 'Revoke nightly?' })
+  await question.waitFor()
+  await expectAccessibleEverywhere(page, 'a token to revoke')
+  await question.getByRole('button', { name: 'Revoke' }).click()
   await item.waitFor({ state: 'detached' })
   expect(await knows(token)).toBe(401)
 })

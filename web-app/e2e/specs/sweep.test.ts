@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Page } from 'playwright-core'
-import { expectAccessible, settled } from '../harness/axe.ts'
+import { expectAccessibleEverywhere, settled } from '../harness/axe.ts'
 import { test as plain } from '../harness/fixtures.ts'
 import { makeJobs, places, type Jobs } from '../harness/places.ts'
 
@@ -20,27 +20,6 @@ const overflow = (page: Page) =>
     return scrollWidth - clientWidth
   })
 
-/** Goes over to the other scheme, and waits until the page has. */
-async function inScheme(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
-  await page.emulateMedia({ colorScheme })
-  await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor()
-}
-
-/** In both themes and at both widths. */
-async function sweep(page: Page, name: string): Promise<void> {
-  for (const [width, viewport] of [
-    ['1280 px', desktop],
-    ['390 px', phone],
-  ] as const) {
-    await page.setViewportSize(viewport)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await inScheme(page, colorScheme)
-      const coloursOnly = colorScheme === 'dark'
-      await expectAccessible(page, `${name}, ${colorScheme}, ${width}`, { coloursOnly })
-    }
-  }
-}
-
 // 36 is the guard of all pages: no error, nothing that the policy forbids, no request to another origin.
 for (const { name, path, whole } of places) {
   test(`33, 34, 36: ${name}: axe in light and dark, wide and 390 px; nothing sideways; policy`, async ({
@@ -52,7 +31,7 @@ for (const { name, path, whole } of places) {
     expect(policy).toContain("default-src 'none'")
     expect(policy).not.toContain('unsafe-inline')
     await whole(page)
-    await sweep(page, name)
+    await expectAccessibleEverywhere(page, name)
     for (const viewport of [phone, zoomed]) {
       await page.setViewportSize(viewport)
       await settled(page)
@@ -129,7 +108,7 @@ const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][
 for (const [name, show] of openDialogs) {
   test(`33: the dialog or menu “${name}”: axe in light and dark, wide and 390 px`, async ({ page, jobs }) => {
     await show(page, jobs)
-    await sweep(page, name)
+    await expectAccessibleEverywhere(page, name)
   })
 }
 
@@ -138,7 +117,7 @@ test('33: the menu of places on a phone, and the keyboard’s way past it', asyn
   await page.goto(`jobs/${jobs.done}`)
   await page.getByRole('button', { name: 'Menu' }).click()
   await page.getByRole('navigation', { name: 'Places' }).getByRole('link', { name: 'Jobs' }).waitFor()
-  await sweep(page, 'menu of places')
+  await expectAccessibleEverywhere(page, 'menu of places')
   await page.setViewportSize(desktop)
   await page.goto('jobs')
   await page.getByRole('table', { name: 'Jobs, newest first' }).waitFor()
