@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { expectAccessible } from '../harness/axe.ts'
+import { expectAccessibleEverywhere } from '../harness/axe.ts'
 import { loginTest, test } from '../harness/fixtures.ts'
 import { built } from '../harness/program.ts'
 import { Relay } from '../harness/relay.ts'
@@ -20,7 +20,7 @@ loginTest(
     await page.getByRole('button', { name: 'Submit', exact: true }).click()
     const overlay = page.getByRole('dialog', { name: 'Your session has ended' })
     await overlay.waitFor()
-    await expectAccessible(page, 'sign in again')
+    await expectAccessibleEverywhere(page, 'sign in again')
     // It cannot be put away: there is nothing to do without a session.
     await page.keyboard.press('Escape')
     await overlay.waitFor()
@@ -68,6 +68,7 @@ test('21: what never was, what is gone, and a server in trouble are told apart',
   await page.goto(`jobs/${id}`)
   await told.getByRole(...heading('This was destroyed')).waitFor()
   await told.getByText(/^Destroyed/).waitFor()
+  await expectAccessibleEverywhere(page, 'a job that is gone')
 
   await page.goto('no/such/page')
   await page.getByRole(...heading('There is no such page')).waitFor()
@@ -82,6 +83,7 @@ test('21: what never was, what is gone, and a server in trouble are told apart',
   await told.getByRole(...heading('The server has failed')).waitFor()
   await told.getByText('The database is away.').waitFor()
   await told.getByText('r-42').waitFor()
+  await expectAccessibleEverywhere(page, 'a server that has failed')
   await page.unroute(`**/api/v1/jobs/${broken}`)
   await told.getByRole('button', { name: 'Try again' }).click()
   await page.getByRole(...heading('hard to read')).waitFor()

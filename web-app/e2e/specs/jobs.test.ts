@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
 import type { Page } from 'playwright-core'
+import { expectAccessibleEverywhere } from '../harness/axe.ts'
 import { test } from '../harness/fixtures.ts'
 import { Server } from '../harness/server.ts'
 import { readTo } from '../harness/long-list.ts'
@@ -133,6 +134,7 @@ test('18: of many that are deleted, the one that could not be is named with its 
   expect(items).toHaveLength(1)
   expect(items[0]).toContain(ids[1])
   expect(items[0]?.replace(ids[1] ?? '', '').trim()).not.toBe('')
+  await expectAccessibleEverywhere(page, 'not all was done')
 })
 
 test('19: what is chosen stays so while jobs change and come', async ({ open }) => {

@@ -87,6 +87,14 @@ const openDialogs: readonly [string, (page: Page, jobs: Jobs) => Promise<void>][
     },
   ],
   [
+    'more of files',
+    async (page, { done }) => {
+      await page.goto(`jobs/${done}?tab=files`)
+      await page.getByRole('tabpanel').getByRole('button', { name: 'More', exact: true }).click()
+      await page.getByRole('menuitem').first().waitFor()
+    },
+  ],
+  [
     'delete many',
     async (page) => {
       await page.goto('jobs')
