@@ -11,7 +11,7 @@ export default defineConfig({
     retry: 0,
     reporters: ['verbose'],
     // Only to end what would hang: nothing is asserted of times.
-    testTimeout: 120_000,
+    testTimeout: 600_000,
     hookTimeout: 300_000,
   },
 })
