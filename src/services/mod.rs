@@ -3,6 +3,7 @@
 //! Calls everything below: `jobs` and `engine` for the interface, `store`, `objects`, `fits` and `sky` for the work.
 
 pub mod cutout;
+pub mod dashboard;
 pub mod echo;
 
 /// What they answer beside their jobs, for the OpenAPI document.
