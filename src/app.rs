@@ -21,7 +21,12 @@ use crate::{
     jobs::Jobs,
     notify::Notifier,
     objects::{ObjectsError, Results, Sources},
-    services::{self, cutout::Cutout, echo::Echo},
+    services::{
+        self,
+        cutout::Cutout,
+        dashboard::{self, Dashboard},
+        echo::Echo,
+    },
     settings::{AuthMode, Settings, SettingsError},
     store::{Dialect, Store, StoreError},
 };
@@ -49,6 +54,9 @@ pub enum AppError {
     /// Logins cannot work with these settings.
     #[error("login: {0}")]
     Auth(#[from] ProviderError),
+    /// There can be no client for neighbours.
+    #[error("HTTP client: {0}")]
+    Neighbours(#[from] reqwest::Error),
     /// Nothing can be served with these settings.
     #[error(transparent)]
     Routes(#[from] http::RoutesError),
@@ -108,8 +116,9 @@ impl App {
         }
         let sources = Arc::new(Sources::default().with_scratch(settings.cutout.scratch));
         let cutout = cutout(&settings, &store, &sources);
+        let dashboard = dashboard(&settings, &store, &results)?;
         let engine = Engine {
-            services: services(&settings, cutout.as_ref()).into(),
+            services: services(&settings, cutout.as_ref(), dashboard.as_ref()).into(),
             store,
             results,
             notifier,
@@ -121,12 +130,18 @@ impl App {
         let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
         let api = services::api(cutout, jobs.clone(), sources, &settings);
+        let dashboards = dashboard
+            .as_ref()
+            .map(|dashboard| dashboard::routes::Site::new(Arc::clone(dashboard), jobs.clone(), &settings));
+        let dashboards = dashboards.as_ref();
 
         let failed = |source| AppError::Listen { address, source };
         let routes = if settings.role.serves() {
-            http::routes(&jobs, auth.clone(), &settings, api, &stop_engine)?
+            let beside = dashboard::routes::public(dashboards);
+            http::routes(&jobs, auth.clone(), &settings, api, beside, &stop_engine)?
         } else {
-            http::internal_routes(&jobs, &auth, false, &stop_engine)
+            let beside = dashboard::routes::internal(None, &settings);
+            http::internal_routes(&jobs, &auth, false, beside, &stop_engine)
         };
         rest.push(
             http::serve(
@@ -138,10 +153,14 @@ impl App {
             .map_err(failed)?,
         );
         if let Some(listener) = internal {
-            let routes = http::internal_routes(&jobs, &auth, true, &stop_engine);
+            let beside = dashboard::routes::internal(dashboards, &settings);
+            let routes = http::internal_routes(&jobs, &auth, true, beside, &stop_engine);
             rest.push(http::serve(listener, routes, None, stop_rest.clone()).map_err(failed)?);
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];
+        if let Some(dashboard) = dashboard {
+            running.push(dashboard::watch(dashboard, jobs.clone(), stop_engine.clone()));
+        }
         if settings.role.works() {
             let stop = stop_engine.clone();
             running.push(engine.run_jobs(settings.workers(), per_owner(&settings), &host(), stop));
@@ -198,11 +217,29 @@ fn cutout(settings: &Settings, store: &Store, sources: &Arc<Sources>) -> Option<
     served.then(|| Arc::new(Cutout::new(store.clone(), Arc::clone(sources), &settings.cutout)))
 }
 
+/// The job type `dashboard`, if it is served; its routes need it too.
+fn dashboard(
+    settings: &Settings,
+    store: &Store,
+    results: &Arc<Results>,
+) -> Result<Option<Arc<Dashboard>>, reqwest::Error> {
+    if !settings.services.iter().any(|name| name == "dashboard") {
+        return Ok(None);
+    }
+    let dashboard = Dashboard::new(store.clone(), Arc::clone(results), &settings.dashboard)?;
+    Ok(Some(Arc::new(dashboard)))
+}
+
 /// The job types of the settings, in their order. A new one is a folder under `services/` and a line here.
-fn services(settings: &Settings, cutout: Option<&Arc<Cutout>>) -> Vec<Arc<dyn Service>> {
+fn services(
+    settings: &Settings,
+    cutout: Option<&Arc<Cutout>>,
+    dashboard: Option<&Arc<Dashboard>>,
+) -> Vec<Arc<dyn Service>> {
     let service = |name: &String| -> Option<Arc<dyn Service>> {
         match name.as_str() {
             "cutout" => Some(Arc::<Cutout>::clone(cutout?)),
+            "dashboard" => Some(Arc::<Dashboard>::clone(dashboard?)),
             "echo" => Some(Arc::new(Echo::default())),
             // The settings have been checked.
             _ => None,

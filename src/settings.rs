@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de};
 use url::{Host, Url};
 
 /// Job types that this version can serve.
-pub const SERVICES: [&str; 2] = ["cutout", "echo"];
+pub const SERVICES: [&str; 3] = ["cutout", "dashboard", "echo"];
 
 /// Variables with our prefix that are no settings: they belong to the command line.
 const NOT_SETTINGS: [&str; 3] = ["SIDEREAL_CONFIG", "SIDEREAL_SERVER", "SIDEREAL_TOKEN"];
@@ -69,6 +69,8 @@ pub struct Settings {
     pub quota: QuotaSettings,
     /// Bounds of cutout jobs.
     pub cutout: CutoutSettings,
+    /// Dashboards of documentation.
+    pub dashboard: DashboardSettings,
     /// Times of the job engine.
     pub engine: EngineSettings,
     /// What is written to standard error.
@@ -95,6 +97,7 @@ impl Default for Settings {
             auth: AuthSettings::default(),
             quota: QuotaSettings::default(),
             cutout: CutoutSettings::default(),
+            dashboard: DashboardSettings::default(),
             engine: EngineSettings::default(),
             log: LogSettings::default(),
         }
@@ -374,6 +377,77 @@ fn is_ivoid(text: &str) -> bool {
         && path.bytes().all(|b| unreserved(b) || b"/+=".contains(&b))
 }
 
+/// Section `dashboard`; times are decimal seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DashboardSettings {
+    /// `[[dashboard.keepers]]`: whose products have dashboards. The first is the one that products are of which are named
+    /// without their Keeper.
+    pub keepers: Vec<KeeperSettings>,
+    /// What a Keeper shows `POST /build` as the password of HTTP Basic, whatever its user name.
+    pub build_secret: Option<SecretString>,
+    /// Whether the internal listener has `POST /build` for everyone who reaches it.
+    pub anonymous_build: bool,
+    /// Whether everyone may read dashboards, or callers with a role only.
+    pub public: bool,
+    /// How long a product is left alone after a call before its dashboard is built: Keeper calls several times in a row.
+    #[serde(deserialize_with = "seconds")]
+    pub debounce: Duration,
+    /// Between two looks at all products of a Keeper, for what it has not called for; 0 never.
+    #[serde(deserialize_with = "seconds")]
+    pub sweep: Duration,
+    /// What the keys of tickets are appended to.
+    pub tickets_url: Option<Url>,
+    /// The service of Fastly whose caches dashboards are purged from; none is purged without.
+    pub fastly_service: Option<String>,
+    /// Token that may purge it.
+    pub fastly_key: Option<SecretString>,
+    /// Fastly's API, if it is not at its own place.
+    pub fastly_url: Option<Url>,
+}
+
+impl Default for DashboardSettings {
+    fn default() -> Self {
+        DashboardSettings {
+            keepers: Vec::new(),
+            build_secret: None,
+            anonymous_build: false,
+            public: true,
+            debounce: Duration::from_secs(1),
+            sweep: Duration::from_hours(1),
+            tickets_url: Url::parse("https://jira.lsstcorp.org/browse/").ok(),
+            fastly_service: None,
+            fastly_key: None,
+            fastly_url: None,
+        }
+    }
+}
+
+/// An entry of `[[dashboard.keepers]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeeperSettings {
+    /// What it is called here: letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where its API is asked.
+    pub base_url: Url,
+    /// What else it is known as in the URLs that it gives.
+    #[serde(default)]
+    pub public_urls: Vec<Url>,
+    /// Folder of its dashboards below `/dashboards/`; those of one Keeper need none.
+    #[serde(default)]
+    pub prefix: String,
+    /// Token for its second API.
+    #[serde(default)]
+    pub token: Option<SecretString>,
+    /// Organisation whose projects are read by its second API; by its first one without.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// Whether it may have an address that is not the public network's.
+    #[serde(default)]
+    pub private_ok: bool,
+}
+
 /// Section `engine`; times are decimal seconds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -538,6 +612,7 @@ impl Settings {
         self.check_urls(&mut faults);
         self.check_services(&mut faults);
         self.check_bounds(&mut faults);
+        self.dashboard.check(&mut faults);
         self.engine.check(&mut faults);
         if faults.is_empty() {
             Ok(())
@@ -758,6 +833,99 @@ impl AuthSettings {
             faults.push(fault(
                 "auth.session_idle",
                 "must be more than 0 seconds and at most auth.session_lifetime",
+            ));
+        }
+    }
+}
+
+impl DashboardSettings {
+    fn check(&self, faults: &mut Vec<Fault>) {
+        let is_name = |text: &str| {
+            text.len() <= 40
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        };
+        for (place, keeper) in self.keepers.iter().enumerate() {
+            let mut complain = |message: &str| {
+                faults.push(fault(
+                    "dashboard.keepers",
+                    format!("entry {} ({:?}): {message}", place + 1, keeper.name),
+                ));
+            };
+            let earlier = &self.keepers[..place];
+            if keeper.name.is_empty() || !is_name(&keeper.name) {
+                complain("name must be 1 to 40 letters, digits, - and _");
+            }
+            if earlier.iter().any(|other| other.name == keeper.name) {
+                complain("name is that of another entry");
+            }
+            if !is_name(&keeper.prefix) {
+                complain("prefix must be at most 40 letters, digits, - and _");
+            }
+            if earlier.iter().any(|other| other.prefix == keeper.prefix) {
+                complain("prefix is that of another entry: their dashboards would overwrite each other");
+            }
+            if !is_plain(&keeper.base_url) || !keeper.public_urls.iter().all(is_plain) {
+                complain(
+                    "base_url and public_urls must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
+                );
+            }
+            if keeper
+                .organization
+                .as_deref()
+                .is_some_and(|name| name.is_empty() || !is_name(name))
+            {
+                complain("organization must be 1 to 40 letters, digits, - and _");
+            }
+            if keeper.organization.is_some() && keeper.token.is_none() {
+                complain("organization is read by the second API, which needs a token");
+            }
+            if keeper.token.is_some() && !is_private(&keeper.base_url) && !keeper.private_ok {
+                complain("base_url must be https with a token: who is in between could take it");
+            }
+        }
+        let secret = self
+            .build_secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().len());
+        if secret.is_some_and(|length| length < 16) {
+            faults.push(fault("dashboard.build_secret", "must have 16 characters or more"));
+        }
+        if self.debounce > Duration::from_secs(10) {
+            faults.push(fault("dashboard.debounce", "must be at most 10 seconds"));
+        }
+        if !self.sweep.is_zero() && self.sweep < Duration::from_secs(1) {
+            faults.push(fault("dashboard.sweep", "must be 0 or at least 1 second"));
+        }
+        if self
+            .tickets_url
+            .as_ref()
+            .is_some_and(|url| !matches!(url.scheme(), "http" | "https"))
+        {
+            faults.push(fault("dashboard.tickets_url", "must be http(s)"));
+        }
+        if self.fastly_service.is_some() != self.fastly_key.is_some() {
+            faults.push(fault(
+                "dashboard.fastly_key",
+                "and dashboard.fastly_service are needed together",
+            ));
+        }
+        if self
+            .fastly_service
+            .as_deref()
+            .is_some_and(|service| service.is_empty() || !service.bytes().all(|b| b.is_ascii_alphanumeric()))
+        {
+            faults.push(fault("dashboard.fastly_service", "must be letters and digits"));
+        }
+        if self
+            .fastly_url
+            .as_ref()
+            .is_some_and(|url| !is_plain(url) || !is_private(url))
+        {
+            faults.push(fault(
+                "dashboard.fastly_url",
+                "must be https://HOST/, or this machine itself",
             ));
         }
     }
@@ -1069,6 +1237,59 @@ mod tests {
                 "engine.lease"
             ]
         );
+    }
+
+    #[test]
+    fn keepers_are_told_apart_and_their_tokens_kept() {
+        let keeper = "[[dashboard.keepers]]\nname = 'a'\nbase_url = 'https://keeper.example.org/'\n";
+        let good = with_file(
+            keeper,
+            &[("SIDEREAL_DASHBOARD__BUILD_SECRET", "a secret of the Keeper's")],
+            &[],
+        );
+        let good = good.unwrap();
+        assert_eq!(faults(&good), Vec::<&str>::new());
+        assert!(good.dashboard.public && !good.dashboard.anonymous_build);
+        for (text, key) in [
+            (
+                "[[dashboard.keepers]]\nname = 'a'\nbase_url = 'https://x.org/'",
+                "dashboard.keepers",
+            ),
+            (
+                "[[dashboard.keepers]]\nname = 'b'\nprefix = '../x'\nbase_url = 'https://x.org/'",
+                "dashboard.keepers",
+            ),
+            (
+                "[[dashboard.keepers]]\nname = 'b'\nprefix = 'b'\nbase_url = 'https://u:p@x.org/'",
+                "dashboard.keepers",
+            ),
+            (
+                "[[dashboard.keepers]]\nname = 'b'\nprefix = 'b'\ntoken = 'x'\nbase_url = 'http://x.org/'",
+                "dashboard.keepers",
+            ),
+            ("[dashboard]\nbuild_secret = 'short'", "dashboard.build_secret"),
+            ("[dashboard]\ndebounce = 60", "dashboard.debounce"),
+            ("[dashboard]\nfastly_service = 'x'", "dashboard.fastly_key"),
+            (
+                "[dashboard]\nfastly_service = '../x'\nfastly_key = 'x'",
+                "dashboard.fastly_service",
+            ),
+        ] {
+            let text = if text.starts_with("[dashboard]") {
+                text.to_owned()
+            } else {
+                format!("{keeper}{text}")
+            };
+            let found = faults(&with_file(&text, &[], &[]).unwrap());
+            assert!(
+                !found.is_empty() && found.iter().all(|found| *found == key),
+                "{text}: {found:?}"
+            );
+        }
+        let unnamed = with_file("[[dashboard.keepers]]\nname = 'a'", &[], &[])
+            .unwrap_err()
+            .to_string();
+        assert!(unnamed.contains("base_url"), "{unnamed}");
     }
 
     #[test]

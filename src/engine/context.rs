@@ -320,6 +320,11 @@ impl Context {
         }
     }
 
+    /// The lease that the job runs by.
+    pub fn lease(&self) -> Lease {
+        self.lease
+    }
+
     /// Number of this claim of the job, from 1.
     pub(super) fn fence(&self) -> i64 {
         self.lease.fence

@@ -173,6 +173,18 @@ impl Door {
         }
     }
 
+    /// The caller of a request whose row lets everyone in, held to what callers with a role are held to.
+    pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let known = self.identify(request, &Attempt::of(self, request)).await?;
+        self.admit(request, &known, Who::User)?;
+        Ok(known.caller)
+    }
+
+    /// One more request of the address that it comes from, which nobody is known by; 429 if these are too many.
+    pub fn knock(&self, request: &Request) -> Result<(), Problem> {
+        self.rates.address(self.address(request)).map_err(too_fast)
+    }
+
     /// The caller of a request.
     async fn identify(&self, request: &Request, attempt: &Attempt) -> Result<Known, Problem> {
         let credential = match self.credential(request.headers()) {

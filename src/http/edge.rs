@@ -28,6 +28,10 @@ use super::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What a request is called in the log and in answers.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
 /// That the client asked by HEAD; handlers see GET and may spare the body.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadOnly;
@@ -72,12 +76,13 @@ impl Methods {
         Methods(allow.collect())
     }
 
-    /// `Allow` of the path with this pattern. What is in no API is only ever read.
+    /// `Allow` of the path with this pattern. What is in no API is only ever read, but for `/build`.
     fn allow(&self, pattern: &str) -> HeaderValue {
+        let beside = if pattern == "/build" { "POST" } else { "GET, HEAD" };
         self.0
             .get(&template(pattern))
             .cloned()
-            .unwrap_or(HeaderValue::from_static("GET, HEAD"))
+            .unwrap_or(HeaderValue::from_static(beside))
     }
 }
 
@@ -119,7 +124,9 @@ impl Edge {
         let below = path.strip_prefix(&self.base_path).unwrap_or_default();
         let of_account = below.starts_with("/account/");
         let always_json = of_account || below.starts_with("/api/v1/");
+        let of_dasher = matches!(below, "/build" | "/healthz");
         let span = tracing::info_span!("request", %id, %method, path = told(path, &self.base_path));
+        request.set_data(RequestId(id.clone()));
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
             if let Some(door) = &self.door {
@@ -149,7 +156,13 @@ impl Edge {
                 // What befell the body is the cause of whatever came of it.
                 let cause = watch.as_ref().and_then(super::body::Watch::problem);
                 let problem = cause.unwrap_or(problem);
-                let mut response = span.in_scope(|| problem.render(&accept, always_json, &id));
+                let mut response = span.in_scope(|| {
+                    if of_dasher {
+                        problem.render_for_keeper()
+                    } else {
+                        problem.render(&accept, always_json, &id)
+                    }
+                });
                 if method == Method::HEAD {
                     response.set_body(());
                 }

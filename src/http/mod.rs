@@ -54,9 +54,13 @@ pub use caller::{Door, Identified};
 pub use content::{Representation, Selected};
 pub use crowd::Crowd;
 pub use described::Described;
+pub use edge::RequestId;
 pub use form::{Asked, Form};
+pub use negotiate::prefer;
+pub use page::notice;
 pub use parameter::{Many, Once};
 pub use problem::{Fault as ParameterFault, Problem};
+pub use range::is_known;
 pub use reply::{Content, JsonOf, Picture, Reply, Table, Xhtml, foreign};
 
 use self::{
@@ -88,6 +92,9 @@ type Apis<S> = (
     account::Account,
     S,
 );
+
+/// Routes of the services' that are in no OpenAPI document.
+pub type Beside = Box<dyn FnOnce(Route) -> Route + Send>;
 
 /// What handlers share.
 struct Site {
@@ -156,12 +163,14 @@ pub enum RoutesError {
 }
 
 /// Everything that the public listener answers to: all paths below the public URL's, and the probes at the root too.
-/// `services` is what they bring beside UWS. From `draining` on the server is not ready.
+/// `services` is what they bring beside UWS, `beside` what of that is in no document. From `draining` on the server is not
+/// ready.
 pub fn routes<S: OpenApi + 'static>(
     jobs: &Jobs,
     auth: Auth,
     settings: &Settings,
     services: S,
+    beside: Beside,
     draining: &CancellationToken,
 ) -> Result<BoxEndpoint<'static>, RoutesError> {
     let public = Url::parse(&settings.public_base())?;
@@ -181,6 +190,7 @@ pub fn routes<S: OpenApi + 'static>(
         .nest("/", service(apis))
         .at("/openapi.json", get(make_sync(move |_| docs.document())))
         .at("/docs", get(make_sync(move |_| also.page())));
+    let tree = beside(tree);
     let base_path = public.path().trim_end_matches('/').to_owned();
     let tree = WebApp::new(settings, &base_path, draining)?.add_to(tree);
     let probes = Arc::clone(&site.health).probes();
@@ -210,11 +220,13 @@ pub fn web_app_url(settings: &Settings) -> Option<String> {
     is_there.then(|| format!("{}{}", settings.public_base(), web_app::HOME))
 }
 
-/// What the internal listener answers to, and the only listener of a worker: the probes, and with `metrics` the metrics.
+/// What the internal listener answers to, and the only listener of a worker: the probes, with `metrics` the metrics, and
+/// what `beside` adds.
 pub fn internal_routes(
     jobs: &Jobs,
     auth: &Auth,
     metrics: bool,
+    beside: Beside,
     draining: &CancellationToken,
 ) -> BoxEndpoint<'static> {
     let probes = Health::new(jobs, auth, draining).probes();
@@ -224,6 +236,7 @@ pub fn internal_routes(
     } else {
         probes
     };
+    let whole = beside(whole);
     Edge {
         base_path: String::new(),
         guard: None,

@@ -311,6 +311,33 @@ impl Problem {
         response
     }
 
+    /// The answer in the form of LTD Dasher's API, whatever the client prefers.
+    pub fn render_for_keeper(&self) -> Response {
+        self.log();
+        let (error, message): (&str, &str) = match self.status {
+            StatusCode::BAD_REQUEST => ("bad request", &self.message),
+            StatusCode::NOT_FOUND => ("not found", "invalid resource URI"),
+            StatusCode::METHOD_NOT_ALLOWED => ("method not supported", "the method is not supported"),
+            StatusCode::INTERNAL_SERVER_ERROR => ("internal server error", &self.message),
+            status => (status.canonical_reason().unwrap_or("error"), &self.message),
+        };
+        let body = serde_json::json!({
+            "status": self.status.as_u16(),
+            "error": error.to_ascii_lowercase(),
+            "message": message,
+        });
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type("application/json")
+            .header(header::CACHE_CONTROL, "no-store")
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .body(body.to_string());
+        for (name, value) in &self.headers {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+
     /// Says to the log what clients are not told.
     pub fn log(&self) {
         if self.status.is_server_error() {

@@ -107,7 +107,17 @@ impl Site {
         let auth = Auth::new(&settings, engine.store.clone()).unwrap();
         let jobs = Jobs::new(engine);
         Site {
-            client: TestClient::new(routes(&jobs, auth.clone(), &settings, (), &stop).unwrap()),
+            client: TestClient::new(
+                routes(
+                    &jobs,
+                    auth.clone(),
+                    &settings,
+                    (),
+                    Box::new(|routes| routes),
+                    &stop,
+                )
+                .unwrap(),
+            ),
             jobs,
             auth,
             stop,
@@ -535,7 +545,13 @@ async fn probes_are_everywhere_and_metrics_inside_only() {
         site.client.get(path).send().await.assert_status_is_ok();
     }
     site.get("/metrics").await.assert_status(StatusCode::NOT_FOUND);
-    let inside = TestClient::new(internal_routes(&site.jobs, &site.auth, true, &site.stop));
+    let inside = TestClient::new(internal_routes(
+        &site.jobs,
+        &site.auth,
+        true,
+        Box::new(|routes| routes),
+        &site.stop,
+    ));
     inside.get("/readyz").send().await.assert_status_is_ok();
 
     // An answer of a moment ago does not hold any more.

@@ -7,6 +7,7 @@ mod check;
 mod events;
 mod fingerprint;
 mod list;
+mod once;
 mod operate;
 mod quota;
 mod retry;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
+pub use once::{Debounce, Errand, Sent};
 pub use operate::Queue;
 use quota::is_own;
 pub use sync::{Waited, described, uploaded};

@@ -1,16 +1,27 @@
-//! Outbound HTTP: the one place that builds its client.
+//! Outbound HTTP: the one place that builds its clients.
 //!
-//! Calls nothing of this crate.
+//! `address` says which addresses are the public network's. Calls nothing of this crate.
 
-use std::time::Duration;
+mod address;
+
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Response, redirect};
 use url::{Host, Url};
+
+use self::address::PublicOnly;
+pub use self::address::is_public;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest silence within an answer; UWS's WAIT keeps one open for 55 s.
 const SILENCE: Duration = Duration::from_secs(90);
+/// Longest wait for a connection to a neighbour.
+const NEIGHBOUR_CONNECT: Duration = Duration::from_secs(5);
+/// Longest silence within a neighbour's answer.
+const NEIGHBOUR_SILENCE: Duration = Duration::from_secs(15);
+/// Longest time for the whole of it.
+const NEIGHBOUR_ANSWER: Duration = Duration::from_secs(30);
 
 /// A client for requests to `server`: times are bounded, redirects are the caller's to follow. A proxy of the
 /// environment is left aside for this machine itself.
@@ -25,6 +36,41 @@ pub fn client(server: &Url) -> Result<Client, reqwest::Error> {
         builder.no_proxy().build()
     } else {
         builder.build()
+    }
+}
+
+/// How far a client of a neighbour may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Addresses of the public network only, whatever a name resolves to when it is connected to.
+    Public,
+    /// Any: whoever runs the server has said that the neighbour is within.
+    Anywhere,
+}
+
+/// A client for short questions to neighbours: no proxy of the environment, no redirect, and nothing is inflated.
+pub fn neighbour(reach: Reach) -> Result<Client, reqwest::Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is net")]
+    let builder = Client::builder()
+        .user_agent(concat!("sidereal/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(NEIGHBOUR_CONNECT)
+        .read_timeout(NEIGHBOUR_SILENCE)
+        .timeout(NEIGHBOUR_ANSWER)
+        .redirect(redirect::Policy::none())
+        .no_proxy();
+    match reach {
+        Reach::Public => builder.dns_resolver(Arc::new(PublicOnly)).build(),
+        Reach::Anywhere => builder.build(),
+    }
+}
+
+/// Whether a client of this reach may ask this URL as far as its text tells: an address in it is never resolved.
+pub fn may_reach(reach: Reach, url: &Url) -> bool {
+    match (reach, url.host()) {
+        (_, None) => false,
+        (Reach::Anywhere, _) | (Reach::Public, Some(Host::Domain(_))) => true,
+        (Reach::Public, Some(Host::Ipv4(address))) => is_public(address.into()),
+        (Reach::Public, Some(Host::Ipv6(address))) => is_public(address.into()),
     }
 }
 
@@ -90,6 +136,24 @@ mod tests {
             ("http://127.0.0.1.example.org/", false),
         ] {
             assert_eq!(keeps_secrets(&url.parse().unwrap()), keeps, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_a_url_is_judged_as_one_that_a_name_has() {
+        for url in [
+            "http://127.0.0.1/",
+            "http://[::1]/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://169.254.169.254/",
+        ] {
+            let url = url.parse().unwrap();
+            assert!(!may_reach(Reach::Public, &url), "{url}");
+            assert!(may_reach(Reach::Anywhere, &url), "{url}");
+        }
+        for url in ["http://keeper.example.org/", "https://8.8.8.8/"] {
+            assert!(may_reach(Reach::Public, &url.parse().unwrap()), "{url}");
         }
     }
 

@@ -32,6 +32,8 @@ const PART: usize = 8 << 20;
 const PARTS_IN_FLIGHT: usize = 3;
 /// From this size on, a digest is not worked out on a thread of the runtime.
 const HASH_ELSEWHERE: usize = 256 << 10;
+/// How long a cache that can be told to forget a file keeps it.
+const SURROGATE_CONTROL: &str = "max-age=31536000";
 /// Bytes that are read of a local file at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -54,6 +56,15 @@ pub struct Stored {
     pub size: u64,
     /// Hexadecimal digest of them.
     pub sha256: String,
+}
+
+/// What caches are to know of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caching<'a> {
+    /// `Cache-Control` for browsers.
+    pub control: &'a str,
+    /// What a cache before the bucket is told to forget it by; it keeps it for long.
+    pub surrogate_key: Option<&'a str>,
 }
 
 /// What is known of an object.
@@ -184,6 +195,33 @@ impl Results {
         digest.update(body.clone()).await?;
         self.put_whole(&path, media_type, body.into()).await?;
         Ok(digest.finish())
+    }
+
+    /// Stores a file that is read by its URL. Folders keep nothing but its bytes.
+    pub async fn put_file(
+        &self,
+        key: &str,
+        media_type: &str,
+        caching: Caching<'_>,
+        body: Bytes,
+    ) -> Result<(), ObjectsError> {
+        let mut attributes = self.attributes(media_type);
+        if self.folder.is_none() {
+            attributes.insert(Attribute::CacheControl, caching.control.to_owned().into());
+            if let Some(key) = caching.surrogate_key {
+                let metadata = |name: &'static str| Attribute::Metadata(name.into());
+                attributes.insert(metadata("surrogate-key"), key.to_owned().into());
+                attributes.insert(metadata("surrogate-control"), SURROGATE_CONTROL.into());
+            }
+        }
+        let options = PutOptions {
+            attributes,
+            ..PutOptions::default()
+        };
+        self.store
+            .put_opts(&self.path(key)?, body.into(), options)
+            .await?;
+        Ok(())
     }
 
     /// Stores the bytes that `make` makes, parts that follow one another; it is called on a thread on which it may take

@@ -6,9 +6,11 @@
 
 pub mod audit;
 pub mod catalogue;
+pub mod dashboards;
 mod entity;
 pub mod jobs;
 mod migration;
+pub mod once;
 pub mod people;
 pub mod queue;
 mod reach;
@@ -37,6 +39,7 @@ pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use catalogue::{
     Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
 };
+pub use dashboards::{HeldProduct, Listed, ProductId, Published};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, Recipe, Standing, StoredResult, Tombstone};
 pub use people::{Person, Quota, Usage};
 pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, Run, RunLimit};

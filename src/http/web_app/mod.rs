@@ -22,6 +22,9 @@ use crate::settings::Settings;
 /// Where the web app is, below the public URL.
 pub const HOME: &str = "/app/";
 
+/// The version of LTD Dasher whose API is spoken.
+const DASHER_VERSION: &str = "0.1.11";
+
 /// Whether these settings name a build, or what makes the web app in development.
 pub fn is_there(settings: &Settings) -> bool {
     settings.web_app_dev_url.is_some() || build::is_build(&settings.web_app_dir)
@@ -72,6 +75,8 @@ impl WebApp {
                 async move {
                     if request.uri().path() == "/" && names_html(request.headers()) {
                         Ok(app.home())
+                    } else if request.uri().path() == "/" {
+                        Ok(about())
                     } else {
                         routes.call(request).await
                     }
@@ -121,6 +126,21 @@ async fn from_folder(folder: &Arc<Folder>, request: &Request) -> Result<Response
              this page again.",
         )),
     }
+}
+
+/// What this server is, for programs; LTD Dasher says so too.
+fn about() -> Response {
+    let body = serde_json::json!({
+        "name": "sidereal",
+        "version": env!("CARGO_PKG_VERSION"),
+        "dasher_version": DASHER_VERSION,
+        "repo": "https://github.com/lsst-sqre/ltd-dasher",
+    });
+    Response::builder()
+        .content_type("application/json")
+        .header(header::CACHE_CONTROL, "no-cache")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .body(body.to_string())
 }
 
 fn nothing() -> Problem {

@@ -152,7 +152,7 @@ pub fn versions(product: &Product) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&items)
 }
 
-/// `_dashboard/index.json`: all products.
+/// `index.json`: all products.
 pub fn index(entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Document<'a> {

@@ -101,12 +101,11 @@ pub fn of_product(product: &Product, look: &Look, wanted: Pages) -> Result<Vec<F
     Ok(documents)
 }
 
-/// The files of all products of a Keeper.
+/// The page of all products, and its document.
 pub fn of_index(entries: &[Entry]) -> Result<Vec<File>, FilesError> {
     Ok(vec![
-        style(),
-        File::new("_dashboard/index.json", JSON, documents::index(entries)?),
-        File::new("_dashboard/index.html", HTML, page::index(entries)?),
+        File::new("index.json", JSON, documents::index(entries)?),
+        File::new("index.html", HTML, page::index(entries)?),
     ])
 }
 

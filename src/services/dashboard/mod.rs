@@ -1,13 +1,133 @@
 //! The job type `dashboard`: pages of the editions and builds of documentation that LTD Keeper publishes.
 //!
 //! `wire` is what Keeper answers, `normalise` makes a `product` of it, whose words and URLs `text` has judged and whose
-//! versions `version` orders; `files` are its `page`s and `documents`.
+//! versions `version` orders; `files` are its `page`s and `documents`. `fetch` asks a `keeper` of the settings. A job's
+//! `request` is what `execute` does: it `publish`es, and `purge`s caches. `watch` sees to what nobody calls for; `routes`
+//! is what is served beside the jobs.
 
 mod documents;
+mod execute;
+mod fetch;
 mod files;
+mod keeper;
 mod normalise;
 mod page;
 mod product;
+mod publish;
+mod purge;
+mod request;
+pub mod routes;
 mod text;
 mod version;
+mod watch;
 mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+
+use self::{fetch::Fetcher, keeper::Keepers, page::Look, purge::Cache, request::Request};
+use crate::{
+    auth::Caller,
+    engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage},
+    objects::Results,
+    settings::DashboardSettings,
+    store::Store,
+};
+
+pub use watch::watch;
+
+/// Owner of the jobs that Keeper, and not a person, has called for.
+const OWNER: &str = "service:dashboard";
+
+/// The service.
+pub struct Dashboard {
+    store: Store,
+    results: Arc<Results>,
+    keepers: Keepers,
+    fetchers: Vec<Fetcher>,
+    cache: Option<Cache>,
+    look: Look,
+    debounce: Duration,
+    sweep: Duration,
+    description: Description,
+}
+
+impl Dashboard {
+    /// For the Keepers of these settings; fails if there cannot be a client of theirs.
+    pub fn new(
+        store: Store,
+        results: Arc<Results>,
+        settings: &DashboardSettings,
+    ) -> Result<Dashboard, reqwest::Error> {
+        let keepers = Keepers::new(&settings.keepers);
+        let fetchers = keepers
+            .iter()
+            .cloned()
+            .map(Fetcher::new)
+            .collect::<Result<_, _>>()?;
+        Ok(Dashboard {
+            store,
+            results,
+            fetchers,
+            keepers,
+            cache: Cache::new(settings)?,
+            look: Look {
+                tickets: settings.tickets_url.clone(),
+            },
+            debounce: settings.debounce,
+            sweep: settings.sweep,
+            description: Description {
+                name: "dashboard",
+                title: "Documentation dashboards",
+                summary: "Publishes pages of the editions and builds of documentation that LTD Keeper knows, and version menus \
+                          for it.",
+                parameters: request::describe(),
+                any_parameter: false,
+                formats: &[],
+                retryable: true,
+                execution_duration: Duration::from_hours(1),
+                max_execution_duration: Duration::from_hours(24),
+                retention: Duration::from_hours(30 * 24),
+                max_retention: Duration::from_hours(10 * 365 * 24),
+            },
+        })
+    }
+
+    /// Who asks each Keeper.
+    fn fetchers(&self) -> &[Fetcher] {
+        &self.fetchers
+    }
+
+    /// Who asks the Keeper of this name.
+    fn fetcher(&self, keeper: &str) -> Option<&Fetcher> {
+        self.fetchers
+            .iter()
+            .find(|fetcher| fetcher.keeper().name == keeper)
+    }
+}
+
+impl Service for Dashboard {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn check<'a>(
+        &'a self,
+        draft: &'a Draft<'a>,
+        stage: Stage,
+        _caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Accepted, CheckError>> {
+        Box::pin(async move {
+            let request = Request::read(&self.keepers, draft.parameters).map_err(CheckError::Usage)?;
+            if stage == Stage::Run {
+                request.check_complete()?;
+            }
+            Ok(Accepted::default())
+        })
+    }
+
+    fn execute<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(execute::run(self, context))
+    }
+}

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -40,10 +40,13 @@ impl Look {
 }
 
 /// A product on the page of all.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name in URLs.
     pub slug: String,
+    /// Where its dashboard lies below that of all.
+    #[serde(default)]
+    pub path: String,
     /// Its name for people.
     pub title: String,
     /// Where it is.
@@ -241,7 +244,7 @@ mod tests {
             }
         }
         for link in &links {
-            let ours = ["#", "../", "index.", "page-"]
+            let ours = ["#", "../", "index.", "page-", "./", "pipes/"]
                 .iter()
                 .any(|start| link.starts_with(start));
             assert!(
@@ -350,6 +353,7 @@ mod tests {
         }
         let entry = Entry {
             slug: hostile.into(),
+            path: "pipes".into(),
             title: hostile.into(),
             published_url: None,
             date_rebuilt: None,

@@ -11,6 +11,7 @@ mod m0008_logout;
 mod m0009_image_cells;
 mod m0010_audit_search;
 mod m0011_recipe;
+mod m0012_dashboard;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_image_cells::Migration),
             Box::new(m0010_audit_search::Migration),
             Box::new(m0011_recipe::Migration),
+            Box::new(m0012_dashboard::Migration),
         ]
     }
 }

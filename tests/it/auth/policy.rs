@@ -239,7 +239,15 @@ async fn a_handler_that_asks_nobody_is_behind_the_policy_all_the_same() {
     });
     let reached = Arc::new(AtomicUsize::new(0));
     let service = Careless(Arc::clone(&reached));
-    let routes = http::routes(&jobs, auth, &settings, service, &CancellationToken::new()).unwrap();
+    let routes = http::routes(
+        &jobs,
+        auth,
+        &settings,
+        service,
+        Box::new(|routes| routes),
+        &CancellationToken::new(),
+    )
+    .unwrap();
     let client = TestClient::new(routes);
 
     let people = PEOPLE.map(|(person, role)| (person, token(&issuer, person, role)));

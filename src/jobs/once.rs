@@ -1,0 +1,119 @@
+//! Jobs that the server asks for itself, and that are asked for again before they have begun: one queued job does for
+//! all who ask, and whoever asks while it runs gets one more, so that no request is lost.
+
+use std::time::Duration;
+
+use super::{Jobs, JobsError, STEP};
+use crate::{
+    engine::Service,
+    notify::Change,
+    store::{
+        NewJob, Room, StoreError,
+        jobs::{Created, FIRST_VERSION},
+    },
+    uws::{Job, JobId, Parameters},
+};
+
+/// Owner of the jobs of a service that no person asked for. No person is called so: providers of logins take no colon.
+fn owner(service: &str) -> String {
+    format!("service:{service}")
+}
+
+/// What is to be done once.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    /// What tells it from other errands of the service.
+    pub key: String,
+    /// The job description.
+    pub parameters: Parameters,
+}
+
+/// How long a job that was asked for is put off, in case that it is asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Debounce {
+    /// Since it was asked for last.
+    pub pause: Duration,
+    /// Since it was asked for first.
+    pub longest: Duration,
+}
+
+/// The job for an errand.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The errand's key.
+    pub key: String,
+    /// The job.
+    pub job: JobId,
+    /// Whether it was queued before.
+    pub coalesced: bool,
+}
+
+impl Jobs {
+    /// Queues a job for each of these errands that has none in the queue; all of them or, on an error, none. The jobs are
+    /// the service's own, which has judged their parameters. Gives them in the order of their keys, each once.
+    pub async fn send(
+        &self,
+        service: &dyn Service,
+        errands: Vec<Errand>,
+        run_id: Option<&str>,
+        debounce: Debounce,
+    ) -> Result<Vec<Sent>, JobsError> {
+        let mut errands = errands;
+        // In one order for all, so that two requests never wait for each other.
+        errands.sort_by(|one, other| one.key.cmp(&other.key));
+        errands.dedup_by(|one, other| one.key == other.key);
+        let description = service.describe();
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (pause, longest) = (millis(debounce.pause), millis(debounce.longest));
+        let change = self.engine.store.transaction().await?;
+        let mut sent = Vec::with_capacity(errands.len());
+        let mut changed: Vec<Job> = Vec::with_capacity(errands.len());
+        for Errand { key, parameters } in errands {
+            if let Some(before) = change.lock_key(description.name, &key).await?
+                && let Some(job) = change.defer(before, pause, longest).await?
+            {
+                sent.push(Sent {
+                    key,
+                    job: job.id,
+                    coalesced: true,
+                });
+                continue;
+            }
+            let new = NewJob {
+                id: JobId::new(),
+                service: description.name.to_owned(),
+                owner: owner(description.name),
+                run_id: run_id.map(str::to_owned),
+                parameters,
+                quote: None,
+                execution_duration: super::check::duration(description, None),
+                destruction: None,
+                retention: description.retention.as_secs(),
+                max_attempts: if description.retryable { self.attempts } else { 1 },
+                priority: 0,
+                idempotency_key: None,
+                fingerprint: None,
+            };
+            let lost = || StoreError::Corrupt("a job that is not there when it was just made".into());
+            match change.create_within(&new, Room::default()).await? {
+                Created::New(_) => {}
+                _ => return Err(lost().into()),
+            }
+            change.run(new.id, FIRST_VERSION, STEP).await?.ok_or_else(lost)?;
+            let job = change.defer(new.id, pause, longest).await?.ok_or_else(lost)?;
+            change.set_key(description.name, &key, job.id).await?;
+            sent.push(Sent {
+                key,
+                job: job.id,
+                coalesced: false,
+            });
+            changed.push(job);
+        }
+        change.commit().await?;
+        for job in changed {
+            self.changed(job)?;
+        }
+        self.engine.notifier.tell(Change::Queue);
+        Ok(sent)
+    }
+}

@@ -1,0 +1,95 @@
+//! What the service answers beside its jobs: LTD Dasher's API in `build`, the dashboards themselves in `pages`.
+
+mod build;
+mod pages;
+
+use std::sync::Arc;
+
+use poem::{EndpointExt, endpoint::make, get, post};
+use secrecy::ExposeSecret;
+
+use super::Dashboard;
+use crate::{
+    auth,
+    http::{Beside, Problem},
+    jobs::Jobs,
+    settings::Settings,
+};
+
+/// What the routes share.
+pub struct Site {
+    dashboard: Arc<Dashboard>,
+    jobs: Jobs,
+    /// The public URL without a slash at its end.
+    base: String,
+    /// What a Keeper shows, hashed: the time of comparing hashes tells nothing of the secret.
+    secret: Option<[u8; 32]>,
+    public: bool,
+}
+
+impl Site {
+    /// Of these settings.
+    pub fn new(dashboard: Arc<Dashboard>, jobs: Jobs, settings: &Settings) -> Arc<Site> {
+        let secret = settings.dashboard.build_secret.as_ref();
+        Arc::new(Site {
+            dashboard,
+            jobs,
+            base: settings.public_base(),
+            secret: secret.map(|secret| auth::hash(secret.expose_secret())),
+            public: settings.dashboard.public,
+        })
+    }
+
+    /// Path of the public URL, without a slash at its end.
+    fn base_path(&self) -> &str {
+        let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("", |start| &rest[start..])
+    }
+}
+
+/// The routes of the public listener.
+pub fn public(site: Option<&Arc<Site>>) -> Beside {
+    let site = site.cloned();
+    Box::new(move |routes| {
+        let routes = routes.at("/healthz", get(poem::endpoint::make_sync(|_| build::health())));
+        let Some(site) = site else {
+            return routes;
+        };
+        let (top, below) = (Arc::clone(&site), Arc::clone(&site));
+        let built = build_route(site, false);
+        let home = move |_| {
+            let site = Arc::clone(&top);
+            async move { pages::home(&site) }
+        };
+        let page = move |request| {
+            let site = Arc::clone(&below);
+            async move { pages::page(&site, request).await.map_err(poem::Error::from) }
+        };
+        routes
+            .at("/build", post(built))
+            .at("/dashboards", get(make(home)))
+            .at("/dashboards/*path", get(make(page)))
+    })
+}
+
+/// The routes of the internal listener: the API for everyone who reaches it, if that is wanted.
+pub fn internal(site: Option<&Arc<Site>>, settings: &Settings) -> Beside {
+    let site = site.filter(|_| settings.dashboard.anonymous_build).cloned();
+    Box::new(move |routes| match site {
+        None => routes,
+        Some(site) => routes
+            .at("/healthz", get(poem::endpoint::make_sync(|_| build::health())))
+            .at("/build", post(build_route(site, true))),
+    })
+}
+
+fn build_route(site: Arc<Site>, anonymous: bool) -> impl poem::Endpoint<Output = poem::Response> + 'static {
+    make(move |request| {
+        let site = Arc::clone(&site);
+        async move {
+            let built: Result<_, Problem> = build::build(&site, anonymous, request).await;
+            built.map_err(poem::Error::from)
+        }
+    })
+    .map_to_response()
+}

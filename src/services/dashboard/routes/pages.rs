@@ -1,0 +1,256 @@
+//! The dashboards, as they were published: `/dashboards/[{prefix}/]{product}/{v,builds}/…`, and the page of all of them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use poem::{
+    Body, Request, Response, ResponseBuilder,
+    http::{HeaderMap, StatusCode, header},
+};
+use sha2::{Digest, Sha256};
+
+use super::Site;
+use crate::{
+    http::{Door, Problem, is_known, notice, prefer},
+    objects::ObjectsError,
+    services::dashboard::{
+        files::{self, CSS, HTML, JSON},
+        keeper::Keeper,
+        page::{Entry, STYLE, STYLE_NAME},
+        text::is_product_slug,
+    },
+};
+
+/// What a page may do: show itself, with its own style.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `/dashboards`: the page of all has a slash at its end, which its links count on.
+pub fn home(site: &Site) -> Response {
+    moved(site, "")
+}
+
+/// Whatever lies below `/dashboards/`.
+pub async fn page(site: &Arc<Site>, request: Request) -> Result<Response, Problem> {
+    if !site.public {
+        let door = request
+            .data::<Arc<Door>>()
+            .ok_or_else(|| Problem::internal("a door is missing"))?;
+        door.caller(&request).await?;
+    }
+    let path = request.uri().path();
+    let below = path.strip_prefix(site.base_path()).unwrap_or(path);
+    let below = below.strip_prefix("/dashboards/").unwrap_or_default();
+    let headers = request.headers();
+    match below {
+        "" | "index.html" => return all(site, headers, HTML).await,
+        "index.json" => return all(site, headers, JSON).await,
+        _ => {}
+    }
+    match place(site, below) {
+        Place::Style => Ok(held(site, headers, CSS, Bytes::from_static(STYLE.as_bytes()))),
+        Place::Elsewhere(path) => Ok(moved(site, &path)),
+        Place::File(key) => stored(site, headers, &key).await,
+        Place::Nowhere => Ok(nothing(headers)),
+    }
+}
+
+/// What a path below `/dashboards/` stands for.
+enum Place {
+    Style,
+    /// The same with another path.
+    Elsewhere(String),
+    /// An object with this key.
+    File(String),
+    Nowhere,
+}
+
+fn place(site: &Site, below: &str) -> Place {
+    let keepers = &site.dashboard.keepers;
+    if below.strip_prefix("_dashboard/") == Some(STYLE_NAME.as_str()) {
+        return Place::Style;
+    }
+    let (first, rest) = below.split_once('/').unwrap_or((below, ""));
+    let prefixed = keepers.with_prefix(first).filter(|_| !first.is_empty());
+    let (keeper, rest): (&Keeper, &str) = match (prefixed, keepers.with_prefix("")) {
+        (Some(keeper), _) => (keeper, rest),
+        (None, Some(keeper)) => (keeper, below),
+        (None, None) => return Place::Nowhere,
+    };
+    let (slug, file) = rest.split_once('/').unwrap_or((rest, ""));
+    if !is_product_slug(slug) {
+        return Place::Nowhere;
+    }
+    let path = |file: &str| {
+        let folder = keeper.folder(slug);
+        format!("{}/{file}", folder.trim_start_matches("dashboards/"))
+    };
+    match file {
+        "" => Place::Elsewhere(path("v/")),
+        "v" | "builds" => Place::Elsewhere(path(&format!("{file}/"))),
+        "v/" | "builds/" => Place::File(format!("{}/{file}index.html", keeper.folder(slug))),
+        _ if is_file(file) => Place::File(format!("{}/{file}", keeper.folder(slug))),
+        _ => Place::Nowhere,
+    }
+}
+
+/// Whether a file of a product can have this name.
+fn is_file(name: &str) -> bool {
+    let Some((folder, file)) = name.split_once('/') else {
+        return false;
+    };
+    ["v", "builds", "_dashboard"].contains(&folder)
+        && media_type(file).is_some()
+        && !file.starts_with('.')
+        && file
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+}
+
+fn media_type(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "html" => Some(HTML),
+        "json" => Some(JSON),
+        "css" => Some(CSS),
+        _ => None,
+    }
+}
+
+/// The page of all products, or its document.
+async fn all(site: &Site, headers: &HeaderMap, media_type: &'static str) -> Result<Response, Problem> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for keeper in site.dashboard.keepers.iter() {
+        let listed = site.dashboard.store.products(&keeper.name).await;
+        for product in listed.map_err(Problem::unavailable)? {
+            let entry: Entry = serde_json::from_str(&product.entry).map_err(Problem::internal)?;
+            let folder = keeper.folder(&product.slug);
+            entries.push(Entry {
+                path: folder.trim_start_matches("dashboards/").to_owned(),
+                missing: product.missing,
+                ..entry
+            });
+        }
+    }
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let files = files::of_index(&entries).map_err(Problem::internal)?;
+    let file = files.into_iter().find(|file| file.media_type == media_type);
+    let file = file.ok_or_else(|| Problem::internal("the index has no such file"))?;
+    Ok(held(site, headers, media_type, file.body))
+}
+
+/// Bytes that are here.
+fn held(site: &Site, headers: &HeaderMap, media_type: &'static str, body: Bytes) -> Response {
+    let tag = format!("\"{}\"", &hex::encode(Sha256::digest(&body))[..32]);
+    let builder = described(site, media_type, &tag);
+    if is_known(headers, &tag) {
+        return builder.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    builder.content_type(media_type).body(body)
+}
+
+/// An object, streamed.
+async fn stored(site: &Site, headers: &HeaderMap, key: &str) -> Result<Response, Problem> {
+    let media_type = media_type(key).unwrap_or("application/octet-stream");
+    let object = match site.dashboard.results.get(key, None).await {
+        Ok(object) => object,
+        Err(ObjectsError::NotFound | ObjectsError::Invalid(_)) => return Ok(nothing(headers)),
+        Err(error) => return Err(Problem::unavailable(error)),
+    };
+    // Stores write their tags with quotes or without.
+    let tag: String = object
+        .etag
+        .unwrap_or_default()
+        .trim_start_matches("W/")
+        .chars()
+        .filter(|c| c.is_ascii_graphic() && *c != '"')
+        .collect();
+    let tag = format!("\"{tag}\"");
+    let builder = described(site, media_type, &tag);
+    if is_known(headers, &tag) {
+        return Ok(builder.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    let body = futures::TryStreamExt::map_err(object.body, std::io::Error::other);
+    Ok(builder
+        .content_type(media_type)
+        .header(header::CONTENT_LENGTH, object.size)
+        .body(Body::from_bytes_stream(body)))
+}
+
+/// What is said of every file.
+fn described(site: &Site, media_type: &str, tag: &str) -> ResponseBuilder {
+    let who = if site.public { "public" } else { "private" };
+    let caching = if media_type == CSS {
+        format!("{who}, max-age=31536000, immutable")
+    } else {
+        format!("{who}, no-cache")
+    };
+    let builder = Response::builder()
+        .header(header::ETAG, tag)
+        .header(header::CACHE_CONTROL, caching)
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::REFERRER_POLICY, "no-referrer")
+        .header(header::CONTENT_SECURITY_POLICY, POLICY);
+    // The menus of versions are read by pages of other sites.
+    if media_type == JSON && site.public {
+        builder.header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+    } else {
+        builder
+    }
+}
+
+/// Somewhere else below `/dashboards/`.
+fn moved(site: &Site, path: &str) -> Response {
+    Response::builder()
+        .status(StatusCode::PERMANENT_REDIRECT)
+        .header(
+            header::LOCATION,
+            format!("{}/dashboards/{path}", site.base_path()),
+        )
+        .header(header::CACHE_CONTROL, "no-cache")
+        .finish()
+}
+
+/// There is nothing, said in the client's form.
+fn nothing(headers: &HeaderMap) -> Response {
+    const MESSAGE: &str = "There is no such dashboard, or no such page of it.";
+    if prefer(headers, &["application/json", "text/html"]) == Some(1) {
+        return notice(StatusCode::NOT_FOUND, "Not found", MESSAGE);
+    }
+    let body = serde_json::json!({"status": 404, "error": "not found", "message": MESSAGE});
+    Response::builder()
+        .status(StatusCode::NOT_FOUND)
+        .content_type("application/json")
+        .header(header::CACHE_CONTROL, "no-cache")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .body(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_dashboards_have_names() {
+        for name in [
+            "v/index.html",
+            "v/switcher.json",
+            "builds/page-2.html",
+            "_dashboard/0a.css",
+        ] {
+            assert!(is_file(name), "{name}");
+        }
+        for name in [
+            "v/../x.html",
+            "v/..",
+            "v/.html",
+            "v/a/b.html",
+            "v/%2e%2e.html",
+            "x/index.html",
+            "index.html",
+            "v/index",
+            "v/x.js\0.html",
+        ] {
+            assert!(!is_file(name), "{name}");
+        }
+    }
+}
