@@ -393,6 +393,9 @@ pub struct DashboardSettings {
     /// How long a product is left alone after a call before its dashboard is built: Keeper calls several times in a row.
     #[serde(deserialize_with = "seconds")]
     pub debounce: Duration,
+    /// Longest time for an answer of a neighbour; for all that a Keeper is asked about one product four times that.
+    #[serde(deserialize_with = "seconds")]
+    pub timeout: Duration,
     /// Between two looks at all products of a Keeper, for what it has not called for; 0 never.
     #[serde(deserialize_with = "seconds")]
     pub sweep: Duration,
@@ -414,6 +417,7 @@ impl Default for DashboardSettings {
             anonymous_build: false,
             public: true,
             debounce: Duration::from_secs(1),
+            timeout: Duration::from_secs(30),
             sweep: Duration::from_hours(1),
             tickets_url: Url::parse("https://jira.lsstcorp.org/browse/").ok(),
             fastly_service: None,
@@ -894,6 +898,12 @@ impl DashboardSettings {
         }
         if self.debounce > Duration::from_secs(10) {
             faults.push(fault("dashboard.debounce", "must be at most 10 seconds"));
+        }
+        if self.timeout.is_zero() || self.timeout > Duration::from_mins(10) {
+            faults.push(fault(
+                "dashboard.timeout",
+                "must be more than 0 and at most 600 seconds",
+            ));
         }
         if !self.sweep.is_zero() && self.sweep < Duration::from_secs(1) {
             faults.push(fault("dashboard.sweep", "must be 0 or at least 1 second"));

@@ -8,6 +8,7 @@
     reason = "doc comments here are shown as help, as they are written"
 )]
 
+mod dashboard;
 mod demo;
 mod doctor;
 mod ingest;
@@ -47,6 +48,7 @@ enum Command {
     Demo(demo::Demo),
     Ingest(ingest::Ingest),
     Job(job::JobCommand),
+    Dashboard(dashboard::DashboardCommand),
     Login(login::Login),
     Logout(login::Logout),
     Whoami(login::Whoami),
@@ -64,6 +66,7 @@ impl Cli {
             Command::Demo(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
             Command::Job(command) => command.run().await,
+            Command::Dashboard(command) => command.run().await,
             Command::Login(command) => command.run().await,
             Command::Logout(command) => command.run().await,
             Command::Whoami(command) => command.run().await,

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use events::{EventKind, JobEvent};
 pub use list::{BulkAction, BulkOutcome, BulkTarget, ListFilter, Page, SearchFilter};
-pub use once::{Debounce, Errand, Sent};
+pub use once::{Debounce, Errand, Sent, service_owner};
 pub use operate::Queue;
 use quota::is_own;
 pub use sync::{Waited, described, uploaded};

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Owner of the jobs of a service that no person asked for. No person is called so: providers of logins take no colon.
-fn owner(service: &str) -> String {
+pub fn service_owner(service: &str) -> String {
     format!("service:{service}")
 }
 
@@ -82,7 +82,7 @@ impl Jobs {
             let new = NewJob {
                 id: JobId::new(),
                 service: description.name.to_owned(),
-                owner: owner(description.name),
+                owner: service_owner(description.name),
                 run_id: run_id.map(str::to_owned),
                 parameters,
                 quote: None,

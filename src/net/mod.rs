@@ -20,8 +20,6 @@ const SILENCE: Duration = Duration::from_secs(90);
 const NEIGHBOUR_CONNECT: Duration = Duration::from_secs(5);
 /// Longest silence within a neighbour's answer.
 const NEIGHBOUR_SILENCE: Duration = Duration::from_secs(15);
-/// Longest time for the whole of it.
-const NEIGHBOUR_ANSWER: Duration = Duration::from_secs(30);
 
 /// A client for requests to `server`: times are bounded, redirects are the caller's to follow. A proxy of the
 /// environment is left aside for this machine itself.
@@ -48,14 +46,15 @@ pub enum Reach {
     Anywhere,
 }
 
-/// A client for short questions to neighbours: no proxy of the environment, no redirect, and nothing is inflated.
-pub fn neighbour(reach: Reach) -> Result<Client, reqwest::Error> {
+/// A client for short questions to neighbours, each of which is answered wholly in this time or not at all: no proxy of the
+/// environment, no redirect, and nothing is inflated.
+pub fn neighbour(reach: Reach, answer: Duration) -> Result<Client, reqwest::Error> {
     #[expect(clippy::disallowed_methods, reason = "this is net")]
     let builder = Client::builder()
         .user_agent(concat!("sidereal/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(NEIGHBOUR_CONNECT)
-        .read_timeout(NEIGHBOUR_SILENCE)
-        .timeout(NEIGHBOUR_ANSWER)
+        .connect_timeout(NEIGHBOUR_CONNECT.min(answer))
+        .read_timeout(NEIGHBOUR_SILENCE.min(answer))
+        .timeout(answer)
         .redirect(redirect::Policy::none())
         .no_proxy();
     match reach {

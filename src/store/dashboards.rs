@@ -95,7 +95,7 @@ const SUCCEED: Sql = Sql::both(concat!(
 ));
 
 const FAIL: Sql = Sql::both(concat!(
-    "UPDATE dashboard SET missing = $5, failures = failures + 1, retry_at = CASE WHEN $5 THEN NULL \
+    "UPDATE dashboard SET missing = (missing OR $5), failures = failures + 1, retry_at = CASE WHEN $5 THEN NULL \
      ELSE {now} + CASE failures WHEN 0 THEN $6 WHEN 1 THEN $7 WHEN 2 THEN $8 ELSE $9 END END",
     held!()
 ));

@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod crash;
 mod cutout;
+mod dashboard;
 mod engine;
 mod faults;
 mod fits_oracle;

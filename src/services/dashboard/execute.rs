@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::time;
 
 use super::{
-    Dashboard, OWNER,
+    Dashboard,
     fetch::FetchError,
     files::{File, FilesError, JSON, Pages, digest, of_product},
     keeper::Wanted,
@@ -155,7 +155,7 @@ pub async fn run(service: &Dashboard, context: &Context) -> Result<(), Failure> 
     context.progress(total as u64, total as u64, "done");
     let report = serde_json::to_vec_pretty(&outcomes).map_err(|error| Failure::fatal(error.to_string()))?;
     context.put_principal("report", JSON, report.into()).await?;
-    failure(&failed, total, context.owner() == Some(OWNER))
+    failure(&failed, total, context.owner() == Some(service.own.as_str()))
 }
 
 /// The end of a job some of whose products have failed. Those of the service's own are tried again on their own times.
@@ -235,7 +235,7 @@ async fn build(
 ) -> Result<(), Trouble> {
     let (store, lease) = (&service.store, context.lease());
     // Calls of Keeper's are never answered by an earlier run: what they tell of may be younger than it.
-    let is_done = held.fresh && !held.purge_owed && context.owner() != Some(OWNER);
+    let is_done = held.fresh && !held.purge_owed && context.owner() != Some(service.own.as_str());
     if is_done && !request.force && request.pages == Pages::ALL {
         outcome.state = "current";
         return Ok(());

@@ -28,8 +28,8 @@ const MAX_BULK: usize = 64 << 20;
 const MAX_LIST: usize = 16 << 20;
 /// Longest answer about one thing, in bytes.
 const MAX_MEMBER: usize = 256 << 10;
-/// Longest time for all questions about a product, or about which there are.
-const BUDGET: Duration = Duration::from_mins(2);
+/// Longest time for all questions about a product, or about which there are, by that for one of them.
+const ANSWERS: u32 = 4;
 /// Members that are asked for at a time.
 const MEMBERS_AT_ONCE: usize = 8;
 /// Products that a Keeper is asked for at a time.
@@ -72,6 +72,8 @@ pub enum FetchError {
 pub struct Fetcher {
     keeper: Keeper,
     client: Client,
+    /// For all questions about a product.
+    budget: Duration,
     at_once: Arc<Semaphore>,
 }
 
@@ -83,10 +85,11 @@ enum Answered {
 }
 
 impl Fetcher {
-    /// For this Keeper.
-    pub fn new(keeper: Keeper) -> Result<Fetcher, reqwest::Error> {
+    /// For this Keeper, which has so long for an answer.
+    pub fn new(keeper: Keeper, answer: Duration) -> Result<Fetcher, reqwest::Error> {
         Ok(Fetcher {
-            client: net::neighbour(reach(&keeper))?,
+            client: net::neighbour(reach(&keeper), answer)?,
+            budget: answer * ANSWERS,
             at_once: Arc::new(Semaphore::new(PRODUCTS_AT_ONCE)),
             keeper,
         })
@@ -100,9 +103,9 @@ impl Fetcher {
     /// The product of this slug.
     pub async fn product(&self, slug: &str) -> Result<Product, FetchError> {
         let _one = self.at_once.acquire().await;
-        let answers = time::timeout(BUDGET, self.answers(slug))
+        let answers = time::timeout(self.budget, self.answers(slug))
             .await
-            .map_err(|_| self.ill(format!("it took longer than {} s", BUDGET.as_secs())))??;
+            .map_err(|_| self.slow())??;
         let slug = slug.to_owned();
         let made = tokio::task::spawn_blocking(move || normalise(&slug, answers)).await;
         match made {
@@ -125,9 +128,9 @@ impl Fetcher {
             let urls = self.read(wire::urls::<MAX_PRODUCTS>(&body, "products"))?;
             Ok(urls.iter().filter_map(|url| self.keeper.slug_of(url)).collect())
         };
-        let mut slugs: Vec<String> = time::timeout(BUDGET, listed)
+        let mut slugs: Vec<String> = time::timeout(self.budget, listed)
             .await
-            .map_err(|_| self.ill(format!("it took longer than {} s", BUDGET.as_secs())))??;
+            .map_err(|_| self.slow())??;
         slugs.retain(|slug| super::text::is_product_slug(slug));
         slugs.sort();
         slugs.dedup();
@@ -331,6 +334,10 @@ impl Fetcher {
         }
     }
 
+    fn slow(&self) -> FetchError {
+        self.ill(format!("it took longer than {} s", self.budget.as_secs_f64()))
+    }
+
     fn ill(&self, why: String) -> FetchError {
         FetchError::Ill {
             keeper: self.keeper.name.clone(),
@@ -377,8 +384,7 @@ fn busy(response: &Response) -> Option<Option<Duration>> {
     );
     let pause = || {
         let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-        // What is beyond the budget ends there.
-        Some(Duration::from_secs(seconds).min(BUDGET))
+        Some(Duration::from_secs(seconds))
     };
     is_busy.then(pause)
 }

@@ -3,7 +3,7 @@
 //! `wire` is what Keeper answers, `normalise` makes a `product` of it, whose words and URLs `text` has judged and whose
 //! versions `version` orders; `files` are its `page`s and `documents`. `fetch` asks a `keeper` of the settings. A job's
 //! `request` is what `execute` does: it `publish`es, and `purge`s caches. `watch` sees to what nobody calls for; `routes`
-//! is what is served beside the jobs.
+//! is what is served beside the jobs, `preview` what needs no server.
 
 mod documents;
 mod execute;
@@ -12,6 +12,7 @@ mod files;
 mod keeper;
 mod normalise;
 mod page;
+pub mod preview;
 mod product;
 mod publish;
 mod purge;
@@ -30,15 +31,13 @@ use self::{fetch::Fetcher, keeper::Keepers, page::Look, purge::Cache, request::R
 use crate::{
     auth::Caller,
     engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage},
+    jobs,
     objects::Results,
     settings::DashboardSettings,
     store::Store,
 };
 
 pub use watch::watch;
-
-/// Owner of the jobs that Keeper, and not a person, has called for.
-const OWNER: &str = "service:dashboard";
 
 /// The service.
 pub struct Dashboard {
@@ -50,6 +49,8 @@ pub struct Dashboard {
     look: Look,
     debounce: Duration,
     sweep: Duration,
+    /// Owner of the jobs that Keeper, and not a person, has called for.
+    own: String,
     description: Description,
 }
 
@@ -64,7 +65,7 @@ impl Dashboard {
         let fetchers = keepers
             .iter()
             .cloned()
-            .map(Fetcher::new)
+            .map(|keeper| Fetcher::new(keeper, settings.timeout))
             .collect::<Result<_, _>>()?;
         Ok(Dashboard {
             store,
@@ -77,6 +78,7 @@ impl Dashboard {
             },
             debounce: settings.debounce,
             sweep: settings.sweep,
+            own: jobs::service_owner("dashboard"),
             description: Description {
                 name: "dashboard",
                 title: "Documentation dashboards",

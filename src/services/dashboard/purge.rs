@@ -33,7 +33,7 @@ impl Cache {
         };
         let api = settings.fastly_url.as_ref().map_or(API, Url::as_str);
         Ok(Some(Cache {
-            client: net::neighbour(Reach::Anywhere)?,
+            client: net::neighbour(Reach::Anywhere, settings.timeout)?,
             url: format!("{}/service/{service}/purge", api.trim_end_matches('/')),
             key: key.clone(),
         }))

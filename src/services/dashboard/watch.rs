@@ -81,6 +81,8 @@ async fn sweep_in_turn(dashboard: &Dashboard, jobs: &Jobs, fetcher: &Fetcher) ->
         return Ok(());
     }
     let name = format!("dashboards of {}", fetcher.keeper().name);
+    // A little less each time, so that the Keepers of many servers are not all asked at once.
+    let period = period - period / 10 * (uuid::Uuid::now_v7().as_u128() % 10) as u64 / 10;
     if !dashboard.store.take_turn(&name, period).await? {
         return Ok(());
     }

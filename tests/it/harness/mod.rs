@@ -1,11 +1,13 @@
 //! What the tests stand on: the real server as a child process over either back end, a client, the IVOA's schemas,
 //! Python's astronomers' packages to compare with; the real Keycloak, a browser to log in with, and an issuer that
-//! misbehaves where Keycloak would not; a store of images that does.
+//! misbehaves where Keycloak would not; a store of images that does; a
+//! stand-in for LTD Keeper.
 
 mod browser;
 mod documents;
 mod images;
 mod issuer;
+mod keeper;
 mod keycloak;
 mod oracle;
 mod postgres;
@@ -15,6 +17,7 @@ mod site;
 pub use browser::Browser;
 pub use images::{Images, Trouble};
 pub use issuer::{Issuer, Key, now, parts};
+pub use keeper::{Answer, Keeper};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;

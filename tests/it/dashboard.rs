@@ -1,0 +1,724 @@
+//! Dashboards of documentation: what LTD Keeper says becomes pages when it calls, once however often it calls, and
+//! whatever it says or does meanwhile. The Keeper is a stand-in that gives recorded answers.
+
+use std::io::Write as _;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::oidc,
+    harness::{Answer, Backend, Issuer, Keeper, Reply, Site, fault, on_both_back_ends, said},
+};
+
+on_both_back_ends!(
+    a_call_makes_pages_and_the_same_again_changes_nothing,
+    a_burst_of_calls_is_one_run_that_sees_the_last_state,
+    a_call_during_a_run_gets_a_run_of_its_own,
+    what_is_owed_to_caches_is_paid_by_the_next_attempt,
+    a_worker_that_dies_between_pages_and_caches_leaves_it_to_another,
+);
+
+const NOTE: &str = include_str!("data/keeper/v1-bulk-sqr-900.json");
+const PIPES: &str = include_str!("data/keeper/v1-bulk-pipes.json");
+/// The stand-in for Keeper's secret.
+const SECRET: &str = "the secret of a Keeper of the tests";
+
+fn note() -> Value {
+    serde_json::from_str(NOTE).unwrap()
+}
+
+fn pipes() -> Value {
+    serde_json::from_str(PIPES).unwrap()
+}
+
+/// A server that knows this Keeper, and its settings file.
+struct Scene {
+    site: Site,
+    keeper: Keeper,
+    _settings: tempfile::NamedTempFile,
+}
+
+impl Scene {
+    async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, "", &[]).await
+    }
+
+    /// With more lines of the section `dashboard`, and more of the environment. Nothing is looked at that was not called
+    /// for unless a test sets `SIDEREAL_DASHBOARD__SWEEP`.
+    async fn start_with(backend: Backend, lines: &str, environment: &[(&str, &str)]) -> Self {
+        let keeper = Keeper::start();
+        keeper.publish(&note());
+        keeper.publish(&pipes());
+        let mut settings = tempfile::NamedTempFile::new().unwrap();
+        let lines = lines.replace("KEEPER", keeper.url());
+        write!(
+            settings,
+            "[dashboard]\n{lines}\n[[dashboard.keepers]]\nname = 'test'\nbase_url = '{}'\n\
+             public_urls = ['https://keeper.example.org']\nprivate_ok = true\n",
+            keeper.url()
+        )
+        .unwrap();
+        let path = settings.path().display().to_string();
+        let mut all = vec![
+            ("SIDEREAL_CONFIG", path.as_str()),
+            ("SIDEREAL_DASHBOARD__SWEEP", "0"),
+        ];
+        all.extend(environment);
+        let site = Site::start_with(backend, &all).await;
+        Self {
+            site,
+            keeper,
+            _settings: settings,
+        }
+    }
+
+    /// As Keeper calls.
+    async fn call(&self, slugs: &[&str]) -> Reply {
+        let urls: Vec<String> = slugs
+            .iter()
+            .map(|slug| format!("{}/products/{slug}", self.keeper.url()))
+            .collect();
+        self.build(&json!({ "product_urls": urls })).await
+    }
+
+    async fn build(&self, body: &Value) -> Reply {
+        let request = self.site.request(Method::POST, "/build").json(body);
+        self.site.send(request).await
+    }
+
+    /// Calls for a product, and waits until its job is done.
+    async fn built(&self, slug: &str) -> Value {
+        let job = self.call(&[slug]).await.expect(202).location().to_owned();
+        self.site.wait(&job, "COMPLETED").await;
+        self.report(&job).await
+    }
+
+    /// What the report of a job says of its one product.
+    async fn report(&self, job: &str) -> Value {
+        let report: Value = self
+            .site
+            .get(&format!("{job}/results/report"))
+            .await
+            .expect(200)
+            .json();
+        report[0].clone()
+    }
+
+    async fn page(&self, path: &str) -> Reply {
+        self.site.get(&format!("/dashboards/{path}")).await.expect(200)
+    }
+
+    /// The job's end, in whatever phase.
+    async fn ended(&self, job: &str) -> Value {
+        loop {
+            let document: Value = self.site.get_json(job).await;
+            let phase = document["phase"].as_str().unwrap().to_owned();
+            if !["PENDING", "QUEUED", "EXECUTING", "SUSPENDED"].contains(&phase.as_str()) {
+                return document;
+            }
+            self.site
+                .get(&format!("{job}?WAIT=50&PHASE={phase}"))
+                .await
+                .expect(200);
+        }
+    }
+}
+
+async fn a_call_makes_pages_and_the_same_again_changes_nothing(backend: Backend) {
+    let scene = Scene::start(backend).await;
+    let called = scene.call(&["sqr-900"]).await.expect(202);
+    let body: Value = called.json();
+    let built = &body["jobs"][0];
+    assert_eq!(built["coalesced"], false);
+    assert_eq!(built["job_url"], called.location());
+    let job = called.location().to_owned();
+    scene.site.wait(&job, "COMPLETED").await;
+    assert_eq!(scene.report(&job).await["state"], "published");
+
+    let page = scene.page("sqr-900/v/").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let text = page.text();
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+    assert!(place("/v/v1.10\"") < place("/v/v1.9\""));
+    for part in [
+        "SQR-900",
+        "Made-up note",
+        "/browse/DM-101\"",
+        "https://github.com/octo",
+    ] {
+        place(part);
+    }
+    let tag = page.header("etag").unwrap().to_owned();
+    let again = scene
+        .site
+        .request(Method::GET, "/dashboards/sqr-900/v/index.html")
+        .header("If-None-Match", &tag);
+    scene.site.send(again).await.expect(304);
+
+    let builds = scene.page("sqr-900/builds/").await.text();
+    assert!(builds.contains("https://sqr-900.docs.example/builds/8"));
+    let switcher = scene.page("sqr-900/v/switcher.json").await;
+    assert_eq!(switcher.header("access-control-allow-origin"), Some("*"));
+    let items: Value = switcher.json();
+    assert_eq!(
+        (&items[0]["version"], &items[1]["version"]),
+        (&json!("main"), &json!("v1.10"))
+    );
+    scene.page("sqr-900/v/versions.json").await.json::<Value>();
+    let index: Value = scene.page("sqr-900/builds/index.json").await.json();
+    assert_eq!(index["builds"].as_array().map(Vec::len), Some(8));
+    let style = text
+        .split("/_dashboard/")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let style = scene.page(&format!("sqr-900/_dashboard/{style}")).await;
+    assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
+    assert!(style.header("cache-control").unwrap().contains("immutable"));
+    let all = scene.page("").await.text();
+    assert!(all.contains("href=\"sqr-900/v/\""), "{all}");
+    for (path, to) in [
+        ("/dashboards", "/dashboards/"),
+        ("/dashboards/sqr-900", "/dashboards/sqr-900/v/"),
+        ("/dashboards/sqr-900/builds", "/dashboards/sqr-900/builds/"),
+    ] {
+        assert_eq!(scene.site.get(path).await.expect(308).location(), to, "{path}");
+    }
+    for path in [
+        "pipes/v/",
+        "sqr-900/v/x.html",
+        "sqr-900/x/",
+        "sqr-900/v/..%2f..%2fx.html",
+        "SQR/v/",
+    ] {
+        scene.site.get(&format!("/dashboards/{path}")).await.expect(404);
+    }
+
+    let before = scene.site.object_names().await;
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    assert_eq!(scene.page("sqr-900/v/").await.header("etag"), Some(tag.as_str()));
+    let dashboards = |names: Vec<String>| -> Vec<String> {
+        let mut names: Vec<String> = names
+            .into_iter()
+            .filter(|name| name.starts_with("dashboards/"))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(dashboards(scene.site.object_names().await), dashboards(before));
+
+    let mut changed = note();
+    changed["editions"].as_array_mut().unwrap().pop();
+    changed["editions"][1]["date_ended"] = json!("2026-11-21T00:00:00Z");
+    scene.keeper.publish(&changed);
+    assert_eq!(scene.built("sqr-900").await["state"], "published");
+    let page = scene.page("sqr-900/v/").await;
+    assert!(!page.text().contains("/v/v1.9\"") && !page.text().contains("/v/DM-101\""));
+    assert_ne!(page.header("etag"), Some(tag.as_str()));
+}
+
+async fn a_burst_of_calls_is_one_run_that_sees_the_last_state(backend: Backend) {
+    let scene = Scene::start(backend).await;
+    let mut jobs = std::collections::BTreeSet::new();
+    for round in 0..8 {
+        let mut changed = note();
+        changed["product"]["title"] = json!(format!("SQR-900: State {round}"));
+        scene.keeper.publish(&changed);
+        for slug in ["sqr-900", "pipes"] {
+            let called: Value = scene.call(&[slug]).await.expect(202).json();
+            jobs.insert(called["jobs"][0]["job_url"].as_str().unwrap().to_owned());
+        }
+    }
+    for job in &jobs {
+        scene.site.wait(job, "COMPLETED").await;
+    }
+    let runs = scene.keeper.count("GET /products/sqr-900/dashboard");
+    assert!((1..=2).contains(&runs), "{runs} runs; {jobs:?}");
+    assert!(scene.page("sqr-900/v/").await.text().contains("State 7"));
+    let both = scene.call(&["pipes", "sqr-900", "pipes"]).await.expect(202);
+    assert_eq!(both.header("location"), None);
+    assert_eq!(both.json::<Value>()["jobs"].as_array().map(Vec::len), Some(2));
+}
+
+async fn a_call_during_a_run_gets_a_run_of_its_own(backend: Backend) {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
+    let scene = Scene::start(backend).await;
+    scene.keeper.hold(true);
+    let first = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    scene.keeper.until_asked(ASKED, 1).await;
+    let second = scene.call(&["sqr-900"]).await.expect(202);
+    assert_eq!(second.json::<Value>()["jobs"][0]["coalesced"], false);
+    let second = second.location().to_owned();
+    assert_ne!(first, second);
+    let third = scene.call(&["sqr-900"]).await.expect(202);
+    assert_eq!(third.location(), second);
+    assert_eq!(third.json::<Value>()["jobs"][0]["coalesced"], true);
+    scene.keeper.hold(false);
+    scene.site.wait(&first, "COMPLETED").await;
+    scene.site.wait(&second, "COMPLETED").await;
+    assert_eq!(scene.keeper.count(ASKED), 2);
+}
+
+async fn what_is_owed_to_caches_is_paid_by_the_next_attempt(backend: Backend) {
+    const PURGE: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
+    let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
+    let scene = Scene::start_with(backend, lines, &[]).await;
+    scene.keeper.answer_once(PURGE, Answer::status(503));
+    scene.keeper.answer(PURGE, Answer::json("{\"status\":\"ok\"}"));
+    let form = [("PHASE", "RUN"), ("PRODUCT", "sqr-900")];
+    let job = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    scene.site.wait(job.location(), "COMPLETED").await;
+    let report = scene.report(job.location()).await;
+    assert_eq!(
+        (&report["state"], &report["purged"]),
+        (&json!("unchanged"), &json!(true))
+    );
+    let purges = scene.keeper.count(PURGE);
+    assert_eq!(purges, 2);
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    assert_eq!(scene.keeper.count(PURGE), purges, "nothing is owed any more");
+}
+
+async fn a_worker_that_dies_between_pages_and_caches_leaves_it_to_another(backend: Backend) {
+    const PURGE: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
+    let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
+    let mut scene = Scene::start_with(backend, lines, &[]).await;
+    scene.keeper.answer(PURGE, Answer::json("{\"status\":\"ok\"}"));
+    scene.keeper.hold_only(PURGE);
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    scene.keeper.until_asked(PURGE, 1).await;
+    scene.site.crash().await;
+    scene.keeper.hold(false);
+    let other = scene.site.replica().await;
+    let job = job.replace(&scene.site.address, &other.address);
+    other.wait(&job, "COMPLETED").await;
+    let report: Value = other
+        .get(&format!("{job}/results/report"))
+        .await
+        .expect(200)
+        .json();
+    let first = &report[0];
+    assert_eq!(
+        (&first["state"], &first["purged"]),
+        (&json!("unchanged"), &json!(true))
+    );
+    assert_eq!(scene.keeper.count(PURGE), 2);
+    other.get("/dashboards/sqr-900/v/").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_keeper_that_hangs_costs_bounded_time() {
+    let scene = Scene::start_with(Backend::Embedded, "", &[("SIDEREAL_DASHBOARD__TIMEOUT", "0.5")]).await;
+    scene.keeper.hold(true);
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let ended = scene.ended(&job).await;
+    assert_eq!(
+        (&ended["phase"], &ended["errorSummary"]["type"]),
+        (&json!("ERROR"), &json!("transient"))
+    );
+    scene.keeper.hold(false);
+    assert_eq!(scene.built("sqr-900").await["state"], "published");
+}
+
+#[tokio::test]
+async fn a_call_that_names_anything_else_is_refused_and_asks_nobody() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let evil = Keeper::start();
+    let host = scene.keeper.url().strip_prefix("http://").unwrap();
+    let good = format!("{}/products/pipes", scene.keeper.url());
+    for url in [
+        format!("{}/products/pipes", evil.url()),
+        "http://169.254.169.254/products/pipes".into(),
+        format!("http://{host}@evil.example.org/products/pipes"),
+        format!("http://user:pw@{host}/products/pipes"),
+        format!("{good}?x=1"),
+        format!("{good}/dashboard"),
+        format!("http://{host}/products/.."),
+        format!("http://{host}/products/%2e%2e%2fx"),
+        "javascript:alert(1)".into(),
+        "pipes".into(),
+    ] {
+        let refused = scene
+            .build(&json!({ "product_urls": [good, url] }))
+            .await
+            .expect(400);
+        assert_eq!(refused.header("content-type"), Some("application/json"), "{url}");
+        let body: Value = refused.json();
+        assert_eq!(
+            (&body["status"], &body["error"]),
+            (&json!(400), &json!("bad request"))
+        );
+        assert!(
+            body["message"].as_str().unwrap().contains("product_urls[1]"),
+            "{body}"
+        );
+    }
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"product_urls\": null}",
+        "{\"product_urls\": [1]}",
+    ] {
+        let request = scene.site.request(Method::POST, "/build").body(body);
+        let refused: Value = scene.site.send(request).await.expect(400).json();
+        assert_eq!(refused["error"], "bad request", "{body}");
+    }
+    let long = scene
+        .site
+        .request(Method::POST, "/build")
+        .body(" ".repeat(530 << 10));
+    let refused: Value = scene.site.send(long).await.expect(413).json();
+    assert_eq!(refused["status"], 413);
+    let nothing = scene
+        .build(&json!({ "product_urls": [], "more": 1 }))
+        .await
+        .expect(202);
+    assert_eq!(nothing.json::<Value>(), json!({ "jobs": [] }));
+    let wrong = scene.site.get("/build").await.expect(405);
+    assert_eq!(wrong.header("allow"), Some("POST"));
+    assert_eq!(wrong.json::<Value>()["error"], "method not supported");
+    assert_eq!(
+        scene.site.get("/healthz").await.expect(200).json::<Value>(),
+        json!({ "status": "ok" })
+    );
+    let about: Value = scene.site.get("/").await.expect(200).json();
+    assert!(
+        about["dasher_version"].is_string() && about["repo"].is_string(),
+        "{about}"
+    );
+    // All or nothing: the good URL in each call has made no job.
+    let jobs: Value = scene
+        .site
+        .get("/api/v1/jobs?service=dashboard")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(jobs["items"], json!([]));
+    assert_eq!((scene.keeper.asked().len(), evil.asked().len()), (0, 0));
+    // A form of UWS is held to the same.
+    let form = [
+        ("PHASE", "RUN"),
+        ("PRODUCT_URL", "http://169.254.169.254/products/pipes"),
+    ];
+    let refused = scene.site.post("/api/dashboard/async", &form).await.expect(400);
+    assert!(refused.text().contains("PRODUCT_URL"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn hostile_words_of_a_keeper_leave_nothing_that_acts() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let mut hostile = pipes();
+    hostile["product"]["doc_repo"] = json!("javascript:alert(1)");
+    hostile["product"]["bucket_name"] = json!("another-bucket");
+    hostile["product"]["surrogate_key"] = json!("5f015d69\r\nSet-Cookie: x=1");
+    let build = hostile["builds"][0].clone();
+    for slug in ["..", "index.html", "<b>"] {
+        let mut odd = build.clone();
+        odd["slug"] = json!(slug);
+        hostile["builds"].as_array_mut().unwrap().push(odd);
+    }
+    scene.keeper.publish(&hostile);
+    let report = scene.built("pipes").await;
+    assert_eq!(report["skipped"].as_array().map(Vec::len), Some(4), "{report}");
+    for path in ["pipes/v/", "pipes/builds/", ""] {
+        let page = scene.page(path).await.text().to_lowercase();
+        for bad in ["<script", "<img", "<svg", "href=\"javascript", "href=\"data"] {
+            assert!(!page.contains(bad), "{bad} in {page}");
+        }
+    }
+    let page = scene.page("pipes/builds/").await.text();
+    assert!(page.contains("&#60;img src=x onerror=alert(1)&#62;"), "{page}");
+}
+
+#[tokio::test]
+async fn a_keeper_that_misbehaves_leaves_the_pages_as_they_were() {
+    const BULK: &str = "/products/sqr-900/dashboard";
+    let scene = Scene::start(Backend::Embedded).await;
+    scene.built("sqr-900").await;
+    let before = scene.page("sqr-900/v/").await;
+    let elsewhere = Keeper::start();
+    let mut other = note();
+    other["product"]["slug"] = json!("pipes");
+    let deep = format!("{{\"product\": {}{}}}", "[".repeat(1000), "]".repeat(1000));
+    let rows = format!(
+        "{{\"product\": {{\"slug\": \"sqr-900\"}}, \"builds\": [], \"editions\": [{}0]}}",
+        "0,".repeat(20_000)
+    );
+    for (what, answer, error) in [
+        ("HTML", Answer::json("<!doctype html><p>Sign in</p>"), "HTML"),
+        ("no JSON", Answer::json("{\"product\":"), "JSON"),
+        ("another product", Answer::json(other.to_string()), "pipes"),
+        ("too deep", Answer::json(deep), "nested"),
+        ("too many rows", Answer::json(rows), "more than"),
+        (
+            "a redirect",
+            Answer::status(302).with("location", format!("{}{BULK}", elsewhere.url())),
+            "redirects are not followed",
+        ),
+        (
+            "compressed",
+            Answer::json(note().to_string()).with("content-encoding", "gzip"),
+            "compressed",
+        ),
+        ("no right", Answer::status(403), "403"),
+        ("ill", Answer::status(500), "500"),
+    ] {
+        scene.keeper.answer(BULK, answer);
+        let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+        let ended = scene.ended(&job).await;
+        assert_eq!(ended["phase"], "ERROR", "{what}");
+        let message = scene.site.get(&format!("{job}/error")).await.expect(200).text();
+        assert!(message.contains(error), "{what}: {message}");
+        let page = scene.page("sqr-900/v/").await;
+        assert_eq!(page.header("etag"), before.header("etag"), "{what}");
+    }
+    assert_eq!(elsewhere.asked().len(), 0);
+    scene.keeper.publish(&note());
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+}
+
+#[tokio::test]
+async fn a_product_that_is_gone_keeps_its_pages_and_is_marked() {
+    let scene = Scene::start(Backend::Embedded).await;
+    scene.built("sqr-900").await;
+    // As 1.23.0 answers for what it does not know.
+    scene
+        .keeper
+        .answer("/products/sqr-900/dashboard", Answer::status(500));
+    scene
+        .keeper
+        .answer("/products/", Answer::json("{\"products\": []}"));
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let ended = scene.ended(&job).await;
+    assert_eq!(
+        (&ended["phase"], &ended["errorSummary"]["type"]),
+        (&json!("ERROR"), &json!("fatal"))
+    );
+    scene.page("sqr-900/v/").await;
+    let all: Value = scene.page("index.json").await.json();
+    assert_eq!(all["products"][0]["missing"], true, "{all}");
+}
+
+#[tokio::test]
+async fn an_older_keeper_is_asked_piece_by_piece() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let keeper = &scene.keeper;
+    keeper.forget("/products/sqr-900/dashboard");
+    let bulk = note();
+    let url = |path: &str| format!("{}{path}", keeper.url());
+    keeper.answer("/products/sqr-900", Answer::json(bulk["product"].to_string()));
+    let mut editions = vec![
+        json!("http://169.254.169.254/editions/1"),
+        json!(url("/editions/999")),
+    ];
+    for edition in bulk["editions"].as_array().unwrap() {
+        let path = edition["self_url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://127.0.0.1:15000")
+            .unwrap();
+        let body = edition
+            .to_string()
+            .replace("http://127.0.0.1:15000", keeper.url());
+        keeper.answer(path, Answer::json(body));
+        editions.push(json!(url(path)));
+    }
+    let mut builds = Vec::new();
+    for build in bulk["builds"].as_array().unwrap() {
+        let path = build["self_url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://127.0.0.1:15000")
+            .unwrap();
+        let body = build.to_string().replace("http://127.0.0.1:15000", keeper.url());
+        keeper.answer(path, Answer::json(body));
+        builds.push(json!(url(path)));
+    }
+    keeper.answer(
+        "/products/sqr-900/editions/",
+        Answer::json(json!({ "editions": editions }).to_string()),
+    );
+    keeper.answer(
+        "/products/sqr-900/builds/",
+        Answer::json(json!({ "builds": builds }).to_string()),
+    );
+    let report = scene.built("sqr-900").await;
+    assert_eq!(
+        (&report["editions"], &report["builds"]),
+        (&json!(7), &json!(8)),
+        "{report}"
+    );
+    assert_eq!(report["skipped"].as_array().map(Vec::len), Some(2), "{report}");
+    let page = scene.page("sqr-900/v/").await.text();
+    assert!(page.find("v1.10").unwrap() < page.find("v1.9").unwrap());
+    assert!(
+        page.contains("https://github.com/octo"),
+        "the editions know their builds"
+    );
+}
+
+#[tokio::test]
+async fn what_was_not_called_for_is_healed_by_the_sweep() {
+    let scene = Scene::start_with(Backend::Embedded, "", &[("SIDEREAL_DASHBOARD__SWEEP", "1")]).await;
+    let waiting = async {
+        loop {
+            let reply = scene.site.get("/dashboards/sqr-900/v/").await;
+            if reply.status == 200 {
+                return;
+            }
+            scene
+                .keeper
+                .until_asked("GET /products/", scene.keeper.count("GET /products/") + 1)
+                .await;
+        }
+    };
+    waiting.await;
+    // Away for a while: what was published is served as it is.
+    let path = "/products/sqr-900/dashboard";
+    scene
+        .keeper
+        .answer(path, Answer::status(503).with("retry-after", "0"));
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let ended = scene.ended(&job).await;
+    assert_eq!(
+        (&ended["phase"], &ended["errorSummary"]["type"]),
+        (&json!("ERROR"), &json!("transient"))
+    );
+    scene.page("sqr-900/v/").await;
+    let mut changed = note();
+    changed["product"]["title"] = json!("SQR-900: Changed without a call");
+    scene.keeper.publish(&changed);
+    loop {
+        let page = scene.page("sqr-900/v/").await.text();
+        if page.contains("Changed without a call") {
+            break;
+        }
+        scene
+            .keeper
+            .until_asked("GET /products/", scene.keeper.count("GET /products/") + 1)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn only_a_keeper_or_someone_with_a_role_may_call() {
+    let issuer = Issuer::start();
+    let internal = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let mut environment = oidc(issuer.issuer(), "a-secret-of-the-fake-issuers-client").to_vec();
+    environment.push(("SIDEREAL_DASHBOARD__BUILD_SECRET", SECRET));
+    environment.push(("SIDEREAL_DASHBOARD__PUBLIC", "false"));
+    environment.push(("SIDEREAL_DASHBOARD__ANONYMOUS_BUILD", "true"));
+    environment.push(("SIDEREAL_INTERNAL_LISTEN", &internal));
+    let scene = Scene::start_with(Backend::Embedded, "", &environment).await;
+    let body = json!({ "product_urls": [format!("{}/products/pipes", scene.keeper.url())] });
+    let call = || scene.site.request(Method::POST, "/build").json(&body);
+    let send = |request| scene.site.send(request);
+
+    let refused: Value = send(call()).await.expect(401).json();
+    assert_eq!(
+        (&refused["status"], &refused["error"]),
+        (&json!(401), &json!("unauthorized"))
+    );
+    let wrong = send(call().basic_auth("keeper", Some("another secret of a Keeper")))
+        .await
+        .expect(401);
+    assert!(wrong.header("www-authenticate").unwrap().starts_with("Basic"));
+    send(call().basic_auth("keeper", Some(""))).await.expect(401);
+    send(call().bearer_auth("nonsense")).await.expect(401);
+    let nobody = issuer.token(&json!({ "resource_access": null }));
+    send(call().bearer_auth(nobody)).await.expect(403);
+    assert!(scene.keeper.asked().is_empty());
+
+    send(call().basic_auth("keeper", Some(SECRET))).await.expect(202);
+    let token = issuer.token(&json!({}));
+    send(call().bearer_auth(&token)).await.expect(202);
+    let url = format!("http://{internal}/build");
+    send(scene.site.request(Method::POST, &url).json(&body))
+        .await
+        .expect(202);
+
+    scene.site.get("/dashboards/").await.expect(401);
+    let read = scene
+        .site
+        .request(Method::GET, "/dashboards/")
+        .bearer_auth(&token);
+    let page = send(read).await.expect(200);
+    assert!(page.header("cache-control").unwrap().starts_with("private"));
+}
+
+#[tokio::test]
+async fn pages_can_be_written_without_a_server() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let out = scene.site.home().join("pages");
+    let file = scene.site.home().join("bulk.json");
+    std::fs::write(&file, NOTE).unwrap();
+    let url = format!("{}/products/sqr-900", scene.keeper.url());
+    let mut pages = Vec::new();
+    for source in [file.to_str().unwrap(), &url] {
+        let written = scene
+            .site
+            .run(&["dashboard", "render", source, "--out", out.to_str().unwrap()])
+            .await;
+        assert!(said(&written).contains("builds/index.html"));
+        pages.push(std::fs::read_to_string(out.join("v/index.html")).unwrap());
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+    assert!(pages[0].contains("v1.10") && pages[0] == pages[1]);
+    let elsewhere = scene
+        .site
+        .run(&["dashboard", "render", "/nowhere.json", "--out", "x"])
+        .await;
+    assert!(fault(&elsewhere).1.contains("/nowhere.json"));
+}
+
+#[tokio::test]
+async fn many_editions_and_builds_are_done_in_one_run_and_in_pages() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let mut large = note();
+    let (edition, build) = (large["editions"][4].clone(), large["builds"][0].clone());
+    let editions = (0..600).map(|number| {
+        let mut one = edition.clone();
+        one["slug"] = json!(format!("v{}.{number}", number / 100));
+        one["tracked_refs"] = json!([one["slug"]]);
+        one
+    });
+    large["editions"] = editions.collect();
+    let builds = (0..3_000).map(|number| {
+        let mut one = build.clone();
+        one["slug"] = json!(number.to_string());
+        one["self_url"] = json!(format!("http://127.0.0.1:15000/builds/{number}"));
+        one
+    });
+    large["builds"] = builds.collect();
+    scene.keeper.publish(&large);
+    let report = scene.built("sqr-900").await;
+    assert_eq!(
+        (&report["editions"], &report["builds"]),
+        (&json!(600), &json!(3_000)),
+        "{report}"
+    );
+    let last = scene.page("sqr-900/builds/page-6.html").await.text();
+    assert!(last.contains("500 of 3000 builds"), "{last}");
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    // Fewer builds have fewer pages.
+    scene.keeper.publish(&note());
+    assert_eq!(scene.built("sqr-900").await["state"], "published");
+    scene
+        .site
+        .get("/dashboards/sqr-900/builds/page-6.html")
+        .await
+        .expect(404);
+}
