@@ -23,7 +23,7 @@ use crate::{
     objects::{ObjectsError, Results, Sources},
     services::{
         self,
-        cutout::Cutout,
+        cutout::{self, Cutout},
         dashboard::{self, Dashboard},
         echo::Echo,
     },
@@ -129,10 +129,13 @@ impl App {
         }
         let auth = Auth::new(&settings, engine.store.clone())?;
         let jobs = Jobs::new(engine.clone());
-        let api = services::api(cutout, jobs.clone(), sources, &settings);
         let dashboards = dashboard
             .as_ref()
             .map(|dashboard| dashboard::routes::Site::new(Arc::clone(dashboard), jobs.clone(), &settings));
+        let api: services::Api = (
+            cutout::routes::api(cutout, jobs.clone(), sources, &settings),
+            dashboard::routes::Products(dashboards.clone()),
+        );
         let dashboards = dashboards.as_ref();
 
         let failed = |source| AppError::Listen { address, source };

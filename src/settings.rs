@@ -399,6 +399,8 @@ pub struct DashboardSettings {
     /// Between two looks at all products of a Keeper, for what it has not called for; 0 never.
     #[serde(deserialize_with = "seconds")]
     pub sweep: Duration,
+    /// What becomes of a product that has suddenly lost nine of ten editions, or its main one.
+    pub shrink_guard: ShrinkGuard,
     /// What the keys of tickets are appended to.
     pub tickets_url: Option<Url>,
     /// The service of Fastly whose caches dashboards are purged from; none is purged without.
@@ -419,12 +421,23 @@ impl Default for DashboardSettings {
             debounce: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
             sweep: Duration::from_hours(1),
+            shrink_guard: ShrinkGuard::Warn,
             tickets_url: Url::parse("https://jira.lsstcorp.org/browse/").ok(),
             fastly_service: None,
             fastly_key: None,
             fastly_url: None,
         }
     }
+}
+
+/// What becomes of a dashboard that would lose most of what it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShrinkGuard {
+    /// It is published, and the job's report says so.
+    Warn,
+    /// Its pages stay as they are until a job with FORCE replaces them.
+    Hold,
 }
 
 /// An entry of `[[dashboard.keepers]]`.

@@ -97,6 +97,8 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/cutout/collections/{name}/images", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}/footprints", Who::User),
     ("GET", "/api/v1/cutout/images/{id}", Who::User),
+    ("GET", "/api/v1/dashboards", Who::User),
+    ("GET", "/api/v1/dashboards/{keeper}/{product}", Who::User),
     ("GET", "/api/v1/events", Who::User),
     ("GET", "/api/v1/me", Who::User),
     ("GET", "/api/v1/admin/queue", Who::Operator),

@@ -279,7 +279,11 @@ impl Runner {
         self.tidy(id, lease, held, ending.as_ref()).await;
         self.engine.notifier.tell(Change::Job(id));
         // Where there are limits, the owner's next job may have waited for this one's end.
-        if self.limited.load(Ordering::SeqCst) || matches!(ending, Some(Ending::Released | Ending::Retry(..)))
+        if self.limited.load(Ordering::SeqCst)
+            || matches!(
+                ending,
+                Some(Ending::Released | Ending::Postponed(_) | Ending::Retry(..))
+            )
         {
             self.engine.notifier.tell(Change::Queue);
         }
@@ -347,6 +351,10 @@ impl Runner {
         match result {
             Ok(Ok(())) => End::Ended(Ending::Completed),
             Ok(Err(Failure::Cancelled)) => End::Cancelled,
+            Ok(Err(Failure::Later(pause))) => {
+                let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+                End::Ended(Ending::Postponed(pause))
+            }
             Ok(Err(Failure::Error {
                 kind,
                 message,
@@ -637,6 +645,7 @@ fn outcome(ending: Option<&Ending>, held: bool) -> &'static str {
         (true, Some(Ending::Retry(..))) => "retry",
         (true, Some(Ending::TimedOut(_))) => "timed out",
         (true, Some(Ending::Released)) => "released",
+        (true, Some(Ending::Postponed(_))) => "postponed",
         (false, _) | (true, None) => "stopped",
     }
 }

@@ -219,6 +219,9 @@ pub enum Failure {
         /// Whether the engine may run the job again by itself (transient errors of retryable services).
         retry: bool,
     },
+    /// Back to the queue for this time, and no attempt is counted: another job has what this one needs. For a job that
+    /// has done nothing yet.
+    Later(Duration),
     /// The job was aborted or its lease lost; nothing more is to be written.
     Cancelled,
 }

@@ -7,7 +7,7 @@ pub mod dashboard;
 pub mod echo;
 
 /// What they answer beside their jobs, for the OpenAPI document.
-pub use cutout::routes::{Api, api};
+pub type Api = (cutout::routes::Api, dashboard::routes::Products);
 
 #[cfg(test)]
 mod tests {

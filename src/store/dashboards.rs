@@ -6,9 +6,10 @@ use sea_orm::{QueryResult, Value};
 
 use super::{
     Lease, LeaseLost, Sql, Store, StoreError,
-    rows::{optional_text, text, time, to_json},
+    entity::job,
+    rows::{job_id, natural, optional_text, text, time, to_json},
 };
-use crate::uws::Timestamp;
+use crate::uws::{Job, JobId, Phase, Timestamp};
 
 /// A product: its Keeper's name and its slug.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,10 +53,59 @@ pub struct HeldProduct {
 pub struct Listed {
     /// Its slug.
     pub slug: String,
-    /// As it was published.
-    pub entry: String,
+    /// As it was published, if it ever was.
+    pub entry: Option<String>,
+    /// When its pages last changed.
+    pub published: Option<Timestamp>,
+    /// When its Keeper last told of it.
+    pub checked: Option<Timestamp>,
     /// Whether its Keeper knows it no more.
     pub missing: bool,
+    /// Digest of pages that have lost so much that they are held back.
+    pub held: Option<String>,
+    /// Whether caches have not been told of what was published.
+    pub purge_owed: bool,
+}
+
+/// What is published of a product, for comparing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductStanding {
+    /// Digest of its files; none if that is not all well.
+    pub digest: Option<String>,
+    /// Digest of files that are held back.
+    pub held: Option<String>,
+}
+
+/// A job that a product was part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductJob {
+    /// The job.
+    pub id: JobId,
+    /// Its owner.
+    pub owner: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it was created.
+    pub creation_time: Timestamp,
+    /// When it last entered EXECUTING.
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    pub end_time: Option<Timestamp>,
+    /// Whether it found the product as it was; none before it has done it, or if it could not.
+    pub unchanged: Option<bool>,
+    /// Why it could not.
+    pub message: Option<String>,
+}
+
+/// How a job did a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done<'a> {
+    /// What its Keeper said then is in its pages.
+    pub fetched: Timestamp,
+    /// Whether the pages are as they were.
+    pub unchanged: bool,
+    /// Digest of pages that are held back instead.
+    pub held: Option<&'a str>,
 }
 
 /// Pauses (ms) before what has failed is tried again, by how often it has; the last one is for all further ones.
@@ -69,6 +119,15 @@ const HOLD: Sql = Sql::both(
      AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
          AND j.phase IN ('EXECUTING', 'SUSPENDED') AND (j.id <> $3 OR j.fence <> $4)) \
      RETURNING *, {now} AS at, coalesce(fetched_at > (SELECT creation_time FROM job WHERE id = $3), false) AS fresh",
+);
+
+const TAKE_PART: Sql = Sql::both(
+    "INSERT INTO dashboard_job (keeper, slug, job) VALUES ($1, $2, $3) \
+     ON CONFLICT (keeper, slug, job) DO UPDATE SET unchanged = NULL, message = NULL",
+);
+
+const END_PART: Sql = Sql::both(
+    "UPDATE dashboard_job SET unchanged = $4, message = $5 WHERE keeper = $1 AND slug = $2 AND job = $3",
 );
 
 /// Whose lease on the job is good holds the product still.
@@ -90,9 +149,11 @@ const PUBLISH: Sql = Sql::both(concat!(
 ));
 
 const SUCCEED: Sql = Sql::both(concat!(
-    "UPDATE dashboard SET fetched_at = $5, purge_owed = false, missing = false, failures = 0, retry_at = NULL",
+    "UPDATE dashboard SET fetched_at = $5, held = $6, purge_owed = false, missing = false, failures = 0, retry_at = NULL",
     held!()
 ));
+
+const CHECKED: Sql = Sql::both("UPDATE dashboard SET checked_at = {now} WHERE keeper = $1 AND slug = $2");
 
 const FAIL: Sql = Sql::both(concat!(
     "UPDATE dashboard SET missing = (missing OR $5), failures = failures + 1, retry_at = CASE WHEN $5 THEN NULL \
@@ -112,11 +173,24 @@ const RETRIED: Sql =
     Sql::both("UPDATE dashboard SET retry_at = NULL WHERE keeper = $1 AND slug = $2 AND retry_at <= {now}");
 
 const LIST: Sql = Sql::both(
-    "SELECT slug, entry, missing FROM dashboard WHERE keeper = $1 AND entry IS NOT NULL ORDER BY slug",
+    "SELECT slug, entry, published_at, checked_at, missing, held, purge_owed FROM dashboard \
+     WHERE keeper = $1 AND (slug = $2 OR $2 IS NULL) ORDER BY slug",
 );
 
-const DIGEST: Sql = Sql::both(
-    "SELECT digest FROM dashboard WHERE keeper = $1 AND slug = $2 AND NOT purge_owed AND NOT missing",
+const STANDING: Sql = Sql::both(
+    "SELECT digest, held FROM dashboard WHERE keeper = $1 AND slug = $2 AND NOT purge_owed AND NOT missing",
+);
+
+/// A job of several products says itself why it failed where it has not come to this one.
+const JOBS: Sql = Sql::both(
+    "SELECT j.id, j.owner, j.phase, j.creation_time, j.start_time, j.end_time, d.unchanged, \
+         CASE WHEN d.unchanged IS NULL THEN coalesce(d.message, j.error_message) END AS message \
+     FROM dashboard_job d JOIN job j ON j.id = d.job WHERE d.keeper = $1 AND d.slug = $2 ORDER BY d.job DESC LIMIT $3",
+);
+
+const UNDER_WAY: Sql = Sql::both(
+    "SELECT * FROM job WHERE phase IN ('QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') AND service = $1 \
+     ORDER BY creation_time DESC, id DESC LIMIT $2",
 );
 
 impl Store {
@@ -129,7 +203,19 @@ impl Store {
         let named: [Value; 2] = [text(&product.keeper), text(&product.slug)];
         self.execute(ADD, named).await?;
         let rows = self.rows(HOLD, holder(product, lease)).await?;
-        rows.first().map(held_product).transpose()
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let part: [Value; 3] = [text(&product.keeper), text(&product.slug), lease.job.0.into()];
+        self.execute(TAKE_PART, part).await?;
+        Ok(Some(held_product(row)?))
+    }
+
+    /// Notes that a product's Keeper has told of it now.
+    pub async fn product_checked(&self, product: &ProductId) -> Result<(), StoreError> {
+        self.execute(CHECKED, [text(&product.keeper), text(&product.slug)])
+            .await?;
+        Ok(())
     }
 
     /// Notes that files are about to be replaced: should it end half-way, they are replaced again.
@@ -159,16 +245,43 @@ impl Store {
         still(self.execute(PUBLISH, values).await?)
     }
 
-    /// Notes that a product's dashboard is as its Keeper said at `fetched`, and that caches know.
+    /// Notes that a product's dashboard is as its Keeper said, or that what it said is held back, and that caches know.
     pub async fn product_done(
         &self,
         product: &ProductId,
         lease: Lease,
-        fetched: Timestamp,
+        done: Done<'_>,
     ) -> Result<Result<(), LeaseLost>, StoreError> {
         let mut values = holder(product, lease).to_vec();
-        values.push(fetched.millis().into());
-        still(self.execute(SUCCEED, values).await?)
+        values.extend([done.fetched.millis().into(), optional_text(done.held)]);
+        if self.execute(SUCCEED, values).await? == 0 {
+            return Ok(Err(LeaseLost));
+        }
+        self.end_part(product, lease, Some(done.unchanged), None).await?;
+        Ok(Ok(()))
+    }
+
+    /// Notes that a job left a product as another has just made it.
+    pub async fn product_current(&self, product: &ProductId, lease: Lease) -> Result<(), StoreError> {
+        self.end_part(product, lease, Some(true), None).await
+    }
+
+    async fn end_part(
+        &self,
+        product: &ProductId,
+        lease: Lease,
+        unchanged: Option<bool>,
+        message: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let values: [Value; 5] = [
+            text(&product.keeper),
+            text(&product.slug),
+            lease.job.0.into(),
+            unchanged.into(),
+            optional_text(message),
+        ];
+        self.execute(END_PART, values).await?;
+        Ok(())
     }
 
     /// Notes that a product could not be done: with `missing` its Keeper knows it no more; else it is to be tried again,
@@ -178,11 +291,16 @@ impl Store {
         product: &ProductId,
         lease: Lease,
         missing: bool,
+        message: &str,
     ) -> Result<Result<(), LeaseLost>, StoreError> {
         let mut values = holder(product, lease).to_vec();
         values.push(missing.into());
         values.extend(PAUSES.map(Value::from));
-        still(self.execute(FAIL, values).await?)
+        if self.execute(FAIL, values).await? == 0 {
+            return Ok(Err(LeaseLost));
+        }
+        self.end_part(product, lease, None, Some(message)).await?;
+        Ok(Ok(()))
     }
 
     /// Gives a product up for the next job.
@@ -210,26 +328,79 @@ impl Store {
         Ok(())
     }
 
-    /// All products of a Keeper that have a dashboard, by slug.
+    /// The products of a Keeper that were ever asked for, by slug.
     pub async fn products(&self, keeper: &str) -> Result<Vec<Listed>, StoreError> {
-        let rows = self.select(LIST, [text(keeper)]).await?;
-        let listed = |row: &QueryResult| {
-            Ok(Listed {
-                slug: row.try_get_by("slug")?,
-                entry: row.try_get_by("entry")?,
-                missing: row.try_get_by("missing")?,
-            })
-        };
+        let values = [text(keeper), optional_text(None)];
+        let rows = self.select(LIST, values).await?;
         rows.iter().map(listed).collect()
     }
 
-    /// Digest of what is published of a product; none if that is not all well.
-    pub async fn product_digest(&self, product: &ProductId) -> Result<Option<String>, StoreError> {
-        let rows = self
-            .select(DIGEST, [text(&product.keeper), text(&product.slug)])
-            .await?;
-        rows.first().map_or(Ok(None), |row| Ok(row.try_get_by("digest")?))
+    /// One of them.
+    pub async fn product(&self, product: &ProductId) -> Result<Option<Listed>, StoreError> {
+        let values = [text(&product.keeper), text(&product.slug)];
+        let rows = self.select(LIST, values).await?;
+        rows.first().map(listed).transpose()
     }
+
+    /// What is published of a product.
+    pub async fn product_standing(&self, product: &ProductId) -> Result<ProductStanding, StoreError> {
+        let values = [text(&product.keeper), text(&product.slug)];
+        let rows = self.select(STANDING, values).await?;
+        let standing = |row: &QueryResult| {
+            Ok(ProductStanding {
+                digest: row.try_get_by("digest")?,
+                held: row.try_get_by("held")?,
+            })
+        };
+        rows.first().map_or(Ok(ProductStanding::default()), standing)
+    }
+
+    /// The newest jobs that have begun with a product, newest first.
+    pub async fn product_jobs(&self, product: &ProductId, most: u64) -> Result<Vec<ProductJob>, StoreError> {
+        let values: [Value; 3] = [text(&product.keeper), text(&product.slug), natural(most).into()];
+        let rows = self.select(JOBS, values).await?;
+        rows.iter().map(product_job).collect()
+    }
+
+    /// The newest jobs of a service that are queued or run, newest first; without their results.
+    pub async fn jobs_under_way(&self, service: &str, most: u64) -> Result<Vec<Job>, StoreError> {
+        let rows = self
+            .select(UNDER_WAY, [text(service), natural(most).into()])
+            .await?;
+        rows.iter().map(|row| job::Model::of(row)?.into_job()).collect()
+    }
+}
+
+fn listed(row: &QueryResult) -> Result<Listed, StoreError> {
+    Ok(Listed {
+        slug: row.try_get_by("slug")?,
+        entry: row.try_get_by("entry")?,
+        published: optional_time(row, "published_at")?,
+        checked: optional_time(row, "checked_at")?,
+        missing: row.try_get_by("missing")?,
+        held: row.try_get_by("held")?,
+        purge_owed: row.try_get_by("purge_owed")?,
+    })
+}
+
+fn product_job(row: &QueryResult) -> Result<ProductJob, StoreError> {
+    let phase: String = row.try_get_by("phase")?;
+    Ok(ProductJob {
+        id: job_id(row)?,
+        owner: row.try_get_by("owner")?,
+        phase: phase
+            .parse()
+            .map_err(|_| StoreError::Corrupt(format!("phase {phase:?}")))?,
+        creation_time: time(row.try_get_by("creation_time")?)?,
+        start_time: optional_time(row, "start_time")?,
+        end_time: optional_time(row, "end_time")?,
+        unchanged: row.try_get_by("unchanged")?,
+        message: row.try_get_by("message")?,
+    })
+}
+
+fn optional_time(row: &QueryResult, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    row.try_get_by::<Option<i64>, _>(column)?.map(time).transpose()
 }
 
 fn holder(product: &ProductId, lease: Lease) -> [Value; 4] {

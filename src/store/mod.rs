@@ -39,7 +39,7 @@ pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use catalogue::{
     Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
 };
-pub use dashboards::{HeldProduct, Listed, ProductId, Published};
+pub use dashboards::{Done, HeldProduct, Listed, ProductId, ProductJob, ProductStanding, Published};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, Recipe, Standing, StoredResult, Tombstone};
 pub use people::{Person, Quota, Usage};
 pub use queue::{Claimed, Ending, Finish, Held, Lease, NewLine, Progress, Report, Run, RunLimit};

@@ -110,6 +110,8 @@ pub enum Ending {
     TimedOut(ErrorSummary),
     /// Back to QUEUED with the attempt given back: the worker is stopping.
     Released,
+    /// Likewise, for so many milliseconds: another job has what this one needs.
+    Postponed(i64),
 }
 
 /// The end of one run.
@@ -317,15 +319,18 @@ impl<'a> FinishRow<'a> {
             Ending::Completed => (Phase::Completed, None),
             Ending::Failed(error) | Ending::Retry(error, _) => (Phase::Error, Some(error)),
             Ending::TimedOut(error) => (Phase::Aborted, Some(error)),
-            Ending::Released => (Phase::Queued, None),
+            Ending::Released | Ending::Postponed(_) => (Phase::Queued, None),
         };
         FinishRow {
             id: finish.lease.job.0.simple().to_string(),
             fence: finish.lease.fence,
-            back: matches!(finish.ending, Ending::Retry(..) | Ending::Released),
-            returned: i64::from(finish.ending == Ending::Released),
+            back: matches!(
+                finish.ending,
+                Ending::Retry(..) | Ending::Released | Ending::Postponed(_)
+            ),
+            returned: i64::from(matches!(finish.ending, Ending::Released | Ending::Postponed(_))),
             after: match finish.ending {
-                Ending::Retry(_, after) => after,
+                Ending::Retry(_, after) | Ending::Postponed(after) => after,
                 _ => 0,
             },
             phase: phase.as_str(),

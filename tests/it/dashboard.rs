@@ -12,6 +12,9 @@ use crate::{
 };
 
 on_both_back_ends!(
+    how_dashboards_stand_and_what_jobs_have_made_of_them_is_told,
+    a_job_that_waits_for_another_leaves_its_place_to_others,
+    what_has_lost_too_much_is_held_back_if_that_is_wanted,
     a_call_makes_pages_and_the_same_again_changes_nothing,
     a_burst_of_calls_is_one_run_that_sees_the_last_state,
     a_call_during_a_run_gets_a_run_of_its_own,
@@ -312,6 +315,155 @@ async fn a_worker_that_dies_between_pages_and_caches_leaves_it_to_another(backen
     );
     assert_eq!(scene.keeper.count(PURGE), 2);
     other.get("/dashboards/sqr-900/v/").await.expect(200);
+}
+
+async fn how_dashboards_stand_and_what_jobs_have_made_of_them_is_told(backend: Backend) {
+    let scene = Scene::start(backend).await;
+    let none: Value = scene.site.get_json("/api/v1/dashboards").await;
+    assert_eq!(none, json!({ "products": [] }));
+    scene
+        .site
+        .get("/api/v1/dashboards/test/sqr-900")
+        .await
+        .expect(404);
+
+    scene.built("sqr-900").await;
+    let form = [("PHASE", "RUN"), ("PRODUCT", "sqr-900")];
+    let same = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    scene.site.wait(same.location(), "COMPLETED").await;
+    let all: Value = scene.site.get_json("/api/v1/dashboards").await;
+    let stands = &all["products"][0];
+    for (key, value) in [
+        ("keeper", json!("test")),
+        ("product", json!("sqr-900")),
+        ("title", json!("SQR-900: Made-up note")),
+        ("path", json!("sqr-900")),
+        ("editions", json!(7)),
+        ("builds", json!(8)),
+        ("latest", json!("2026-11-20T12:44:09.250Z")),
+        ("missing", json!(false)),
+        ("held", json!(false)),
+        ("purgeOwed", json!(false)),
+    ] {
+        assert_eq!(stands[key], value, "{key} of {stands}");
+    }
+    let (published, checked) = (stands["published"].as_str(), stands["checked"].as_str());
+    assert!(published.unwrap() < checked.unwrap(), "{stands}");
+
+    // A job that is wanted and has not begun is among them, and one that failed says why.
+    scene
+        .keeper
+        .answer("/products/sqr-900/dashboard", Answer::status(403));
+    let failed = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    scene.ended(&failed).await;
+    scene.keeper.hold(true);
+    let waiting = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let one: Value = scene.site.get_json("/api/v1/dashboards/test/sqr-900").await;
+    assert_eq!(one["title"], stands["title"]);
+    let jobs: Vec<_> = one["jobs"].as_array().unwrap().iter().collect();
+    assert_eq!(jobs.len(), 4, "{one}");
+    assert!(waiting.ends_with(jobs[0]["jobId"].as_str().unwrap()), "{one}");
+    assert_eq!(
+        (&jobs[0]["endTime"], &jobs[0]["unchanged"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(
+        (&jobs[1]["phase"], &jobs[1]["unchanged"]),
+        (&json!("ERROR"), &json!(null))
+    );
+    assert!(jobs[1]["message"].as_str().unwrap().contains("403"), "{one}");
+    assert_eq!(
+        (&jobs[2]["phase"], &jobs[2]["unchanged"]),
+        (&json!("COMPLETED"), &json!(true))
+    );
+    assert_eq!(
+        (&jobs[3]["unchanged"], &jobs[3]["message"]),
+        (&json!(false), &json!(null))
+    );
+    assert!(jobs.iter().all(|job| job["visible"] == true), "{one}");
+    scene.keeper.hold(false);
+
+    // Who asks for what there is not makes no product of it.
+    let form = [("PHASE", "RUN"), ("PRODUCT", "nowhere")];
+    let nowhere = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    assert_eq!(scene.ended(nowhere.location()).await["phase"], "ERROR");
+    let all: Value = scene.site.get_json("/api/v1/dashboards").await;
+    assert_eq!(all["products"].as_array().map(Vec::len), Some(1), "{all}");
+    let one: Value = scene.site.get_json("/api/v1/dashboards/test/nowhere").await;
+    assert_eq!((&one["missing"], &one["published"]), (&json!(true), &json!(null)));
+    scene
+        .site
+        .get("/api/v1/dashboards/other/sqr-900")
+        .await
+        .expect(404);
+}
+
+async fn a_job_that_waits_for_another_leaves_its_place_to_others(backend: Backend) {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
+    let scene = Scene::start_with(backend, "", &[("SIDEREAL_WORKERS", "2")]).await;
+    scene.keeper.hold(true);
+    let first = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    scene.keeper.until_asked(ASKED, 1).await;
+    // Two wait for the first, and there are two places.
+    let second = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let form = [("PHASE", "RUN"), ("PRODUCT", "sqr-900")];
+    let third = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    let third = third.location().to_owned();
+    for _ in 0..2 {
+        let other = scene
+            .site
+            .post("/api/echo/async", &[("PHASE", "RUN")])
+            .await
+            .expect(303);
+        scene.site.wait(other.location(), "COMPLETED").await;
+    }
+    assert_eq!(scene.keeper.count(ASKED), 1);
+    scene.keeper.hold(false);
+    for job in [&first, &second, &third] {
+        scene.site.wait(job, "COMPLETED").await;
+    }
+    // What somebody asked for before the last run began is done by it.
+    let report = scene.report(&third).await;
+    assert!(
+        ["current", "unchanged"].contains(&report["state"].as_str().unwrap()),
+        "{report}"
+    );
+}
+
+async fn what_has_lost_too_much_is_held_back_if_that_is_wanted(backend: Backend) {
+    let scene = Scene::start_with(backend, "", &[("SIDEREAL_DASHBOARD__SHRINK_GUARD", "hold")]).await;
+    scene.built("sqr-900").await;
+    let before = scene.page("sqr-900/v/").await;
+    let mut without = note();
+    without["editions"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|edition| edition["slug"] != "main");
+    scene.keeper.publish(&without);
+    let report = scene.built("sqr-900").await;
+    assert_eq!(report["state"], "held", "{report}");
+    assert!(report["warnings"].to_string().contains("main"), "{report}");
+    assert_eq!(
+        scene.page("sqr-900/v/").await.header("etag"),
+        before.header("etag")
+    );
+    let one: Value = scene.site.get_json("/api/v1/dashboards/test/sqr-900").await;
+    assert_eq!(one["held"], true, "{one}");
+    // It was Keeper's mistake.
+    scene.keeper.publish(&note());
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    let one: Value = scene.site.get_json("/api/v1/dashboards/test/sqr-900").await;
+    assert_eq!(one["held"], false, "{one}");
+    // It was none.
+    scene.keeper.publish(&without);
+    let form = [("PHASE", "RUN"), ("PRODUCT", "sqr-900"), ("FORCE", "true")];
+    let forced = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    scene.site.wait(forced.location(), "COMPLETED").await;
+    assert_eq!(scene.report(forced.location()).await["state"], "published");
+    assert_ne!(
+        scene.page("sqr-900/v/").await.header("etag"),
+        before.header("etag")
+    );
 }
 
 #[tokio::test]

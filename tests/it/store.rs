@@ -865,6 +865,7 @@ async fn writes_with_a_lost_lease_are_refused_and_its_results_unseen(backend: Ba
         Ending::Retry(fault("no"), 0),
         Ending::TimedOut(fault("no")),
         Ending::Released,
+        Ending::Postponed(0),
     ] {
         assert!(!finish(store, old, ending).await);
     }

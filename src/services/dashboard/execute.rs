@@ -11,18 +11,19 @@ use super::{
     files::{File, FilesError, JSON, Pages, digest, of_product},
     keeper::Wanted,
     page::Entry,
-    product::{Kind, Product},
+    product::{Edition, Kind, Product},
     publish::Publication,
     request::Request,
 };
 use crate::{
     engine::{Context, Failure},
-    store::{HeldProduct, LeaseLost, ProductId, Published, StoreError},
+    settings::ShrinkGuard,
+    store::{Done, HeldProduct, LeaseLost, ProductId, Published, StoreError},
     uws::ErrorKind,
 };
 
-/// Between two looks whether another job has done with a product.
-const LOOK: Duration = Duration::from_millis(250);
+/// Until a job looks again whether another has done with a product.
+const TAKEN: Duration = Duration::from_secs(1);
 /// Share of its editions that a product has to keep for nobody to wonder, as one part in so many.
 const SHRUNK: u64 = 10;
 /// Most reasons for rows that were left out in a report.
@@ -33,7 +34,7 @@ const MAX_REASONS: usize = 100;
 struct Outcome {
     keeper: String,
     product: String,
-    /// `published`, `unchanged`, `current` (another job has just done it) or `failed`.
+    /// `published`, `unchanged`, `held` (it has lost too much), `current` (another job has just done it) or `failed`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -93,8 +94,7 @@ impl From<LeaseLost> for Trouble {
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "dashboard");
-        Trouble::Stop(Failure::transient("The database did not answer."))
+        Trouble::Stop(database(&error))
     }
 }
 
@@ -134,28 +134,121 @@ pub async fn run(service: &Dashboard, context: &Context) -> Result<(), Failure> 
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Failure::fatal(faults.join("; "))
     })?;
-    let total = request.products.len();
-    let mut outcomes = Vec::with_capacity(total);
-    let mut failed: Vec<(ErrorKind, String)> = Vec::new();
-    for (done, wanted) in request.products.iter().enumerate() {
-        context.progress(done as u64, total as u64, &wanted.slug);
-        context.checkpoint()?;
-        let mut outcome = Outcome::of(wanted);
-        match product(service, context, &request, wanted, &mut outcome).await {
-            Ok(()) => context.log(format!("{}: {}", wanted.slug, outcome.state)),
-            Err(Trouble::Stop(failure)) => return Err(failure),
-            Err(Trouble::Product { kind, message, .. }) => {
-                context.log(format!("{}: {message}", wanted.slug));
-                outcome.error = Some(message.clone());
-                failed.push((kind, message));
+    let mut run = Run {
+        service,
+        context,
+        request: &request,
+        outcomes: Vec::with_capacity(request.products.len()),
+        failed: Vec::new(),
+    };
+    let mut taken = Vec::new();
+    for wanted in &request.products {
+        match run.hold(wanted).await? {
+            Some(held) => run.product(wanted, held).await?,
+            None => taken.push(wanted),
+        }
+    }
+    if !taken.is_empty() && run.outcomes.is_empty() {
+        return Err(Failure::Later(TAKEN));
+    }
+    for wanted in taken {
+        context.log(format!("{}: another job is at it", wanted.slug));
+        let held = context.suspended(run.wait(wanted)).await??;
+        run.product(wanted, held).await?;
+    }
+    run.end().await
+}
+
+/// A job that runs.
+struct Run<'a> {
+    service: &'a Dashboard,
+    context: &'a Context,
+    request: &'a Request<'a>,
+    outcomes: Vec<Outcome>,
+    failed: Vec<(ErrorKind, String)>,
+}
+
+impl Run<'_> {
+    /// Holds a product, unless another job is at it.
+    async fn hold(&self, wanted: &Wanted<'_>) -> Result<Option<HeldProduct>, Failure> {
+        let (store, id) = (&self.service.store, id(wanted));
+        let held = store.hold_product(&id, self.context.lease()).await;
+        held.map_err(|error| database(&error))
+    }
+
+    /// Holds a product once no other job is at it.
+    async fn wait(&self, wanted: &Wanted<'_>) -> Result<HeldProduct, Failure> {
+        loop {
+            time::sleep(TAKEN).await;
+            if let Some(held) = self.hold(wanted).await? {
+                return Ok(held);
             }
         }
-        outcomes.push(outcome);
     }
-    context.progress(total as u64, total as u64, "done");
-    let report = serde_json::to_vec_pretty(&outcomes).map_err(|error| Failure::fatal(error.to_string()))?;
-    context.put_principal("report", JSON, report.into()).await?;
-    failure(&failed, total, context.owner() == Some(service.own.as_str()))
+
+    /// Does a product that this job holds, and gives it up.
+    async fn product(&mut self, wanted: &Wanted<'_>, held: HeldProduct) -> Result<(), Failure> {
+        let (store, lease, id) = (&self.service.store, self.context.lease(), id(wanted));
+        let (done, total) = (self.outcomes.len() as u64, self.request.products.len() as u64);
+        self.context.progress(done, total, &wanted.slug);
+        self.context.checkpoint()?;
+        let mut outcome = Outcome::of(wanted);
+        let built = build(
+            self.service,
+            self.context,
+            self.request,
+            wanted,
+            &id,
+            held,
+            &mut outcome,
+        );
+        match built.await {
+            Ok(()) => self.context.log(format!("{}: {}", wanted.slug, outcome.state)),
+            Err(Trouble::Stop(failure)) => return Err(failure),
+            Err(Trouble::Product {
+                kind,
+                message,
+                missing,
+            }) => {
+                let noted = store.product_failed(&id, lease, missing, &message).await;
+                noted
+                    .map_err(|error| database(&error))?
+                    .map_err(|LeaseLost| Failure::Cancelled)?;
+                self.context.log(format!("{}: {message}", wanted.slug));
+                outcome.error = Some(message.clone());
+                self.failed.push((kind, message));
+            }
+        }
+        if let Err(error) = store.release_product(&id, lease).await {
+            // It is free once this job has ended.
+            tracing::debug!(%error, "product not released");
+        }
+        self.outcomes.push(outcome);
+        Ok(())
+    }
+
+    /// The report, and how it went.
+    async fn end(self) -> Result<(), Failure> {
+        let total = self.request.products.len();
+        self.context.progress(total as u64, total as u64, "done");
+        let report =
+            serde_json::to_vec_pretty(&self.outcomes).map_err(|error| Failure::fatal(error.to_string()))?;
+        self.context.put_principal("report", JSON, report.into()).await?;
+        let own = self.context.owner() == Some(self.service.own.as_str());
+        failure(&self.failed, total, own)
+    }
+}
+
+fn id(wanted: &Wanted<'_>) -> ProductId {
+    ProductId {
+        keeper: wanted.keeper.name.clone(),
+        slug: wanted.slug.clone(),
+    }
+}
+
+fn database(error: &StoreError) -> Failure {
+    tracing::warn!(%error, "dashboard");
+    Failure::transient("The database did not answer.")
 }
 
 /// The end of a job some of whose products have failed. Those of the service's own are tried again on their own times.
@@ -181,49 +274,6 @@ fn failure(failed: &[(ErrorKind, String)], total: usize, own: bool) -> Result<()
     })
 }
 
-/// Does a product that nobody else is at.
-async fn product(
-    service: &Dashboard,
-    context: &Context,
-    request: &Request<'_>,
-    wanted: &Wanted<'_>,
-    outcome: &mut Outcome,
-) -> Result<(), Trouble> {
-    let id = ProductId {
-        keeper: wanted.keeper.name.clone(),
-        slug: wanted.slug.clone(),
-    };
-    let (store, lease) = (&service.store, context.lease());
-    let held = hold(service, context, &id).await?;
-    let done = build(service, context, request, wanted, &id, held, outcome).await;
-    if let Err(Trouble::Product { missing, .. }) = &done {
-        store.product_failed(&id, lease, *missing).await??;
-    }
-    if let Err(error) = store.release_product(&id, lease).await {
-        // It is free once this job has ended.
-        tracing::debug!(%error, "product not released");
-    }
-    done
-}
-
-/// Waits until no other job is at the product.
-async fn hold(service: &Dashboard, context: &Context, id: &ProductId) -> Result<HeldProduct, Trouble> {
-    let lease = context.lease();
-    if let Some(held) = service.store.hold_product(id, lease).await? {
-        return Ok(held);
-    }
-    context.log(format!("{}: another job is at it", id.slug));
-    let waiting = async {
-        loop {
-            time::sleep(LOOK).await;
-            if let Some(held) = service.store.hold_product(id, lease).await? {
-                return Ok::<_, StoreError>(held);
-            }
-        }
-    };
-    Ok(context.suspended(waiting).await??)
-}
-
 async fn build(
     service: &Dashboard,
     context: &Context,
@@ -235,8 +285,10 @@ async fn build(
 ) -> Result<(), Trouble> {
     let (store, lease) = (&service.store, context.lease());
     // Calls of Keeper's are never answered by an earlier run: what they tell of may be younger than it.
-    let is_done = held.fresh && !held.purge_owed && context.owner() != Some(service.own.as_str());
-    if is_done && !request.force && request.pages == Pages::ALL {
+    let is_fresh = held.fresh && context.owner() != Some(service.own.as_str());
+    let is_well = held.published.digest.is_some() && !held.purge_owed;
+    if is_fresh && is_well && !request.force {
+        store.product_current(id, lease).await?;
         outcome.state = "current";
         return Ok(());
     }
@@ -249,6 +301,7 @@ async fn build(
         () = context.cancelled() => return Err(Failure::Cancelled.into()),
     };
     outcome.fetch_ms = begun.elapsed().as_millis();
+    store.product_checked(id).await?;
     let begun = time::Instant::now();
     let rendered = render(service, product).await?;
     outcome.render_ms = begun.elapsed().as_millis();
@@ -257,7 +310,7 @@ async fn build(
         files,
         digest,
     } = rendered;
-    tell(outcome, &product, &held.published);
+    tell(outcome, &product);
     context.checkpoint()?;
 
     let publication = Publication {
@@ -266,7 +319,15 @@ async fn build(
         surrogate_key: product.surrogate_key.as_deref(),
     };
     let same = held.published.digest.as_deref() == Some(&digest);
-    let unchanged = same && !request.force && publication.are_there(&files).await.map_err(storage)?;
+    let shrunk = shrunk(&product, &held.published);
+    outcome.warnings.extend(shrunk.clone());
+    // What has no pages yet, or half of them, has none to be kept.
+    let is_held = shrunk.is_some()
+        && service.shrink_guard == ShrinkGuard::Hold
+        && held.published.digest.is_some()
+        && !request.force;
+    let unchanged =
+        is_held || same && !request.force && publication.are_there(&files).await.map_err(storage)?;
     if !unchanged {
         store.begin_publishing(id, lease).await??;
         let wanted_files: Vec<&File> = files
@@ -279,7 +340,7 @@ async fn build(
             .map_err(storage)?;
         let published = Published {
             // Some of the pages alone are not all that there is to do.
-            digest: (request.pages == Pages::ALL).then_some(digest),
+            digest: (request.pages == Pages::ALL).then(|| digest.clone()),
             files: replaced.files,
             retired: replaced.retired,
             entry: Some(entry(&product)?),
@@ -297,8 +358,23 @@ async fn build(
             .map_err(|error| Trouble::transient(error.to_string()))?;
         outcome.purged = true;
     }
-    store.product_done(id, lease, held.now).await??;
-    outcome.state = if unchanged { "unchanged" } else { "published" };
+    let done = Done {
+        fetched: held.now,
+        unchanged,
+        held: is_held.then_some(&digest),
+    };
+    store.product_done(id, lease, done).await??;
+    outcome.state = match (is_held, unchanged) {
+        (true, _) => "held",
+        (false, true) => "unchanged",
+        (false, false) => "published",
+    };
+    if is_held {
+        context.log(format!(
+            "{}: its pages stay as they are, FORCE=true replaces them",
+            wanted.slug
+        ));
+    }
     results(context, request, &wanted.slug, &files).await?;
     Ok(())
 }
@@ -332,7 +408,7 @@ pub async fn render(service: &Dashboard, product: Product) -> Result<Rendered, F
 }
 
 /// What the report says of a product that was fetched.
-fn tell(outcome: &mut Outcome, product: &Product, before: &Published) {
+fn tell(outcome: &mut Outcome, product: &Product) {
     outcome.editions = product.editions.len();
     outcome.builds = product.builds.len();
     outcome.warnings.clone_from(&product.warnings);
@@ -341,17 +417,21 @@ fn tell(outcome: &mut Outcome, product: &Product, before: &Published) {
         let more = product.skipped.len() - MAX_REASONS;
         outcome.skipped.push(format!("and {more} more"));
     }
-    let earlier = before
-        .entry
-        .as_deref()
-        .and_then(|entry| serde_json::from_str::<Entry>(entry).ok())
-        .map_or(0, |entry| entry.editions);
-    if (product.editions.len() as u64) < earlier.div_ceil(SHRUNK) {
-        outcome.warnings.push(format!(
-            "There were {earlier} editions before, and now there are {}.",
-            product.editions.len()
+}
+
+/// What a product has lost so suddenly that its Keeper may be at fault.
+fn shrunk(product: &Product, before: &Published) -> Option<String> {
+    let before: Entry = serde_json::from_str(before.entry.as_deref()?).ok()?;
+    let editions = product.editions.len();
+    if (editions as u64) < before.editions.div_ceil(SHRUNK) {
+        return Some(format!(
+            "There were {} editions before, and now there are {editions}.",
+            before.editions
         ));
     }
+    let is_main = |edition: &Edition| edition.kind == Kind::Main;
+    let lost = before.date_rebuilt.is_some() && !product.editions.iter().any(is_main);
+    lost.then(|| "There was a main edition before, and now there is none.".to_owned())
 }
 
 /// How the page of all products shows it.
@@ -363,6 +443,11 @@ fn entry(product: &Product) -> Result<String, Trouble> {
         title: product.heading(),
         published_url: product.published_url.clone(),
         date_rebuilt: main.and_then(|edition| edition.date_rebuilt),
+        latest: product
+            .editions
+            .iter()
+            .filter_map(|edition| edition.date_rebuilt)
+            .max(),
         editions: product.editions.len() as u64,
         builds: product.builds.len() as u64,
         missing: false,

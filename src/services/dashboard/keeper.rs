@@ -228,13 +228,18 @@ impl Keeper {
         url
     }
 
+    /// Where the dashboard of a product lies below that of all.
+    pub fn path(&self, slug: &str) -> String {
+        if self.prefix.is_empty() {
+            slug.to_owned()
+        } else {
+            format!("{}/{slug}", self.prefix)
+        }
+    }
+
     /// Where the files of a product are stored.
     pub fn folder(&self, slug: &str) -> String {
-        if self.prefix.is_empty() {
-            format!("dashboards/{slug}")
-        } else {
-            format!("dashboards/{}/{slug}", self.prefix)
-        }
+        format!("dashboards/{}", self.path(slug))
     }
 }
 

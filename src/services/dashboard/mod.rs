@@ -33,7 +33,7 @@ use crate::{
     engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage},
     jobs,
     objects::Results,
-    settings::DashboardSettings,
+    settings::{DashboardSettings, ShrinkGuard},
     store::Store,
 };
 
@@ -47,6 +47,7 @@ pub struct Dashboard {
     fetchers: Vec<Fetcher>,
     cache: Option<Cache>,
     look: Look,
+    shrink_guard: ShrinkGuard,
     debounce: Duration,
     sweep: Duration,
     /// Owner of the jobs that Keeper, and not a person, has called for.
@@ -76,6 +77,7 @@ impl Dashboard {
             look: Look {
                 tickets: settings.tickets_url.clone(),
             },
+            shrink_guard: settings.shrink_guard,
             debounce: settings.debounce,
             sweep: settings.sweep,
             own: jobs::service_owner("dashboard"),

@@ -53,6 +53,9 @@ pub struct Entry {
     pub published_url: Option<Url>,
     /// When its main edition got its build.
     pub date_rebuilt: Option<DateTime<Utc>>,
+    /// When any of its editions got its build last.
+    #[serde(default)]
+    pub latest: Option<DateTime<Utc>>,
     /// How many editions it has.
     pub editions: u64,
     /// How many builds it has.
@@ -357,6 +360,7 @@ mod tests {
             title: hostile.into(),
             published_url: None,
             date_rebuilt: None,
+            latest: None,
             editions: 1,
             builds: 2,
             missing: true,

@@ -124,6 +124,8 @@ async fn is_stale(dashboard: &Dashboard, fetcher: &Fetcher, slug: &str) -> Resul
             return Ok(false);
         }
     };
+    let id = id(&fetcher.keeper().name, slug);
+    dashboard.store.product_checked(&id).await?;
     let rendered = match execute::render(dashboard, product).await {
         Ok(rendered) => rendered,
         Err(error) => {
@@ -131,11 +133,10 @@ async fn is_stale(dashboard: &Dashboard, fetcher: &Fetcher, slug: &str) -> Resul
             return Ok(false);
         }
     };
-    let published = dashboard
-        .store
-        .product_digest(&id(&fetcher.keeper().name, slug))
-        .await?;
-    Ok(published.as_ref() != Some(&rendered.digest))
+    let standing = dashboard.store.product_standing(&id).await?;
+    // What is held back is not done again and again, and no longer held once it is as before.
+    let known = standing.held.or(standing.digest);
+    Ok(known.as_ref() != Some(&rendered.digest))
 }
 
 fn id(keeper: &str, slug: &str) -> ProductId {

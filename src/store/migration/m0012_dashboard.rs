@@ -21,6 +21,7 @@ const TABLES: &[&str] = &[
         holder        {uuid},
         holder_fence  BIGINT,
         fetched_at    BIGINT,
+        checked_at    BIGINT,
         published_at  BIGINT,
         digest        TEXT,
         files         TEXT NOT NULL DEFAULT '[]',
@@ -29,11 +30,22 @@ const TABLES: &[&str] = &[
         missing       BOOLEAN NOT NULL DEFAULT false,
         surrogate_key TEXT,
         purge_owed    BOOLEAN NOT NULL DEFAULT false,
+        held          TEXT,
         failures      BIGINT NOT NULL DEFAULT 0,
         retry_at      BIGINT,
         PRIMARY KEY (keeper, slug)
     )",
     "CREATE INDEX dashboard_retry ON dashboard (retry_at) WHERE retry_at IS NOT NULL",
+    // What jobs have made of a product.
+    "CREATE TABLE dashboard_job (
+        keeper    TEXT NOT NULL,
+        slug      TEXT NOT NULL,
+        job       {uuid} NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        unchanged BOOLEAN,
+        message   TEXT,
+        PRIMARY KEY (keeper, slug, job)
+    )",
+    "CREATE INDEX dashboard_job_job ON dashboard_job (job)",
 ];
 
 #[sea_orm_migration::async_trait::async_trait]
@@ -49,7 +61,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["dashboard", "schedule", "job_key"] {
+        for table in ["dashboard_job", "dashboard", "schedule", "job_key"] {
             manager
                 .get_connection()
                 .execute_unprepared(&format!("DROP TABLE {table}"))

@@ -1,7 +1,9 @@
-//! What the service answers beside its jobs: LTD Dasher's API in `build`, the dashboards themselves in `pages`.
+//! What the service answers beside its jobs: LTD Dasher's API in `build`, the dashboards themselves in `pages`, and in
+//! `products` how they stand, which is in the OpenAPI document.
 
 mod build;
 mod pages;
+mod products;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use crate::{
     jobs::Jobs,
     settings::Settings,
 };
+
+pub use products::Products;
 
 /// What the routes share.
 pub struct Site {

@@ -81,10 +81,7 @@ fn place(site: &Site, below: &str) -> Place {
     if !is_product_slug(slug) {
         return Place::Nowhere;
     }
-    let path = |file: &str| {
-        let folder = keeper.folder(slug);
-        format!("{}/{file}", folder.trim_start_matches("dashboards/"))
-    };
+    let path = |file: &str| format!("{}/{file}", keeper.path(slug));
     match file {
         "" => Place::Elsewhere(path("v/")),
         "v" | "builds" => Place::Elsewhere(path(&format!("{file}/"))),
@@ -122,10 +119,12 @@ async fn all(site: &Site, headers: &HeaderMap, media_type: &'static str) -> Resu
     for keeper in site.dashboard.keepers.iter() {
         let listed = site.dashboard.store.products(&keeper.name).await;
         for product in listed.map_err(Problem::unavailable)? {
-            let entry: Entry = serde_json::from_str(&product.entry).map_err(Problem::internal)?;
-            let folder = keeper.folder(&product.slug);
+            let Some(entry) = product.entry else {
+                continue;
+            };
+            let entry: Entry = serde_json::from_str(&entry).map_err(Problem::internal)?;
             entries.push(Entry {
-                path: folder.trim_start_matches("dashboards/").to_owned(),
+                path: keeper.path(&product.slug),
                 missing: product.missing,
                 ..entry
             });
