@@ -1,4 +1,4 @@
-//! `sidereal dashboard`: pages on disk.
+//! `sidereal dashboard`: pages made anew by a server, over its API, and pages on disk.
 
 use std::{fs, path::PathBuf};
 
@@ -6,8 +6,19 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use url::Url;
 
-use super::{SettingsFlags, say};
-use crate::services::dashboard::preview;
+use super::{
+    SettingsFlags,
+    job::{Output, wait},
+    say,
+    server::Server,
+};
+use crate::{
+    client::{Submission, Value},
+    services::dashboard::preview,
+};
+
+/// Products of a job, so that one of a Keeper that hangs does not keep all others waiting.
+const PRODUCTS_A_JOB: usize = 20;
 
 /// Dashboards of documentation
 #[derive(Debug, Args)]
@@ -18,7 +29,34 @@ pub struct DashboardCommand {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Render(Render),
+    Rebuild(Rebuild),
+    Render(Box<Render>),
+}
+
+/// Make the pages of products anew, by jobs of a server; a line with the URL of each
+///
+/// The server is shown SIDEREAL_TOKEN, or else the login that `sidereal login` keeps.
+#[derive(Debug, Args)]
+struct Rebuild {
+    /// Slugs of products, or KEEPER/SLUG
+    #[arg(
+        value_name = "PRODUCT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    products: Vec<String>,
+    /// All products that the server has met at its LTD Keepers
+    #[arg(long)]
+    all: bool,
+    /// Also where nothing has changed
+    #[arg(long)]
+    force: bool,
+    /// Wait until the jobs have ended
+    #[arg(long)]
+    wait: bool,
+    /// The server, with its base path [default: http://127.0.0.1:8080]
+    #[arg(long, env = "SIDEREAL_SERVER", value_name = "URL")]
+    server: Option<String>,
 }
 
 /// Write the pages of a product to a folder, without a server
@@ -39,8 +77,49 @@ struct Render {
 impl DashboardCommand {
     pub async fn run(self) -> Result<()> {
         match self.command {
+            Command::Rebuild(rebuild) => rebuild.run().await,
             Command::Render(render) => render.run().await,
         }
+    }
+}
+
+impl Rebuild {
+    async fn run(self) -> Result<()> {
+        let client = Server::new(self.server.as_deref())?.client()?;
+        let products = if self.all {
+            let dashboards = client.dashboards().await?;
+            let named = dashboards
+                .into_iter()
+                .map(|dashboard| format!("{}/{}", dashboard.keeper, dashboard.product));
+            named.collect()
+        } else {
+            self.products
+        };
+        let mut jobs = Vec::new();
+        for some in products.chunks(PRODUCTS_A_JOB) {
+            let mut parameters: Vec<(String, Value)> = some
+                .iter()
+                .map(|product| ("PRODUCT".to_owned(), Value::Text(product.clone())))
+                .collect();
+            if self.force {
+                parameters.push(("FORCE".to_owned(), Value::Text("true".to_owned())));
+            }
+            let submission = Submission {
+                parameters,
+                run_id: Some("rebuild".to_owned()),
+                run: true,
+            };
+            let created = client.create("dashboard", &submission).await?;
+            say(&created.url)?;
+            jobs.push(created.address);
+        }
+        let mut ended = Ok(());
+        for job in jobs.iter().filter(|_| self.wait) {
+            let name = job.id.to_string();
+            let waited = wait::until_ended(&client, job, Output::Table, Some(&name)).await;
+            ended = ended.and(waited);
+        }
+        ended
     }
 }
 
@@ -50,13 +129,11 @@ impl Render {
         let url = Url::parse(&self.source)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let files = match url {
-            Some(url) => preview::of_url(&url, &settings).await?,
-            None => {
-                let bulk =
-                    fs::read(&self.source).with_context(|| format!("{} cannot be read", self.source))?;
-                preview::of_file(&bulk, &settings)?
-            }
+        let files = if let Some(url) = url {
+            preview::of_url(&url, &settings).await?
+        } else {
+            let bulk = fs::read(&self.source).with_context(|| format!("{} cannot be read", self.source))?;
+            preview::of_file(&bulk, &settings)?
         };
         for file in files {
             let path = self.out.join(&file.name);

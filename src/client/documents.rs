@@ -40,6 +40,15 @@ pub struct Job {
     pub document: serde_json::Value,
 }
 
+/// The dashboard of a product of documentation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dashboard {
+    /// Name of its LTD Keeper.
+    pub keeper: String,
+    /// Its slug.
+    pub product: String,
+}
+
 /// A parameter of a job.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

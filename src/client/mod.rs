@@ -270,6 +270,17 @@ impl Client {
             .await
     }
 
+    /// The dashboards of documentation that the server has.
+    pub async fn dashboards(&self) -> Result<Vec<Dashboard>, ClientError> {
+        #[derive(Deserialize)]
+        struct Dashboards {
+            products: Vec<Dashboard>,
+        }
+        let request = self.request(Method::GET, &["api", "v1", "dashboards"]);
+        let dashboards: Dashboards = self.json(request).await?;
+        Ok(dashboards.products)
+    }
+
     /// Runs a job that was held back.
     pub async fn run(&self, at: &JobAddress) -> Result<(), ClientError> {
         self.set_phase(at, "RUN").await

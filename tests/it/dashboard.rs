@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::oidc,
-    harness::{Answer, Backend, Issuer, Keeper, Reply, Site, fault, on_both_back_ends, said},
+    harness::{Answer, Backend, Issuer, Keeper, Reply, Site, fault, named, on_both_back_ends, said},
+    readme::{SERVER, blocks},
 };
 
 on_both_back_ends!(
@@ -340,7 +341,7 @@ async fn how_dashboards_stand_and_what_jobs_have_made_of_them_is_told(backend: B
         ("path", json!("sqr-900")),
         ("editions", json!(7)),
         ("builds", json!(8)),
-        ("latest", json!("2026-11-20T12:44:09.250Z")),
+        ("latest", json!("2026-11-20T12:44:09.716Z")),
         ("missing", json!(false)),
         ("held", json!(false)),
         ("purgeOwed", json!(false)),
@@ -809,6 +810,83 @@ async fn only_a_keeper_or_someone_with_a_role_may_call() {
         .bearer_auth(&token);
     let page = send(read).await.expect(200);
     assert!(page.header("cache-control").unwrap().starts_with("private"));
+}
+
+#[tokio::test]
+async fn products_are_rebuilt_from_the_command_line() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let rebuild = async |arguments: &[&str]| {
+        let server = ["--server", &scene.site.address, "--wait"];
+        let words = [&["dashboard", "rebuild"], arguments, &server].concat();
+        scene.site.run(&words).await
+    };
+    assert_eq!(
+        fault(&rebuild(&[]).await).0,
+        Some(2),
+        "neither a product nor all of them"
+    );
+    assert_eq!(fault(&rebuild(&["pipes", "--all"]).await).0, Some(2));
+    let nothing = said(&rebuild(&["--all"]).await);
+    assert_eq!(nothing, "", "there is none yet");
+    let text = said(&rebuild(&["pipes", "test/sqr-900"]).await);
+    let job = text.lines().next().unwrap();
+    assert!(text.ends_with("COMPLETED\n"), "{text}");
+    let report: Value = scene.site.get_json(&format!("{job}/results/report")).await;
+    let states: Vec<_> = report
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["state"])
+        .collect();
+    assert_eq!(states, ["published", "published"]);
+    for (force, state) in [
+        (&["--all"][..], "unchanged"),
+        (&["--all", "--force"], "published"),
+    ] {
+        let text = said(&rebuild(force).await);
+        let job = text.lines().next().unwrap();
+        let report: Value = scene.site.get_json(&format!("{job}/results/report")).await;
+        assert_eq!(
+            (&report[0]["product"], &report[0]["state"]),
+            (&json!("pipes"), &json!(state))
+        );
+        assert_eq!(report[1]["state"], state);
+    }
+    assert_eq!(fault(&rebuild(&["../x"]).await).0, Some(2));
+    assert_eq!(fault(&rebuild(&["nowhere"]).await).0, Some(6));
+}
+
+#[tokio::test]
+async fn the_readme_says_how() {
+    let chapter = |language| blocks("Dashboards of documentation", language);
+    let keeper = Keeper::start();
+    keeper.publish(&note());
+    let settings = chapter("toml")[0].replace("http://keeper:3031", keeper.url());
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(settings.as_bytes()).unwrap();
+    let path = file.path().display().to_string();
+    let site = Site::start_with(
+        Backend::Embedded,
+        &[("SIDEREAL_CONFIG", &path), ("SIDEREAL_DASHBOARD__SWEEP", "0")],
+    )
+    .await;
+    let commands = chapter("sh")[0]
+        .replace("http://keeper:3031", keeper.url())
+        .replace(SERVER, &site.address);
+    let output = named("bash", site.home())
+        .args(["-euc", &commands])
+        .env("SIDEREAL_SERVER", &site.address)
+        .env("SECRET", SECRET)
+        .output()
+        .await
+        .unwrap();
+    let text = said(&output);
+    assert!(
+        text.contains("\"coalesced\":false") && text.contains("COMPLETED"),
+        "{text}"
+    );
+    site.get("/dashboards/sqr-900/v/").await.expect(200);
+    assert!(site.home().join("pages/v/index.html").exists());
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     engine::{Context, Failure},
+    objects::ObjectsError,
     settings::ShrinkGuard,
     store::{Done, HeldProduct, LeaseLost, ProductId, Published, StoreError},
     uws::ErrorKind,
@@ -326,8 +327,13 @@ async fn build(
         && service.shrink_guard == ShrinkGuard::Hold
         && held.published.digest.is_some()
         && !request.force;
-    let unchanged =
-        is_held || same && !request.force && publication.are_there(&files).await.map_err(storage)?;
+    let unchanged = is_held
+        || same
+            && !request.force
+            && publication
+                .are_there(&files)
+                .await
+                .map_err(|error| storage(&error))?;
     if !unchanged {
         store.begin_publishing(id, lease).await??;
         let wanted_files: Vec<&File> = files
@@ -337,7 +343,7 @@ async fn build(
         let replaced = publication
             .replace(&wanted_files, &files, &held.published)
             .await
-            .map_err(storage)?;
+            .map_err(|error| storage(&error))?;
         let published = Published {
             // Some of the pages alone are not all that there is to do.
             digest: (request.pages == Pages::ALL).then(|| digest.clone()),
@@ -379,7 +385,7 @@ async fn build(
     Ok(())
 }
 
-fn storage(error: crate::objects::ObjectsError) -> Trouble {
+fn storage(error: &ObjectsError) -> Trouble {
     tracing::warn!(%error, "dashboard");
     Trouble::transient("The store of dashboards did not answer.")
 }

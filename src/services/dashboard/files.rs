@@ -38,7 +38,7 @@ impl File {
 
     /// Whether its name says what is in it, so that it never changes.
     pub fn is_asset(name: &str) -> bool {
-        name.starts_with("_dashboard/") && name.ends_with(".css")
+        name.starts_with("_dashboard/")
     }
 }
 

@@ -133,9 +133,12 @@ impl Keepers {
         self.iter().find(|keeper| keeper.name == name)
     }
 
-    /// The product of this slug of the first Keeper.
-    pub fn product(&self, slug: &str) -> Result<Wanted<'_>, NotAllowed> {
-        let keeper = self.0.first().ok_or(NotAllowed::NoKeeper)?;
+    /// The product of this slug of the first Keeper, or of the one that is named before a slash.
+    pub fn product(&self, text: &str) -> Result<Wanted<'_>, NotAllowed> {
+        let first = self.0.first().ok_or(NotAllowed::NoKeeper)?;
+        let named = text.split_once('/');
+        let named = named.and_then(|(name, slug)| Some((self.named(name)?, slug)));
+        let (keeper, slug) = named.unwrap_or((first, text));
         Ok(Wanted {
             keeper,
             slug: checked(slug)?,
@@ -320,6 +323,13 @@ mod tests {
             assert_eq!(asks.as_str(), asked, "{url}");
         }
         assert_eq!(keepers.product("pipes").unwrap().key(), "one/pipes");
+        assert_eq!(keepers.product("two/pipes").unwrap().key(), "two/pipes");
+        for text in ["three/pipes", "two/", "two/../x", "two/one/pipes", "/pipes"] {
+            assert!(
+                matches!(keepers.product(text), Err(NotAllowed::NoSlug(_))),
+                "{text}"
+            );
+        }
     }
 
     #[test]

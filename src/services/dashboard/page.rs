@@ -84,7 +84,7 @@ impl Editions<'_> {
 #[template(path = "dashboard/builds.html")]
 struct Builds<'a> {
     product: &'a Product,
-    builds: &'a [Build],
+    rows: &'a [Build],
     editions: &'a HashMap<&'a str, &'a Edition>,
     page: usize,
     pages: usize,
@@ -134,7 +134,7 @@ pub fn builds(product: &Product, look: &Look) -> askama::Result<Vec<(String, Str
         let end = product.builds.len().min(start + BUILDS_A_PAGE);
         let rendered = Builds {
             product,
-            builds: &product.builds[start..end],
+            rows: &product.builds[start..end],
             editions: &editions,
             page,
             pages,
@@ -156,6 +156,7 @@ pub fn index(entries: &[Entry]) -> askama::Result<String> {
 }
 
 /// Name of a page of builds, from 1.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 fn builds_name(page: &usize) -> String {
     match page {
         1 => "index.html".to_owned(),

@@ -43,7 +43,7 @@ pub fn describe() -> Vec<ParameterInfo> {
         text(
             "PRODUCT",
             true,
-            "Slug of a product of the first LTD Keeper; 1 to 100 products, here or in PRODUCT_URL.",
+            "Slug of a product of the first LTD Keeper, or KEEPER/SLUG; 1 to 100 products, here or in PRODUCT_URL.",
         ),
         text("PRODUCT_URL", true, "URL of a product, as LTD Keeper gives it."),
         choice(
@@ -127,7 +127,7 @@ fn texts<'a>(parameters: &'a Parameters, name: &str, faults: &mut Vec<UsageError
         match value {
             ParameterValue::Inline(text) => texts.push(text.trim()),
             ParameterValue::Upload { .. } => {
-                faults.push(UsageError::new(name, "expected a text, not a file"))
+                faults.push(UsageError::new(name, "expected a text, not a file"));
             }
         }
     }
