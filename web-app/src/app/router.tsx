@@ -7,6 +7,7 @@ import { parseSearch, stringifySearch } from '@/shared/lib/search'
 import { ErrorPanel, Loading } from '@/shared/ui/States'
 import { adminRoute, adminStartRoute } from '@/routes/admin'
 import { compareRoute } from '@/routes/compare'
+import { buildsRoute, dashboardsRoute, productRoute } from '@/routes/dashboards'
 import { helpRoute } from '@/routes/help'
 import { homeRoute } from '@/routes/home'
 import { jobRoute } from '@/routes/job'
@@ -30,6 +31,9 @@ const routeTree = rootRoute.addChildren([
   compareRoute,
   jobRoute,
   objectRoute,
+  dashboardsRoute,
+  productRoute,
+  buildsRoute,
   profileRoute,
   adminStartRoute,
   adminRoute,

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import { fewJobsQuery } from '@/shared/api/jobs'
-import { isOperator, meQuery } from '@/shared/api/me'
+import { isOperator, meQuery, servicesQuery } from '@/shared/api/me'
 import { useStore } from '@/shared/lib/store'
 import { session } from '@/shared/api/session'
 import { Icon, type IconName } from '@/shared/ui/Icon'
@@ -14,6 +14,8 @@ type Place = {
   label: string
   icon: IconName
   operators?: boolean
+  /** Only where the server has this service. */
+  service?: string
   exact?: boolean
   /** It has another policy than the other pages, which comes with its document. */
   reload?: boolean
@@ -24,6 +26,7 @@ const places: readonly Place[] = [
   { to: '/', label: 'Home', icon: 'home', exact: true },
   { to: '/jobs', label: 'Jobs', icon: 'jobs' },
   { to: '/viewer', label: 'Viewer', icon: 'image', reload: true },
+  { to: '/dashboards/docs', label: 'Documentation', icon: 'book', service: 'dashboard' },
   { to: '/profile', label: 'Profile', icon: 'user' },
   { to: '/admin', label: 'Operations', icon: 'admin', operators: true },
   { to: '/help', label: 'Help', icon: 'help' },
@@ -31,7 +34,13 @@ const places: readonly Place[] = [
 
 export function Navigation({ onGo, onKeys }: { onGo: () => void; onKeys: () => void }) {
   const { data: me } = useQuery(meQuery)
-  const shown = places.filter(({ operators = false }) => !operators || (me !== undefined && isOperator(me)))
+  const enabled = useStore(session) === 'in'
+  const { data: served } = useQuery({ ...servicesQuery, enabled })
+  const shown = places.filter(
+    ({ operators = false, service }) =>
+      (!operators || (me !== undefined && isOperator(me))) &&
+      (service === undefined || served?.services.some(({ name }) => name === service) === true),
+  )
   return (
     <>
       <button type="button" className={cx['scrim']} aria-label="Close the menu" onClick={onGo} />

@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useId, useState } from 'react'
 import { Modal } from '@/shared/ui/kit/modal'
 import { fewJobsQuery, jobName } from '@/shared/api/jobs'
-import { isOperator, meQuery } from '@/shared/api/me'
+import { isOperator, meQuery, servicesQuery } from '@/shared/api/me'
 import { phases } from '@/shared/api/phases'
 import { theme, themes } from '@/shared/lib/preferences'
 import { Icon, type IconName } from '@/shared/ui/Icon'
@@ -91,6 +91,7 @@ function Search({ onClose }: { onClose: () => void }) {
 function useOptions(text: string): Option[] {
   const navigate = useNavigate()
   const { data: me } = useQuery(meQuery)
+  const { data: served } = useQuery(servicesQuery)
   const q = useDeferredValue(text)
   const { data: jobs } = useQuery({
     ...fewJobsQuery(q === '' ? {} : { q }, 6),
@@ -113,6 +114,15 @@ function useOptions(text: string): Option[] {
       return { id: `theme-${name}`, label: `Theme: ${name}`, hint: '', icon, run: () => theme.set(name) }
     }),
   ]
+  if (served?.services.some(({ name }) => name === 'dashboard') === true) {
+    pages.push({
+      id: 'docs',
+      label: 'Documentation dashboards',
+      hint: '',
+      icon: 'book',
+      run: () => void navigate({ to: '/dashboards/docs' }),
+    })
+  }
   if (me !== undefined && isOperator(me)) {
     pages.push({
       id: 'admin',

@@ -5,7 +5,6 @@ import {
   useTable,
   type ColumnDef,
   type RowData,
-  type SortingState,
 } from '@tanstack/react-table'
 import { useVirtualizer, useWindowVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
 import {
@@ -39,6 +38,9 @@ export type Column<Row extends RowData> = {
   wideOnly?: boolean
 }
 
+/** By which column rows are sorted. */
+export type Order = { id: string; desc: boolean }
+
 type DataGridProps<Row extends RowData> = {
   label: string
   rows: readonly Row[]
@@ -56,12 +58,17 @@ type DataGridProps<Row extends RowData> = {
   rowHeight?: number
   /** Scrolls in itself, not with the page. */
   boxed?: boolean
+  /** How it is sorted, where the page keeps that; by itself it does without `onOrder`. */
+  order?: Order | undefined
+  onOrder?: (order: Order | undefined) => void
 }
 
 /** A table of any number of rows, of which only those in view are in the document. */
 export function DataGrid<Row extends RowData>(props: DataGridProps<Row>) {
-  const [sorting, setSorting] = useState<SortingState>([])
-  const { columns, rows, rowId } = props
+  const [own, setOwn] = useState<Order>()
+  const { columns, rows, rowId, onOrder = setOwn } = props
+  const order = props.onOrder === undefined ? own : props.order
+  const sorting = useMemo(() => (order === undefined ? [] : [order]), [order])
   const defs = useMemo(
     () =>
       columns.map(({ id, sort }): ColumnDef<typeof features, Row> => ({
@@ -78,17 +85,16 @@ export function DataGrid<Row extends RowData>(props: DataGridProps<Row>) {
     data: rows,
     getRowId: rowId,
     state: { sorting },
-    onSortingChange: setSorting,
   })
   const sorted = table.getRowModel().rows.map(({ original }) => original)
   const toggle = (id: string) =>
-    setSorting(([now]) => (now?.id !== id ? [{ id, desc: false }] : now.desc ? [] : [{ id, desc: true }]))
-  const inner = { ...props, rows: sorted, sorting: sorting[0], onSort: toggle }
+    onOrder(order?.id !== id ? { id, desc: false } : order.desc ? undefined : { id, desc: true })
+  const inner = { ...props, rows: sorted, sorting: order, onSort: toggle }
   return props.boxed === true ? <BoxedGrid {...inner} /> : <PageGrid {...inner} />
 }
 
 type InnerProps<Row extends RowData> = DataGridProps<Row> & {
-  sorting: { id: string; desc: boolean } | undefined
+  sorting: Order | undefined
   onSort: (id: string) => void
 }
 
@@ -171,8 +177,11 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
   }, [near, rows.length, onEnd])
 
   const at = active === undefined ? -1 : rows.findIndex((row) => rowId(row) === active)
+  const isNew = useRef(true)
   useEffect(() => {
-    if (at >= 0) virtualizer.scrollToIndex(at, { align: 'auto' })
+    // From row to row no further than needed; a table that begins at one shows also what is around it.
+    if (at >= 0) virtualizer.scrollToIndex(at, { align: isNew.current ? 'center' : 'auto' })
+    isNew.current = false
     // Only when another row is active: not when rows before it change.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [active])
