@@ -1,14 +1,16 @@
 //! Dashboards of documentation: what LTD Keeper says becomes pages when it calls, once however often it calls, and
 //! whatever it says or does meanwhile. The Keeper is a stand-in that gives recorded answers.
 
-use std::io::Write as _;
-
+use futures::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sidereal::uws::Timestamp;
 
 use crate::{
     auth::oidc,
-    harness::{Answer, Backend, Issuer, Keeper, Reply, Site, fault, named, on_both_back_ends, said},
+    harness::{
+        Answer, Backend, Html, Issuer, Keeper, Reply, Site, fault, named, on_both_back_ends, rewrite, said,
+    },
     readme::{SERVER, blocks},
 };
 
@@ -17,7 +19,9 @@ on_both_back_ends!(
     a_job_that_waits_for_another_leaves_its_place_to_others,
     what_has_lost_too_much_is_held_back_if_that_is_wanted,
     a_call_makes_pages_and_the_same_again_changes_nothing,
-    a_burst_of_calls_is_one_run_that_sees_the_last_state,
+    calls_in_a_row_are_two_runs_of_each_product_at_most,
+    what_lives_is_linked_and_what_has_ended_is_not,
+    a_second_run_over_many_builds_writes_nothing,
     a_call_during_a_run_gets_a_run_of_its_own,
     what_is_owed_to_caches_is_paid_by_the_next_attempt,
     a_worker_that_dies_between_pages_and_caches_leaves_it_to_another,
@@ -28,41 +32,50 @@ const PIPES: &str = include_str!("data/keeper/v1-bulk-pipes.json");
 /// The stand-in for Keeper's secret.
 const SECRET: &str = "the secret of a Keeper of the tests";
 
-fn note() -> Value {
+pub fn note() -> Value {
     serde_json::from_str(NOTE).unwrap()
 }
 
-fn pipes() -> Value {
+pub fn pipes() -> Value {
     serde_json::from_str(PIPES).unwrap()
 }
 
 /// A server that knows this Keeper, and its settings file.
-struct Scene {
-    site: Site,
-    keeper: Keeper,
+pub struct Scene {
+    pub site: Site,
+    pub keeper: Keeper,
     _settings: tempfile::NamedTempFile,
 }
 
 impl Scene {
-    async fn start(backend: Backend) -> Self {
+    pub async fn start(backend: Backend) -> Self {
         Self::start_with(backend, "", &[]).await
     }
 
     /// With more lines of the section `dashboard`, and more of the environment. Nothing is looked at that was not called
     /// for unless a test sets `SIDEREAL_DASHBOARD__SWEEP`.
-    async fn start_with(backend: Backend, lines: &str, environment: &[(&str, &str)]) -> Self {
+    pub async fn start_with(backend: Backend, lines: &str, environment: &[(&str, &str)]) -> Self {
         let keeper = Keeper::start();
         keeper.publish(&note());
         keeper.publish(&pipes());
-        let mut settings = tempfile::NamedTempFile::new().unwrap();
-        let lines = lines.replace("KEEPER", keeper.url());
-        write!(
-            settings,
-            "[dashboard]\n{lines}\n[[dashboard.keepers]]\nname = 'test'\nbase_url = '{}'\n\
+        let text = format!(
+            "[dashboard]\n{}\n[[dashboard.keepers]]\nname = 'test'\nbase_url = '{}'\n\
              public_urls = ['https://keeper.example.org']\nprivate_ok = true\n",
+            lines.replace("KEEPER", keeper.url()),
             keeper.url()
-        )
-        .unwrap();
+        );
+        Self::with_settings(backend, keeper, &text, environment).await
+    }
+
+    /// With this settings file.
+    pub async fn with_settings(
+        backend: Backend,
+        keeper: Keeper,
+        text: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let settings = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(settings.path(), text).unwrap();
         let path = settings.path().display().to_string();
         let mut all = vec![
             ("SIDEREAL_CONFIG", path.as_str()),
@@ -78,7 +91,7 @@ impl Scene {
     }
 
     /// As Keeper calls.
-    async fn call(&self, slugs: &[&str]) -> Reply {
+    pub async fn call(&self, slugs: &[&str]) -> Reply {
         let urls: Vec<String> = slugs
             .iter()
             .map(|slug| format!("{}/products/{slug}", self.keeper.url()))
@@ -86,20 +99,20 @@ impl Scene {
         self.build(&json!({ "product_urls": urls })).await
     }
 
-    async fn build(&self, body: &Value) -> Reply {
+    pub async fn build(&self, body: &Value) -> Reply {
         let request = self.site.request(Method::POST, "/build").json(body);
         self.site.send(request).await
     }
 
     /// Calls for a product, and waits until its job is done.
-    async fn built(&self, slug: &str) -> Value {
+    pub async fn built(&self, slug: &str) -> Value {
         let job = self.call(&[slug]).await.expect(202).location().to_owned();
         self.site.wait(&job, "COMPLETED").await;
         self.report(&job).await
     }
 
     /// What the report of a job says of its one product.
-    async fn report(&self, job: &str) -> Value {
+    pub async fn report(&self, job: &str) -> Value {
         let report: Value = self
             .site
             .get(&format!("{job}/results/report"))
@@ -109,12 +122,12 @@ impl Scene {
         report[0].clone()
     }
 
-    async fn page(&self, path: &str) -> Reply {
+    pub async fn page(&self, path: &str) -> Reply {
         self.site.get(&format!("/dashboards/{path}")).await.expect(200)
     }
 
     /// The job's end, in whatever phase.
-    async fn ended(&self, job: &str) -> Value {
+    pub async fn ended(&self, job: &str) -> Value {
         loop {
             let document: Value = self.site.get_json(job).await;
             let phase = document["phase"].as_str().unwrap().to_owned();
@@ -227,29 +240,6 @@ async fn a_call_makes_pages_and_the_same_again_changes_nothing(backend: Backend)
     let page = scene.page("sqr-900/v/").await;
     assert!(!page.text().contains("/v/v1.9\"") && !page.text().contains("/v/DM-101\""));
     assert_ne!(page.header("etag"), Some(tag.as_str()));
-}
-
-async fn a_burst_of_calls_is_one_run_that_sees_the_last_state(backend: Backend) {
-    let scene = Scene::start(backend).await;
-    let mut jobs = std::collections::BTreeSet::new();
-    for round in 0..8 {
-        let mut changed = note();
-        changed["product"]["title"] = json!(format!("SQR-900: State {round}"));
-        scene.keeper.publish(&changed);
-        for slug in ["sqr-900", "pipes"] {
-            let called: Value = scene.call(&[slug]).await.expect(202).json();
-            jobs.insert(called["jobs"][0]["job_url"].as_str().unwrap().to_owned());
-        }
-    }
-    for job in &jobs {
-        scene.site.wait(job, "COMPLETED").await;
-    }
-    let runs = scene.keeper.count("GET /products/sqr-900/dashboard");
-    assert!((1..=2).contains(&runs), "{runs} runs; {jobs:?}");
-    assert!(scene.page("sqr-900/v/").await.text().contains("State 7"));
-    let both = scene.call(&["pipes", "sqr-900", "pipes"]).await.expect(202);
-    assert_eq!(both.header("location"), None);
-    assert_eq!(both.json::<Value>()["jobs"].as_array().map(Vec::len), Some(2));
 }
 
 async fn a_call_during_a_run_gets_a_run_of_its_own(backend: Backend) {
@@ -468,179 +458,6 @@ async fn what_has_lost_too_much_is_held_back_if_that_is_wanted(backend: Backend)
 }
 
 #[tokio::test]
-async fn a_keeper_that_hangs_costs_bounded_time() {
-    let scene = Scene::start_with(Backend::Embedded, "", &[("SIDEREAL_DASHBOARD__TIMEOUT", "0.5")]).await;
-    scene.keeper.hold(true);
-    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
-    let ended = scene.ended(&job).await;
-    assert_eq!(
-        (&ended["phase"], &ended["errorSummary"]["type"]),
-        (&json!("ERROR"), &json!("transient"))
-    );
-    scene.keeper.hold(false);
-    assert_eq!(scene.built("sqr-900").await["state"], "published");
-}
-
-#[tokio::test]
-async fn a_call_that_names_anything_else_is_refused_and_asks_nobody() {
-    let scene = Scene::start(Backend::Embedded).await;
-    let evil = Keeper::start();
-    let host = scene.keeper.url().strip_prefix("http://").unwrap();
-    let good = format!("{}/products/pipes", scene.keeper.url());
-    for url in [
-        format!("{}/products/pipes", evil.url()),
-        "http://169.254.169.254/products/pipes".into(),
-        format!("http://{host}@evil.example.org/products/pipes"),
-        format!("http://user:pw@{host}/products/pipes"),
-        format!("{good}?x=1"),
-        format!("{good}/dashboard"),
-        format!("http://{host}/products/.."),
-        format!("http://{host}/products/%2e%2e%2fx"),
-        "javascript:alert(1)".into(),
-        "pipes".into(),
-    ] {
-        let refused = scene
-            .build(&json!({ "product_urls": [good, url] }))
-            .await
-            .expect(400);
-        assert_eq!(refused.header("content-type"), Some("application/json"), "{url}");
-        let body: Value = refused.json();
-        assert_eq!(
-            (&body["status"], &body["error"]),
-            (&json!(400), &json!("bad request"))
-        );
-        assert!(
-            body["message"].as_str().unwrap().contains("product_urls[1]"),
-            "{body}"
-        );
-    }
-    for body in [
-        "",
-        "{",
-        "[]",
-        "{}",
-        "{\"product_urls\": null}",
-        "{\"product_urls\": [1]}",
-    ] {
-        let request = scene.site.request(Method::POST, "/build").body(body);
-        let refused: Value = scene.site.send(request).await.expect(400).json();
-        assert_eq!(refused["error"], "bad request", "{body}");
-    }
-    let long = scene
-        .site
-        .request(Method::POST, "/build")
-        .body(" ".repeat(530 << 10));
-    let refused: Value = scene.site.send(long).await.expect(413).json();
-    assert_eq!(refused["status"], 413);
-    let nothing = scene
-        .build(&json!({ "product_urls": [], "more": 1 }))
-        .await
-        .expect(202);
-    assert_eq!(nothing.json::<Value>(), json!({ "jobs": [] }));
-    let wrong = scene.site.get("/build").await.expect(405);
-    assert_eq!(wrong.header("allow"), Some("POST"));
-    assert_eq!(wrong.json::<Value>()["error"], "method not supported");
-    assert_eq!(
-        scene.site.get("/healthz").await.expect(200).json::<Value>(),
-        json!({ "status": "ok" })
-    );
-    let about: Value = scene.site.get("/").await.expect(200).json();
-    assert!(
-        about["dasher_version"].is_string() && about["repo"].is_string(),
-        "{about}"
-    );
-    // All or nothing: the good URL in each call has made no job.
-    let jobs: Value = scene
-        .site
-        .get("/api/v1/jobs?service=dashboard")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(jobs["items"], json!([]));
-    assert_eq!((scene.keeper.asked().len(), evil.asked().len()), (0, 0));
-    // A form of UWS is held to the same.
-    let form = [
-        ("PHASE", "RUN"),
-        ("PRODUCT_URL", "http://169.254.169.254/products/pipes"),
-    ];
-    let refused = scene.site.post("/api/dashboard/async", &form).await.expect(400);
-    assert!(refused.text().contains("PRODUCT_URL"), "{}", refused.text());
-}
-
-#[tokio::test]
-async fn hostile_words_of_a_keeper_leave_nothing_that_acts() {
-    let scene = Scene::start(Backend::Embedded).await;
-    let mut hostile = pipes();
-    hostile["product"]["doc_repo"] = json!("javascript:alert(1)");
-    hostile["product"]["bucket_name"] = json!("another-bucket");
-    hostile["product"]["surrogate_key"] = json!("5f015d69\r\nSet-Cookie: x=1");
-    let build = hostile["builds"][0].clone();
-    for slug in ["..", "index.html", "<b>"] {
-        let mut odd = build.clone();
-        odd["slug"] = json!(slug);
-        hostile["builds"].as_array_mut().unwrap().push(odd);
-    }
-    scene.keeper.publish(&hostile);
-    let report = scene.built("pipes").await;
-    assert_eq!(report["skipped"].as_array().map(Vec::len), Some(4), "{report}");
-    for path in ["pipes/v/", "pipes/builds/", ""] {
-        let page = scene.page(path).await.text().to_lowercase();
-        for bad in ["<script", "<img", "<svg", "href=\"javascript", "href=\"data"] {
-            assert!(!page.contains(bad), "{bad} in {page}");
-        }
-    }
-    let page = scene.page("pipes/builds/").await.text();
-    assert!(page.contains("&#60;img src=x onerror=alert(1)&#62;"), "{page}");
-}
-
-#[tokio::test]
-async fn a_keeper_that_misbehaves_leaves_the_pages_as_they_were() {
-    const BULK: &str = "/products/sqr-900/dashboard";
-    let scene = Scene::start(Backend::Embedded).await;
-    scene.built("sqr-900").await;
-    let before = scene.page("sqr-900/v/").await;
-    let elsewhere = Keeper::start();
-    let mut other = note();
-    other["product"]["slug"] = json!("pipes");
-    let deep = format!("{{\"product\": {}{}}}", "[".repeat(1000), "]".repeat(1000));
-    let rows = format!(
-        "{{\"product\": {{\"slug\": \"sqr-900\"}}, \"builds\": [], \"editions\": [{}0]}}",
-        "0,".repeat(20_000)
-    );
-    for (what, answer, error) in [
-        ("HTML", Answer::json("<!doctype html><p>Sign in</p>"), "HTML"),
-        ("no JSON", Answer::json("{\"product\":"), "JSON"),
-        ("another product", Answer::json(other.to_string()), "pipes"),
-        ("too deep", Answer::json(deep), "nested"),
-        ("too many rows", Answer::json(rows), "more than"),
-        (
-            "a redirect",
-            Answer::status(302).with("location", format!("{}{BULK}", elsewhere.url())),
-            "redirects are not followed",
-        ),
-        (
-            "compressed",
-            Answer::json(note().to_string()).with("content-encoding", "gzip"),
-            "compressed",
-        ),
-        ("no right", Answer::status(403), "403"),
-        ("ill", Answer::status(500), "500"),
-    ] {
-        scene.keeper.answer(BULK, answer);
-        let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
-        let ended = scene.ended(&job).await;
-        assert_eq!(ended["phase"], "ERROR", "{what}");
-        let message = scene.site.get(&format!("{job}/error")).await.expect(200).text();
-        assert!(message.contains(error), "{what}: {message}");
-        let page = scene.page("sqr-900/v/").await;
-        assert_eq!(page.header("etag"), before.header("etag"), "{what}");
-    }
-    assert_eq!(elsewhere.asked().len(), 0);
-    scene.keeper.publish(&note());
-    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
-}
-
-#[tokio::test]
 async fn a_product_that_is_gone_keeps_its_pages_and_is_marked() {
     let scene = Scene::start(Backend::Embedded).await;
     scene.built("sqr-900").await;
@@ -660,64 +477,6 @@ async fn a_product_that_is_gone_keeps_its_pages_and_is_marked() {
     scene.page("sqr-900/v/").await;
     let all: Value = scene.page("index.json").await.json();
     assert_eq!(all["products"][0]["missing"], true, "{all}");
-}
-
-#[tokio::test]
-async fn an_older_keeper_is_asked_piece_by_piece() {
-    let scene = Scene::start(Backend::Embedded).await;
-    let keeper = &scene.keeper;
-    keeper.forget("/products/sqr-900/dashboard");
-    let bulk = note();
-    let url = |path: &str| format!("{}{path}", keeper.url());
-    keeper.answer("/products/sqr-900", Answer::json(bulk["product"].to_string()));
-    let mut editions = vec![
-        json!("http://169.254.169.254/editions/1"),
-        json!(url("/editions/999")),
-    ];
-    for edition in bulk["editions"].as_array().unwrap() {
-        let path = edition["self_url"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("http://127.0.0.1:15000")
-            .unwrap();
-        let body = edition
-            .to_string()
-            .replace("http://127.0.0.1:15000", keeper.url());
-        keeper.answer(path, Answer::json(body));
-        editions.push(json!(url(path)));
-    }
-    let mut builds = Vec::new();
-    for build in bulk["builds"].as_array().unwrap() {
-        let path = build["self_url"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("http://127.0.0.1:15000")
-            .unwrap();
-        let body = build.to_string().replace("http://127.0.0.1:15000", keeper.url());
-        keeper.answer(path, Answer::json(body));
-        builds.push(json!(url(path)));
-    }
-    keeper.answer(
-        "/products/sqr-900/editions/",
-        Answer::json(json!({ "editions": editions }).to_string()),
-    );
-    keeper.answer(
-        "/products/sqr-900/builds/",
-        Answer::json(json!({ "builds": builds }).to_string()),
-    );
-    let report = scene.built("sqr-900").await;
-    assert_eq!(
-        (&report["editions"], &report["builds"]),
-        (&json!(7), &json!(8)),
-        "{report}"
-    );
-    assert_eq!(report["skipped"].as_array().map(Vec::len), Some(2), "{report}");
-    let page = scene.page("sqr-900/v/").await.text();
-    assert!(page.find("v1.10").unwrap() < page.find("v1.9").unwrap());
-    assert!(
-        page.contains("https://github.com/octo"),
-        "the editions know their builds"
-    );
 }
 
 #[tokio::test]
@@ -862,14 +621,8 @@ async fn the_readme_says_how() {
     let keeper = Keeper::start();
     keeper.publish(&note());
     let settings = chapter("toml")[0].replace("http://keeper:3031", keeper.url());
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(settings.as_bytes()).unwrap();
-    let path = file.path().display().to_string();
-    let site = Site::start_with(
-        Backend::Embedded,
-        &[("SIDEREAL_CONFIG", &path), ("SIDEREAL_DASHBOARD__SWEEP", "0")],
-    )
-    .await;
+    let scene = Scene::with_settings(Backend::Embedded, keeper, &settings, &[]).await;
+    let Scene { site, keeper, .. } = &scene;
     let commands = chapter("sh")[0]
         .replace("http://keeper:3031", keeper.url())
         .replace(SERVER, &site.address);
@@ -915,8 +668,131 @@ async fn pages_can_be_written_without_a_server() {
 }
 
 #[tokio::test]
-async fn many_editions_and_builds_are_done_in_one_run_and_in_pages() {
+async fn what_has_failed_is_tried_again_after_1_5_15_and_60_minutes() {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
     let scene = Scene::start(Backend::Embedded).await;
+    let database = scene.site.store().await;
+    scene
+        .keeper
+        .answer("/products/sqr-900/dashboard", Answer::status(500));
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    assert_eq!(scene.ended(&job).await["phase"], "ERROR");
+    for (failures, minutes) in [(1, 1), (2, 5), (3, 15), (4, 60), (5, 60)] {
+        let jobs: Value = scene.site.get_json("/api/v1/dashboards/test/sqr-900").await;
+        let job = format!(
+            "/api/dashboard/async/{}",
+            jobs["jobs"][0]["jobId"].as_str().unwrap()
+        );
+        let ended = scene.ended(&job).await;
+        let time = |key: &str| {
+            let time: Timestamp = ended[key].as_str().unwrap().parse().unwrap();
+            time.millis() + minutes * 60_000
+        };
+        let due = format!(
+            "UPDATE dashboard SET retry_at = 1 WHERE slug = 'sqr-900' AND failures = {failures} \
+             AND retry_at BETWEEN {} AND {}",
+            time("startTime"),
+            time("endTime")
+        );
+        if failures == 5 {
+            scene.keeper.publish(&note());
+        }
+        // Now is its time, and nobody calls.
+        let asked = scene.keeper.count(ASKED);
+        rewrite(database.url(), &due).await;
+        scene.keeper.until_asked(ASKED, asked + 1).await;
+    }
+    let jobs: Value = scene.site.get_json("/api/v1/dashboards/test/sqr-900").await;
+    let last = format!(
+        "/api/dashboard/async/{}",
+        jobs["jobs"][0]["jobId"].as_str().unwrap()
+    );
+    scene.site.wait(&last, "COMPLETED").await;
+    assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(6));
+    scene.page("sqr-900/v/").await;
+}
+
+#[tokio::test]
+async fn who_calls_too_often_is_told_to_wait() {
+    let issuer = Issuer::start();
+    let mut environment = oidc(issuer.issuer(), "a-secret-of-the-fake-issuers-client").to_vec();
+    environment.push(("SIDEREAL_DASHBOARD__BUILD_SECRET", SECRET));
+    environment.push(("SIDEREAL_QUOTA__REQUESTS_PER_SECOND", "1"));
+    let scene = Scene::start_with(Backend::Embedded, "", &environment).await;
+    let body = json!({ "product_urls": [] });
+    let mut refused = Vec::new();
+    for _ in 0..30 {
+        let request = scene.site.request(Method::POST, "/build").json(&body);
+        let reply = scene.site.send(request.basic_auth("keeper", Some(SECRET))).await;
+        if reply.status == 429 {
+            refused.push(reply);
+        }
+    }
+    let first = refused.first().expect("two at once and one a second");
+    assert!(first.header("retry-after").is_some());
+    assert_eq!(first.json::<Value>()["error"], "too many requests");
+}
+
+#[tokio::test]
+async fn each_keeper_has_a_page_of_its_products() {
+    let (one, two) = (Keeper::start(), Keeper::start());
+    one.publish(&note());
+    two.publish(&pipes());
+    let settings = [("one", "", &one), ("two", "second", &two)].map(|(name, prefix, keeper)| {
+        format!(
+            "[[dashboard.keepers]]\nname = '{name}'\nprefix = '{prefix}'\nbase_url = '{}'\nprivate_ok = true\n",
+            keeper.url()
+        )
+    });
+    let Scene { site, .. } = &Scene::with_settings(Backend::Embedded, one, &settings.concat(), &[]).await;
+    let form = [("PHASE", "RUN"), ("PRODUCT", "sqr-900"), ("PRODUCT", "two/pipes")];
+    let job = site.post("/api/dashboard/async", &form).await.expect(303);
+    site.wait(job.location(), "COMPLETED").await;
+    let links = async |path: &str| {
+        let page = site.get(path).await.expect(200).text();
+        let html = Html::of(&page);
+        html.check_harmless();
+        let style = html
+            .elements
+            .iter()
+            .find(|element| element.name == "link")
+            .unwrap();
+        let base = reqwest::Url::parse(&site.address).unwrap().join(path).unwrap();
+        let style = base.join(style.attribute("href").unwrap()).unwrap();
+        site.get(style.path()).await.expect(200);
+        let links = html.links().into_iter().filter(|link| link.ends_with("/v/"));
+        links.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(links("/dashboards/").await, ["second/pipes/v/", "sqr-900/v/"]);
+    assert_eq!(links("/dashboards/second/").await, ["pipes/v/"]);
+    let moved = site.get("/dashboards/second").await.expect(308);
+    assert_eq!(moved.location(), "/dashboards/second/");
+    let index: Value = site.get_json("/dashboards/second/index.json").await;
+    assert_eq!(index["products"][0]["path"], "pipes");
+    site.get("/dashboards/second/pipes/builds/").await.expect(200);
+    site.get("/dashboards/pipes/v/").await.expect(404);
+    let all: Value = site.get_json("/api/v1/dashboards").await;
+    assert_eq!(all["products"][1]["path"], "second/pipes");
+    site.get("/api/v1/dashboards/two/pipes").await.expect(200);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_before_a_run_is_done_by_it() {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
+    let scene = Scene::start(Backend::Embedded).await;
+    let made = scene.site.post("/api/dashboard/async", &[("PRODUCT", "sqr-900")]);
+    let job = made.await.expect(303).location().to_owned();
+    scene.built("sqr-900").await;
+    let asked = scene.keeper.count(ASKED);
+    let phase = format!("{job}/phase");
+    scene.site.post(&phase, &[("PHASE", "RUN")]).await.expect(303);
+    scene.site.wait(&job, "COMPLETED").await;
+    assert_eq!(scene.report(&job).await["state"], "current");
+    assert_eq!(scene.keeper.count(ASKED), asked);
+}
+
+async fn a_second_run_over_many_builds_writes_nothing(backend: Backend) {
+    let scene = Scene::start(backend).await;
     let mut large = note();
     let (edition, build) = (large["editions"][4].clone(), large["builds"][0].clone());
     let editions = (0..600).map(|number| {
@@ -942,7 +818,18 @@ async fn many_editions_and_builds_are_done_in_one_run_and_in_pages() {
     );
     let last = scene.page("sqr-900/builds/page-6.html").await.text();
     assert!(last.contains("500 of 3000 builds"), "{last}");
+    // Everything that is known of each object: a copy of the same bytes would have another time.
+    let objects = async || {
+        let folder = object_store::path::Path::from("dashboards");
+        let listed = scene.site.objects().list(Some(&folder)).try_collect::<Vec<_>>();
+        let mut listed = listed.await.unwrap();
+        listed.sort_by(|one, other| one.location.cmp(&other.location));
+        listed
+    };
+    let before = objects().await;
+    assert_eq!(before.len(), 12, "{before:?}");
     assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    assert_eq!(objects().await, before);
     // Fewer builds have fewer pages.
     scene.keeper.publish(&note());
     assert_eq!(scene.built("sqr-900").await["state"], "published");
@@ -951,4 +838,75 @@ async fn many_editions_and_builds_are_done_in_one_run_and_in_pages() {
         .get("/dashboards/sqr-900/builds/page-6.html")
         .await
         .expect(404);
+}
+
+async fn calls_in_a_row_are_two_runs_of_each_product_at_most(backend: Backend) {
+    let scene = Scene::start(backend).await;
+    let slugs = ["pipes", "sqr-900", "tubes", "valves"];
+    let mut jobs = std::collections::BTreeSet::new();
+    for call in 0..33 {
+        let slug = slugs[call % 4];
+        let mut changed = note();
+        changed["product"]["slug"] = json!(slug);
+        changed["product"]["title"] = json!(format!("State {call}"));
+        scene.keeper.publish(&changed);
+        let called: Value = scene.call(&[slug]).await.expect(202).json();
+        jobs.insert(called["jobs"][0]["job_url"].as_str().unwrap().to_owned());
+    }
+    for job in &jobs {
+        scene.site.wait(job, "COMPLETED").await;
+    }
+    for (slug, last) in slugs.iter().zip([32, 29, 30, 31]) {
+        let runs = scene.keeper.count(&format!("GET /products/{slug}/dashboard"));
+        assert!((1..=2).contains(&runs), "{runs} runs of {slug}; {jobs:?}");
+        let page = Html::of(&scene.page(&format!("{slug}/v/")).await.text());
+        assert!(page.text.contains(&format!("State {last}")), "{}", page.text);
+    }
+    let both = scene.call(&["pipes", "sqr-900", "pipes"]).await.expect(202);
+    assert_eq!(both.header("location"), None);
+    assert_eq!(both.json::<Value>()["jobs"].as_array().map(Vec::len), Some(2));
+}
+
+async fn what_lives_is_linked_and_what_has_ended_is_not(backend: Backend) {
+    let scene = Scene::start(backend).await;
+    let mut some = note();
+    some["editions"][2]["date_ended"] = json!("2026-11-21T00:00:00Z");
+    some["editions"][3]["build_url"] = json!(null);
+    some["builds"][2]["date_ended"] = json!("2026-11-21T00:00:00Z");
+    some["builds"][3]["uploaded"] = json!(false);
+    scene.keeper.publish(&some);
+    scene.built("sqr-900").await;
+    for (rows, path, is_there) in [
+        ("editions", "sqr-900/v/", "build_url"),
+        ("builds", "sqr-900/builds/", "uploaded"),
+    ] {
+        let html = Html::of(&scene.page(path).await.text());
+        html.check_harmless();
+        let links: Vec<_> = html
+            .links()
+            .into_iter()
+            .filter_map(|link| reqwest::Url::parse(link).ok())
+            .collect();
+        let (mut lives, mut others) = (0, 0);
+        for row in some[rows].as_array().unwrap() {
+            let url: reqwest::Url = row["published_url"].as_str().unwrap().parse().unwrap();
+            let here = row[is_there].is_string() || row[is_there] == true;
+            let wanted = here && row["date_ended"].is_null();
+            assert_eq!(links.contains(&url), wanted, "{url} of {links:?}");
+            *(if wanted { &mut lives } else { &mut others }) += 1;
+        }
+        assert!(lives >= 5 && others == 2, "{lives} {others}");
+        let place = |version: &str| {
+            links
+                .iter()
+                .position(|link| link.path() == format!("/v/{version}"))
+        };
+        if rows == "editions" {
+            let order = [
+                place("v1.10").unwrap_or_default(),
+                place("v1.9").unwrap_or_default(),
+            ];
+            assert!(order[0] < order[1], "{links:?}");
+        }
+    }
 }

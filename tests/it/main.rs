@@ -12,6 +12,7 @@ mod clients;
 mod crash;
 mod cutout;
 mod dashboard;
+mod dashboard_faults;
 mod engine;
 mod faults;
 mod fits_oracle;

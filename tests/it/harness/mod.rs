@@ -5,6 +5,7 @@
 
 mod browser;
 mod documents;
+mod html;
 mod images;
 mod issuer;
 mod keeper;
@@ -15,6 +16,7 @@ mod process;
 mod site;
 
 pub use browser::Browser;
+pub use html::Html;
 pub use images::{Images, Trouble};
 pub use issuer::{Issuer, Key, now, parts};
 pub use keeper::{Answer, Keeper};

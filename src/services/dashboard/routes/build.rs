@@ -46,7 +46,10 @@ struct Built<'a> {
 
 /// `POST /build`.
 pub async fn build(site: &Arc<Site>, anonymous: bool, mut request: Request) -> Result<Response, Problem> {
-    if !anonymous {
+    if anonymous {
+        let address = request.remote_addr().as_socket_addr();
+        site.hold_to_rate(&address.map_or_else(String::new, |address| address.ip().to_string()))?;
+    } else {
         admit(site, &request).await?;
     }
     let body = match request.take_body().into_bytes_limit(MAX_BODY).await {
@@ -101,7 +104,7 @@ async fn admit(site: &Site, request: &Request) -> Result<(), Problem> {
     if let Some(shown) = password(request.headers()).filter(|_| !door.auth.is_local()) {
         let shown = auth::hash(&shown);
         if site.secret.is_some_and(|secret| secret == shown) {
-            return Ok(());
+            return site.hold_to_rate("keeper");
         }
         door.knock(request)?;
         let challenge = HeaderValue::from_static("Basic realm=\"sidereal\"");

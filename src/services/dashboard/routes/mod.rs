@@ -12,10 +12,10 @@ use secrecy::ExposeSecret;
 
 use super::Dashboard;
 use crate::{
-    auth,
+    auth::{self, Credential, Rates, TooFast},
     http::{Beside, Problem},
     jobs::Jobs,
-    settings::Settings,
+    settings::{AuthMode, Settings},
 };
 
 pub use products::Products;
@@ -29,6 +29,9 @@ pub struct Site {
     /// What a Keeper shows, hashed: the time of comparing hashes tells nothing of the secret.
     secret: Option<[u8; 32]>,
     public: bool,
+    /// Those of callers who are no people; everybody else is held to theirs before.
+    rates: Rates,
+    per_second: Option<u64>,
 }
 
 impl Site {
@@ -41,7 +44,16 @@ impl Site {
             base: settings.public_base(),
             secret: secret.map(|secret| auth::hash(secret.expose_secret())),
             public: settings.dashboard.public,
+            rates: Rates::default(),
+            per_second: Some(settings.quota.requests_per_second)
+                .filter(|rate| *rate > 0 && settings.auth.mode != AuthMode::Local),
         })
+    }
+
+    /// One more call of this caller; 429 if these are too many.
+    fn hold_to_rate(&self, caller: &str) -> Result<(), Problem> {
+        let held = self.rates.known(Credential::None, caller, self.per_second);
+        held.map_err(|TooFast(pause)| Problem::too_many("too many requests", pause))
     }
 
     /// Path of the public URL, without a slash at its end.

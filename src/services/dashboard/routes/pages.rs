@@ -1,4 +1,5 @@
-//! The dashboards, as they were published: `/dashboards/[{prefix}/]{product}/{v,builds}/…`, and the page of all of them.
+//! The dashboards, as they were published: `/dashboards/[{prefix}/]{product}/{v,builds}/…`, the page of all of them, and
+//! that of each Keeper that has a prefix.
 
 use std::sync::Arc;
 
@@ -42,12 +43,8 @@ pub async fn page(site: &Arc<Site>, request: Request) -> Result<Response, Proble
     let below = path.strip_prefix(site.base_path()).unwrap_or(path);
     let below = below.strip_prefix("/dashboards/").unwrap_or_default();
     let headers = request.headers();
-    match below {
-        "" | "index.html" => return all(site, headers, HTML).await,
-        "index.json" => return all(site, headers, JSON).await,
-        _ => {}
-    }
     match place(site, below) {
+        Place::Index(keeper, media_type) => index(site, headers, keeper, media_type).await,
         Place::Style => Ok(held(site, headers, CSS, Bytes::from_static(STYLE.as_bytes()))),
         Place::Elsewhere(path) => Ok(moved(site, &path)),
         Place::File(key) => stored(site, headers, &key).await,
@@ -56,7 +53,9 @@ pub async fn page(site: &Arc<Site>, request: Request) -> Result<Response, Proble
 }
 
 /// What a path below `/dashboards/` stands for.
-enum Place {
+enum Place<'a> {
+    /// The page of all products, or of those of one Keeper, or its document.
+    Index(Option<&'a Keeper>, &'static str),
     Style,
     /// The same with another path.
     Elsewhere(String),
@@ -65,13 +64,19 @@ enum Place {
     Nowhere,
 }
 
-fn place(site: &Site, below: &str) -> Place {
+fn place<'a>(site: &'a Site, below: &str) -> Place<'a> {
     let keepers = &site.dashboard.keepers;
-    if below.strip_prefix("_dashboard/") == Some(STYLE_NAME.as_str()) {
-        return Place::Style;
-    }
     let (first, rest) = below.split_once('/').unwrap_or((below, ""));
     let prefixed = keepers.with_prefix(first).filter(|_| !first.is_empty());
+    if prefixed.is_some() && below == first {
+        return Place::Elsewhere(format!("{first}/"));
+    }
+    match if prefixed.is_some() { rest } else { below } {
+        "" | "index.html" => return Place::Index(prefixed, HTML),
+        "index.json" => return Place::Index(prefixed, JSON),
+        own if own.strip_prefix("_dashboard/") == Some(STYLE_NAME.as_str()) => return Place::Style,
+        _ => {}
+    }
     let (keeper, rest): (&Keeper, &str) = match (prefixed, keepers.with_prefix("")) {
         (Some(keeper), _) => (keeper, rest),
         (None, Some(keeper)) => (keeper, below),
@@ -113,10 +118,16 @@ fn media_type(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The page of all products, or its document.
-async fn all(site: &Site, headers: &HeaderMap, media_type: &'static str) -> Result<Response, Problem> {
+/// The page of all products or of those of one Keeper, or its document.
+async fn index(
+    site: &Site,
+    headers: &HeaderMap,
+    only: Option<&Keeper>,
+    media_type: &'static str,
+) -> Result<Response, Problem> {
     let mut entries: Vec<Entry> = Vec::new();
-    for keeper in site.dashboard.keepers.iter() {
+    let all = || site.dashboard.keepers.iter();
+    for keeper in all().filter(|keeper| only.is_none_or(|only| only.name == keeper.name)) {
         let listed = site.dashboard.store.products(&keeper.name).await;
         for product in listed.map_err(Problem::unavailable)? {
             let Some(entry) = product.entry else {
@@ -124,7 +135,10 @@ async fn all(site: &Site, headers: &HeaderMap, media_type: &'static str) -> Resu
             };
             let entry: Entry = serde_json::from_str(&entry).map_err(Problem::internal)?;
             entries.push(Entry {
-                path: keeper.path(&product.slug),
+                path: match only {
+                    Some(_) => product.slug,
+                    None => keeper.path(&product.slug),
+                },
                 missing: product.missing,
                 ..entry
             });
