@@ -80,6 +80,7 @@ export const places: readonly Place[] = [
     path: ({ done }) => `viewer?src=${resultOf(done)}`,
     whole: (page) => page.getByRole('application').waitFor(),
   },
+  { name: 'dashboards, none', path: () => 'dashboards/docs', whole: text('No dashboard yet') },
   { name: 'profile', path: () => 'profile', whole: text('This browser') },
   { name: 'queue', path: () => 'admin/queue', whole: text('Places to run') },
   { name: 'workers', path: () => 'admin/workers', whole: table('Workers') },

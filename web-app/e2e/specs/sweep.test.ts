@@ -1,24 +1,13 @@
 import { expect } from 'vitest'
 import type { Page } from 'playwright-core'
-import { expectAccessibleEverywhere, settled } from '../harness/axe.ts'
+import { expectAccessibleEverywhere } from '../harness/axe.ts'
 import { test as plain } from '../harness/fixtures.ts'
 import { makeJobs, places, type Jobs } from '../harness/places.ts'
+import { desktop, expectNothingSideways, phone } from '../harness/widths.ts'
 
 const test = plain.extend<{ jobs: Jobs }>({
   jobs: [async ({ server }, use) => use(await makeJobs(server)), { scope: 'file' }],
 })
-
-const desktop = { width: 1280, height: 900 }
-const phone = { width: 390, height: 844 }
-/** What 1280 pixels are at a zoom of 400 % (WCAG 2.2, 1.4.10). */
-const zoomed = { width: 320, height: 256 }
-
-/** How far the page can be scrolled sideways. */
-const overflow = (page: Page) =>
-  page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement
-    return scrollWidth - clientWidth
-  })
 
 // 36 is the guard of all pages: no error, nothing that the policy forbids, no request to another origin.
 for (const { name, path, whole } of places) {
@@ -32,11 +21,7 @@ for (const { name, path, whole } of places) {
     expect(policy).not.toContain('unsafe-inline')
     await whole(page)
     await expectAccessibleEverywhere(page, name)
-    for (const viewport of [phone, zoomed]) {
-      await page.setViewportSize(viewport)
-      await settled(page)
-      expect(await overflow(page), `pixels of ${name} beyond ${viewport.width}`).toBe(0)
-    }
+    await expectNothingSideways(page, name)
   })
 }
 

@@ -36,8 +36,9 @@ export function useRebuild(dashboard: DashboardHistory): Run {
     },
     onError: complain,
   })
-  const open = dashboard.jobs.filter((one) => one.visible && !isOver(one)).map(({ jobId }) => jobId)
-  const id = made !== undefined && open.includes(made) ? made : (open[0] ?? made)
+  const id = followed(dashboard.jobs, made)
+  // It is followed on once it is over.
+  if (id !== made) setMade(id)
   const { data: job } = useQuery({ ...jobQuery(id ?? ''), enabled: id !== undefined })
   const ended = job !== undefined && hasEnded(job.phase)
 
@@ -54,6 +55,14 @@ export function useRebuild(dashboard: DashboardHistory): Run {
     job,
     told: dashboard.jobs.find(({ jobId }) => jobId === id),
   }
+}
+
+/** The one that was made here, as long as it is not over; else another that is not. */
+export function followed(jobs: readonly DashboardJob[], made: string | undefined): string | undefined {
+  const own = jobs.find(({ jobId }) => jobId === made)
+  // What was just made is not told of yet.
+  if (made !== undefined && (own === undefined || !isOver(own))) return made
+  return jobs.find((job) => job.visible && !isOver(job))?.jobId ?? made
 }
 
 /** For operators. */
