@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::{task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
@@ -105,10 +105,12 @@ async fn sweep_in_turn(dashboard: &Dashboard, jobs: &Jobs, fetcher: &Fetcher) ->
         .iter()
         .map(|slug| is_stale(dashboard, fetcher, slug).boxed())
         .collect();
-    let mut looks = stream::iter(looks).buffered(AT_ONCE).enumerate();
-    while let Some((place, stale)) = looks.next().await {
-        if stale? {
-            send(dashboard, jobs, vec![id(keeper, &slugs[place])]).await?;
+    // All are looked at before a job is made: a look that has the database's one place to write, and is not gone on with
+    // while a job is made, would keep that from its own.
+    let stale: Vec<bool> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+    for (slug, stale) in slugs.iter().zip(stale) {
+        if stale {
+            send(dashboard, jobs, vec![id(keeper, slug)]).await?;
         }
     }
     let gone = gone.iter().map(|slug| id(keeper, slug)).collect();
