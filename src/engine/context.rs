@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
     time::{self, Instant},
@@ -59,7 +60,8 @@ pub struct Context {
 #[derive(Default)]
 struct Pending {
     report: Report,
-    names: HashSet<String>,
+    /// Digests of the names that are taken, since there may be half a million.
+    names: HashSet<[u8; 16]>,
     lines: u64,
     results: u64,
 }
@@ -205,7 +207,7 @@ impl Context {
         let key = self.key(name);
         if let Err(error) = self.engine.results.copy(&earlier.object, &key).await {
             tracing::debug!(job = %self.job, %error, "an earlier result cannot be had");
-            self.pending().names.remove(name);
+            self.pending().names.remove(&digest(name));
             return Ok(false);
         }
         self.add(StoredResult {
@@ -343,7 +345,7 @@ impl Context {
         if !fits {
             return Err(Failure::fatal(format!("A result cannot be named {name:?}.")));
         }
-        if self.pending().names.insert(name.to_owned()) {
+        if self.pending().names.insert(digest(name)) {
             Ok(())
         } else {
             Err(Failure::fatal(format!("Two results are named {name:?}.")))
@@ -414,6 +416,13 @@ impl Context {
             }
         }
     }
+}
+
+/// Two names share it as good as never.
+fn digest(name: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Sha256::digest(name)[..16]);
+    short
 }
 
 /// A result that was made by no recipe, and that is none of the principal ones.

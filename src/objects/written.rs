@@ -1,36 +1,46 @@
 //! What a thread writes, as a stream.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    future::ready,
+    io::{self, BufWriter, Write},
+    thread,
+};
 
 use bytes::Bytes;
 use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Bytes of a piece.
 const PIECE: usize = 256 << 10;
 /// Pieces that wait at most.
 const WAITING: usize = 2;
 
-/// What `write` writes, on a thread on which it may take its time; it waits while nobody takes the pieces, and its
-/// writing fails once nobody will. If it fails or panics the stream ends with an error.
+/// What `write` writes, on a thread of its own: while it waits for those who store it, they need one of the runtime's. It
+/// waits while nobody takes the pieces, and its writing fails once nobody will. If it fails or panics the stream ends with
+/// an error.
 pub(super) fn written<F>(write: F) -> BoxStream<'static, io::Result<Bytes>>
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let writing = tokio::task::spawn_blocking(move || {
+    let (done, ended) = oneshot::channel();
+    let writing = thread::Builder::new().name("written".into()).spawn(move || {
         let mut out = BufWriter::with_capacity(PIECE, Pieces(sender));
-        write(&mut out)?;
-        out.flush()
+        let written = write(&mut out).and_then(|()| out.flush());
+        // Nobody may listen any more.
+        let _ = done.send(written);
     });
-    stream::unfold((receiver, Some(writing)), |(mut receiver, writing)| async move {
+    if let Err(error) = writing {
+        return stream::once(ready(Err(error))).boxed();
+    }
+    stream::unfold((receiver, Some(ended)), |(mut receiver, ended)| async move {
         if let Some(piece) = receiver.recv().await {
-            return Some((Ok(piece), (receiver, writing)));
+            return Some((Ok(piece), (receiver, ended)));
         }
-        let ended = writing?.await.map_err(io::Error::other).flatten();
+        let ended = ended?.await.map_err(io::Error::other).flatten();
         Some((Err(ended.err()?), (receiver, None)))
     })
     .boxed()

@@ -10,7 +10,7 @@ use super::{
     cutter::Options,
     image::{Fault, HduBox, boxes, choose_planes, chosen},
     list::Row,
-    names::Names,
+    names,
     parameters::{Format, Request},
     plan::{PlanError, PlannedImage, Selection},
     provenance::{About, provenance},
@@ -169,7 +169,7 @@ async fn cut(
     let too_large = Reason::TooLarge.name();
     match made {
         Ok(bytes) => Ok(Answer::File {
-            name: Names::new(request.format.ending()).take(&row.name(), image),
+            name: names::cutout(&row.name(), image, 1, request.format.ending()),
             media_type: FITS[0].into(),
             etag: etag(request, planned, &bytes),
             bytes,

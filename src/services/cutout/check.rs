@@ -16,11 +16,12 @@ use tokio::{task::coop::consume_budget, time};
 use super::{
     Cutout,
     cutter::on_all_threads,
-    execute::{boxes_at, check_size, nothing_found},
+    execute::nothing_found,
     files::OpenFile,
     image::{Fault as CutFault, HduBox},
     lightcurve,
     limits::MAX_PAIRS,
+    opened::{boxes_at, check_size},
     parameters::{Format, Request},
     plan::{Plan, PlanError, PlannedImage, Selection},
     provenance::{About, provenance},

@@ -1,9 +1,11 @@
 //! Light curves: the samples of a position in every observation, by time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
-    manifest::{ImageColumns, Row, SOFTWARE},
+    manifest::{ImageColumns, Imaged, Row, SOFTWARE},
     render::parameters::{FLAG, flag},
     sample::{Read, Sample},
 };
@@ -50,20 +52,24 @@ pub fn position(shape: &Shape) -> Option<Position> {
 /// A point of a light curve.
 #[derive(Debug)]
 pub struct Point {
-    image: ImageColumns,
+    imaged: Arc<Imaged>,
     /// Why the pixel was not read, if it was not.
     reason: Option<&'static str>,
     sample: Box<Sample>,
 }
 
 impl Point {
-    /// The point that a row with a sample is; any other is none.
-    pub fn of(row: Row) -> Option<Point> {
-        Some(Point {
-            image: row.image,
-            reason: row.reason,
-            sample: row.sample?,
-        })
+    /// A point in an image that was read, or was not.
+    pub fn new(imaged: Arc<Imaged>, reason: Option<&'static str>, sample: Box<Sample>) -> Point {
+        Point {
+            imaged,
+            reason,
+            sample,
+        }
+    }
+
+    fn image(&self) -> &ImageColumns {
+        &self.imaged.columns
     }
 
     /// What a light curve of so many points takes in memory at most while it is written, in bytes.
@@ -76,15 +82,16 @@ impl Point {
 /// The light curve of the position of a row as a FITS file and as CSV, in the order of time.
 pub fn write(job: JobId, position: &Row, mut points: Vec<Point>, date: &str) -> Result<[Bytes; 2], Failure> {
     let time = |point: &Point| point.sample.middle().unwrap_or(f64::INFINITY);
-    points.sort_by(|a, b| {
-        time(a).total_cmp(&time(b)).then_with(|| {
-            (&a.image.band, &a.image.collection, &a.image.image).cmp(&(
-                &b.image.band,
-                &b.image.collection,
-                &b.image.image,
-            ))
-        })
-    });
+    let of = |point: &Point| {
+        let ImageColumns {
+            band,
+            collection,
+            image,
+            ..
+        } = point.image().clone();
+        (band, collection, image)
+    };
+    points.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| of(a).cmp(&of(b))));
     let text = |text: &str| Value::Text(text.to_owned());
     let mut cards = vec![NewCard::new("OBJECT", text(&position.id), "name of the position")];
     if let (Some(ra), Some(dec)) = (position.ra, position.dec) {
@@ -157,18 +164,23 @@ fn columns(points: &[Point]) -> Vec<Column<'_>> {
         ),
         column("mjd_beg", day, "its begin, UTC", reals(&|sample| sample.mjd[0])),
         column("mjd_end", day, "its end, UTC", reals(&|sample| sample.mjd[1])),
-        column("band", None, "band", texts(&|point| point.image.band.as_deref())),
+        column(
+            "band",
+            None,
+            "band",
+            texts(&|point| point.image().band.as_deref()),
+        ),
         column(
             "obs",
             None,
             "observation",
-            texts(&|point| point.image.obs.as_deref()),
+            texts(&|point| point.image().obs.as_deref()),
         ),
         column(
             "type",
             None,
             "type of product",
-            texts(&|point| point.image.product_type.as_deref()),
+            texts(&|point| point.image().product_type.as_deref()),
         ),
         column(
             "value",
@@ -205,13 +217,13 @@ fn columns(points: &[Point]) -> Vec<Column<'_>> {
             "collection",
             None,
             "of the image",
-            texts(&|point| point.image.collection.as_deref()),
+            texts(&|point| point.image().collection.as_deref()),
         ),
         column(
             "image",
             None,
             "its path",
-            texts(&|point| point.image.image.as_deref()),
+            texts(&|point| point.image().image.as_deref()),
         ),
         column("unit", None, "unit of value", texts(&|point| point.sample.unit())),
     ]

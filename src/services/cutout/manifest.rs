@@ -10,7 +10,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::sample::Sample;
 use crate::{
     fits::PixelBox,
     store::Image,
@@ -71,9 +70,6 @@ pub struct Row {
     pub pixels: u64,
     /// Name of the light curve of the position, as FITS; it is there as CSV too.
     pub lightcurve: Option<Arc<str>>,
-    /// It is no row of the manifest but of that light curve.
-    #[serde(skip)]
-    pub sample: Option<Box<Sample>>,
 }
 
 /// What the catalogue says of an image.
@@ -99,6 +95,17 @@ pub struct SourceColumns {
     pub source: Option<Arc<str>>,
     /// Entity tag, without its quotes.
     pub etag: Option<Arc<str>>,
+}
+
+/// What rows say of an image: all of them the same.
+#[derive(Debug)]
+pub struct Imaged {
+    /// What the catalogue says.
+    pub image: Arc<Image>,
+    /// The same, as columns.
+    pub columns: ImageColumns,
+    /// Where it was read from.
+    pub source: SourceColumns,
 }
 
 /// What users are told of where an image is: how the server's own folders are named is nobody's business.
@@ -147,39 +154,41 @@ fn bounds<S: Serializer>(area: &Option<PixelBox>, serializer: S) -> Result<S::Ok
     bounds.serialize(serializer)
 }
 
+fn each<S: Serializer>(rows: &(impl Iterator<Item = Row> + Clone), serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rows.clone())
+}
+
 /// The manifest as JSON: job, software, parameters, counts, rows, provenance.
 pub fn json(
     out: &mut dyn Write,
     job: JobId,
     parameters: &Parameters,
-    rows: &[Row],
+    [ok, failed]: [usize; 2],
+    rows: impl Iterator<Item = Row> + Clone,
     [begun, ended]: [Timestamp; 2],
 ) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Manifest<'a> {
+    struct Manifest<R: Iterator<Item = Row> + Clone> {
         job: String,
         software: &'static str,
         parameters: Map<String, Value>,
         counts: Counts,
-        rows: &'a [Row],
-        provenance: Provenance<'a>,
+        #[serde(serialize_with = "each")]
+        rows: R,
+        provenance: Provenance,
     }
     #[derive(Serialize)]
     struct Counts {
         ok: usize,
         failed: usize,
     }
-    let ok = count_ok(rows);
     let manifest = Manifest {
         job: job.to_string(),
         software: SOFTWARE,
         parameters: shown(parameters),
-        counts: Counts {
-            ok,
-            failed: rows.len() - ok,
-        },
+        counts: Counts { ok, failed },
+        provenance: Provenance::new(job, rows.clone(), [begun, ended]),
         rows,
-        provenance: Provenance::new(job, rows, [begun, ended]),
     };
     Ok(serde_json::to_writer(out, &manifest)?)
 }
@@ -188,12 +197,12 @@ pub fn json(
 /// agent and what its software is, and the images that were used. What was generated are the files of the rows.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Provenance<'a> {
+struct Provenance {
     activity: Activity,
     activity_description: ActivityDescription,
     agent: Agent,
     was_associated_with: WasAssociatedWith,
-    used: Vec<Used<'a>>,
+    used: Vec<Used>,
 }
 
 #[derive(Serialize)]
@@ -229,37 +238,37 @@ struct WasAssociatedWith {
 }
 
 #[derive(Serialize)]
-struct Used<'a> {
+struct Used {
     role: &'static str,
-    entity: Entity<'a>,
+    entity: Entity,
 }
 
 #[derive(Serialize)]
-struct Entity<'a> {
+struct Entity {
     id: String,
-    name: &'a str,
-    location: Option<&'a str>,
+    name: Arc<str>,
+    location: Option<Arc<str>>,
     /// Not of the model: the version that was read.
-    etag: Option<&'a str>,
+    etag: Option<Arc<str>>,
 }
 
-impl<'a> Provenance<'a> {
-    fn new(job: JobId, rows: &'a [Row], [begun, ended]: [Timestamp; 2]) -> Self {
+impl Provenance {
+    fn new(job: JobId, rows: impl Iterator<Item = Row>, [begun, ended]: [Timestamp; 2]) -> Self {
         const NAME: &str = env!("CARGO_PKG_NAME");
         const VERSION: &str = env!("CARGO_PKG_VERSION");
         let mut seen = HashSet::new();
         let used = rows
-            .iter()
             .filter(|row| row.status == Status::Ok)
             .filter_map(|row| {
-                let (collection, image) = (row.image.collection.as_deref()?, row.image.image.as_deref()?);
-                let etag = row.source.etag.as_deref();
-                seen.insert((collection, image, etag)).then(|| Used {
+                let (collection, image) = (row.image.collection?, row.image.image?);
+                let etag = row.source.etag;
+                let is_new = seen.insert((Arc::clone(&collection), Arc::clone(&image), etag.clone()));
+                is_new.then(|| Used {
                     role: "image",
                     entity: Entity {
                         id: format!("{collection}/{image}"),
                         name: image,
-                        location: row.source.source.as_deref(),
+                        location: row.source.source,
                         etag,
                     },
                 })
@@ -292,11 +301,6 @@ impl<'a> Provenance<'a> {
     }
 }
 
-/// How many rows have a file.
-pub fn count_ok(rows: &[Row]) -> usize {
-    rows.iter().filter(|row| row.status == Status::Ok).count()
-}
-
 /// Every value of a parameter under its name; of an uploaded one only what it was.
 fn shown(parameters: &Parameters) -> Map<String, Value> {
     let mut shown = Map::new();
@@ -318,7 +322,7 @@ fn shown(parameters: &Parameters) -> Map<String, Value> {
 }
 
 /// The rows as CSV, with a header; what is absent is empty.
-pub fn csv(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+pub fn csv(out: &mut dyn Write, rows: impl Iterator<Item = Row>) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS.map(|column| column.name))?;
     for row in rows {
@@ -328,8 +332,12 @@ pub fn csv(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
 }
 
 /// The rows as a VOTable, with the job and the software.
-pub fn votable(out: &mut dyn Write, job: JobId, rows: &[Row]) -> io::Result<()> {
-    let ok = count_ok(rows);
+pub fn votable(
+    out: &mut dyn Write,
+    job: JobId,
+    [ok, failed]: [usize; 2],
+    rows: impl Iterator<Item = Row>,
+) -> io::Result<()> {
     let mut table = VoTable::new();
     table
         .resource(Purpose::Results, None)
@@ -338,7 +346,7 @@ pub fn votable(out: &mut dyn Write, job: JobId, rows: &[Row]) -> io::Result<()> 
         .info("job", &job.to_string(), "")
         .info("software", SOFTWARE, "")
         .info("ok", &ok.to_string(), "rows with a file")
-        .info("failed", &(rows.len() - ok).to_string(), "rows without one")
+        .info("failed", &failed.to_string(), "rows without one")
         .icrs("icrs")
         .table("manifest", &COLUMNS);
     for row in rows {
@@ -516,7 +524,6 @@ mod tests {
             weight_coverage: Some(0.25),
             pixels: 100,
             lightcurve: Some("a_lightcurve.fits".into()),
-            sample: None,
         };
         let failed = Row {
             row: 2,
@@ -548,7 +555,15 @@ mod tests {
         rows.push(rows[0].clone());
         let times = [0, 1_000].map(|millis| Timestamp::from_millis(millis).unwrap());
         let mut bytes = Vec::new();
-        json(&mut bytes, JobId::new(), &parameters, &rows, times).unwrap();
+        json(
+            &mut bytes,
+            JobId::new(),
+            &parameters,
+            [2, 1],
+            rows.into_iter(),
+            times,
+        )
+        .unwrap();
         let manifest: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(manifest["counts"], serde_json::json!({"ok": 2, "failed": 1}));
         let provenance = &manifest["provenance"];
@@ -601,7 +616,7 @@ mod tests {
     #[test]
     fn csv_reads_back() {
         let mut bytes = Vec::new();
-        csv(&mut bytes, &rows()).unwrap();
+        csv(&mut bytes, rows().into_iter()).unwrap();
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         assert_eq!(reader.headers().unwrap(), &COLUMNS.map(|column| column.name)[..]);
         let records: Vec<_> = reader.records().map(Result::unwrap).collect();
@@ -618,7 +633,7 @@ mod tests {
     #[test]
     fn the_votable_has_the_columns_and_what_they_are() {
         let mut bytes = Vec::new();
-        votable(&mut bytes, JobId::new(), &rows()).unwrap();
+        votable(&mut bytes, JobId::new(), [1, 1], rows().into_iter()).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.matches("<FIELD").count(), COLUMNS.len());
         assert_eq!(text.matches("<TR>").count(), 2);

@@ -1,7 +1,8 @@
 //! The job type `cutout`: pieces of sky images around a list of positions.
 //!
-//! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `image` and
-//! `execute` cut, in the bounds of `memory`; `cutter` is what they share with cutouts that need no job, `files` what it
+//! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `execute`
+//! takes the images one by one, each is `opened`, its `image` boxes are cut in `batch`es, in the bounds of `memory`, and each
+//! has its `outcome`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `reuse` knows what was cut
 //! before, `retry` what of a job is done again; `provenance`, `names` and `manifest` are what the user gets to see; `ingest`
 //! fills the catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it; `routes` is what is served
@@ -9,6 +10,7 @@
 //! the IDs of `identifier`.
 
 pub mod answer;
+mod batch;
 mod check;
 pub mod cutter;
 mod datalink;
@@ -25,6 +27,8 @@ mod manifest;
 mod memory;
 mod names;
 mod obscore;
+mod opened;
+mod outcome;
 mod parameters;
 mod picture;
 mod plan;

@@ -1,6 +1,8 @@
 //! Names of the files that a job makes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, hash_map::Entry};
+
+use sha2::{Digest, Sha256};
 
 use crate::store::Image;
 
@@ -14,9 +16,9 @@ const ENDINGS: [&str; 6] = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts", ".f
 pub struct Names {
     /// Ending of cutouts' names.
     ending: &'static str,
-    taken: HashSet<String>,
-    /// How often a name was asked for, so that the thousandth of its kind is not tried a thousand times.
-    asked: HashMap<String, u64>,
+    /// By their digest, since there may be half a million: how many of the kind were asked for, so that the thousandth of it
+    /// is not tried a thousand times.
+    taken: HashMap<[u8; 16], u32>,
 }
 
 impl Names {
@@ -24,43 +26,18 @@ impl Names {
     pub fn new(ending: &'static str) -> Names {
         Names {
             ending,
-            taken: HashSet::new(),
-            asked: HashMap::new(),
+            taken: HashMap::new(),
         }
     }
 
-    /// `{id}_{band}_{obs}_{type}`, absent parts left out; with none of them `{id}_{image}`; and the ending. A name that is
-    /// taken gets `_2` and so on.
-    pub fn take(&mut self, id: &str, image: &Image) -> String {
-        let parts = [&image.band, &image.obs, &image.product_type];
-        let mut parts: Vec<&str> = parts
-            .into_iter()
-            .flatten()
-            .map(|part| part.trim())
-            .filter(|part| !part.is_empty())
-            .collect();
-        if parts.is_empty() {
-            parts.push(stem(&image.path));
-        }
-        self.unique(&clean(&[&[id], &parts[..]].concat().join("_")), self.ending)
+    /// Takes the name of a cutout; gives the number that makes it one of its own, for [`cutout`].
+    pub fn take(&mut self, id: &str, image: &Image) -> u32 {
+        self.number(&plain(id, image), self.ending)
     }
 
     /// `{id}_rgb.png`, a picture of several cutouts; no picture of one has this name.
     pub fn take_rgb(&mut self, id: &str) -> String {
         picture(&self.unique(&clean(&format!("{id}_rgb")), self.ending))
-    }
-
-    /// The name with its ending, or the next like it that is not taken.
-    fn unique(&mut self, name: &str, ending: &str) -> String {
-        let shortened = |ending: &str| format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())]);
-        let mut taken = shortened(ending);
-        let count = self.asked.entry(taken.clone()).or_default();
-        *count = (*count).max(1);
-        while !self.taken.insert(taken.clone()) {
-            *count += 1;
-            taken = shortened(&format!("_{count}{ending}"));
-        }
-        taken
     }
 
     /// `{id}_lightcurve.fits`, and the same as CSV.
@@ -69,6 +46,65 @@ impl Names {
         let csv = format!("{}.csv", stem(&fits));
         [fits, csv]
     }
+
+    fn unique(&mut self, name: &str, ending: &str) -> String {
+        let number = self.number(name, ending);
+        numbered(name, number, ending)
+    }
+
+    /// The number of the next like it that is not taken.
+    fn number(&mut self, name: &str, ending: &str) -> u32 {
+        let first = digest(&numbered(name, 1, ending));
+        let Some(mut number) = self.taken.get(&first).copied() else {
+            self.taken.insert(first, 1);
+            return 1;
+        };
+        loop {
+            number += 1;
+            if let Entry::Vacant(free) = self.taken.entry(digest(&numbered(name, number, ending))) {
+                free.insert(1);
+                break;
+            }
+        }
+        self.taken.insert(first, number);
+        number
+    }
+}
+
+/// `{id}_{band}_{obs}_{type}`, absent parts left out; with none of them `{id}_{image}`; `_2` and so on if it is not the first
+/// of its kind; and the ending.
+pub fn cutout(id: &str, image: &Image, number: u32, ending: &str) -> String {
+    numbered(&plain(id, image), number, ending)
+}
+
+fn plain(id: &str, image: &Image) -> String {
+    let parts = [&image.band, &image.obs, &image.product_type];
+    let mut parts: Vec<&str> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| part.trim())
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.is_empty() {
+        parts.push(stem(&image.path));
+    }
+    clean(&[&[id], &parts[..]].concat().join("_"))
+}
+
+/// A name with its number and ending, no longer than allowed.
+fn numbered(name: &str, number: u32, ending: &str) -> String {
+    let ending = match number {
+        1 => ending.to_owned(),
+        number => format!("_{number}{ending}"),
+    };
+    format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())])
+}
+
+/// Two names share it as good as never.
+fn digest(name: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Sha256::digest(name)[..16]);
+    short
 }
 
 /// The name of a cutout's picture.
@@ -118,23 +154,38 @@ mod tests {
         }
     }
 
+    fn take(names: &mut Names, id: &str, image: &Image) -> String {
+        let number = names.take(id, image);
+        cutout(id, image, number, names.ending)
+    }
+
     #[test]
     fn absent_parts_are_left_out_and_clashes_numbered() {
         let mut names = Names::new(".fits");
         let full = image("x/a.fits", Some("150GHz"), Some("winter_2020"), Some("psth"));
-        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth.fits");
-        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth_2.fits");
-        assert_eq!(names.take("M13", &full), "M13_150GHz_winter_2020_psth_3.fits");
+        assert_eq!(take(&mut names, "M13", &full), "M13_150GHz_winter_2020_psth.fits");
         assert_eq!(
-            names.take("M13", &image("x/a.fits", None, Some("1"), None)),
+            take(&mut names, "M13", &full),
+            "M13_150GHz_winter_2020_psth_2.fits"
+        );
+        assert_eq!(
+            take(&mut names, "M13", &full),
+            "M13_150GHz_winter_2020_psth_3.fits"
+        );
+        assert_eq!(
+            take(&mut names, "M13", &image("x/a.fits", None, Some("1"), None)),
             "M13_1.fits"
         );
         assert_eq!(
-            names.take("M13", &image("x/a.b.fits.fz", None, None, None)),
+            take(&mut names, "M13", &image("x/a.b.fits.fz", None, None, None)),
             "M13_a.b.fits"
         );
         assert_eq!(
-            names.take("J164141.42+362736.7", &image("m13.FITS", None, None, None)),
+            take(
+                &mut names,
+                "J164141.42+362736.7",
+                &image("m13.FITS", None, None, None)
+            ),
             "J164141.42+362736.7_m13.fits"
         );
     }
@@ -143,19 +194,19 @@ mod tests {
     fn compressed_cutouts_are_named_so() {
         let mut names = Names::new(".fits.fz");
         let of_band = image("x/a.fits", Some("r"), None, None);
-        assert_eq!(names.take("M13", &of_band), "M13_r.fits.fz");
-        assert_eq!(names.take("M13", &of_band), "M13_r_2.fits.fz");
+        assert_eq!(take(&mut names, "M13", &of_band), "M13_r.fits.fz");
+        assert_eq!(take(&mut names, "M13", &of_band), "M13_r_2.fits.fz");
         assert_eq!(picture("M13_r_2.fits.fz"), "M13_r_2.png");
         assert_eq!(names.take_rgb("M13"), "M13_rgb.png");
         assert_eq!(names.take_light_curve("M13")[0], "M13_lightcurve.fits");
-        assert_eq!(names.take(&"x".repeat(500), &of_band).len(), LONGEST);
+        assert_eq!(take(&mut names, &"x".repeat(500), &of_band).len(), LONGEST);
     }
 
     #[test]
     fn a_light_curve_is_no_cutouts_namesake() {
         let mut names = Names::new(".fits");
         let named_so = image("a.fits", None, Some("lightcurve"), None);
-        assert_eq!(names.take("M 13", &named_so), "M_13_lightcurve.fits");
+        assert_eq!(take(&mut names, "M 13", &named_so), "M_13_lightcurve.fits");
         assert_eq!(
             names.take_light_curve("M 13"),
             ["M_13_lightcurve_2.fits", "M_13_lightcurve_2.csv"]
@@ -167,7 +218,7 @@ mod tests {
         let mut names = Names::new(".fits");
         let plain = image("a.fits", None, None, None);
         // A hundred thousand would take hours if each tried all that are taken.
-        let last = (0..100_000).map(|_| names.take("M13", &plain)).last();
+        let last = (0..100_000).map(|_| take(&mut names, "M13", &plain)).last();
         assert_eq!(last.as_deref(), Some("M13_a_100000.fits"));
     }
 
@@ -176,13 +227,13 @@ mod tests {
         let mut names = Names::new(".fits");
         let plain = image("a.fits", None, None, None);
         assert_eq!(
-            names.take("../../etc/pass wd", &plain),
+            take(&mut names, "../../etc/pass wd", &plain),
             "_._.._etc_pass_wd_a.fits"
         );
-        assert_eq!(names.take("é\u{0}\n", &plain), "____a.fits");
-        assert_eq!(names.take(".hidden", &plain), "_hidden_a.fits");
+        assert_eq!(take(&mut names, "é\u{0}\n", &plain), "____a.fits");
+        assert_eq!(take(&mut names, ".hidden", &plain), "_hidden_a.fits");
         let long = "x".repeat(500);
-        let (first, second) = (names.take(&long, &plain), names.take(&long, &plain));
+        let (first, second) = (take(&mut names, &long, &plain), take(&mut names, &long, &plain));
         assert_eq!((first.len(), second.len()), (LONGEST, LONGEST));
         assert!(second.ends_with("_2.fits"));
     }

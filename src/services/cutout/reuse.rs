@@ -57,10 +57,10 @@ impl Facts {
     }
 
     /// The row with them.
-    pub fn complete(self, row: Row) -> Row {
+    pub fn complete(&self, row: Row) -> Row {
         let [x_min, x_max, y_min, y_max] = self.area;
         Row {
-            hdu: Some(self.hdu),
+            hdu: Some(self.hdu.clone()),
             area: Some(PixelBox {
                 x_min,
                 x_max,

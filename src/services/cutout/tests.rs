@@ -1074,3 +1074,52 @@ async fn a_light_curve_has_a_row_of_every_image_there_and_says_what_is_wrong_wit
         "{faults:?}"
     );
 }
+
+#[tokio::test]
+async fn a_job_of_several_batches_has_its_rows_and_names_in_the_lists_order_and_every_piece_from_its_place() {
+    let bench = Bench::new(64 << 20).await;
+    bench.write("a.fits", &tan_image(10.0, -30.0, &[]));
+    bench.ingest().await;
+    // Up and down the image, so that the order of work is not the list's; one in ten lies beside it.
+    let mut list = String::from("RA,DEC,OBJID\n");
+    for row in 0..40_i32 {
+        let up = f64::from(row * 7 % 40 - 20) / 60.0;
+        let beside = if row % 10 == 9 {
+            0.8
+        } else {
+            f64::from(row % 9 - 4) / 60.0
+        };
+        writeln!(list, "{},{},star", 10.0 + beside, -30.0 + up).unwrap();
+    }
+    let parameters = [
+        ("POSITIONS", list.as_str()),
+        ("SIZE", "4px"),
+        ("ID", "maps/a.fits"),
+        ("LIGHTCURVE", "true"),
+    ];
+    let (job, manifest) = bench.run(&parameters).await;
+    let rows = manifest["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 40);
+    let mut made = 0;
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(row["row"], at + 1);
+        assert!(row["lightcurve"].is_string(), "{row}");
+        if at % 10 == 9 {
+            assert_eq!(row["reason"], "outside_footprint", "{row}");
+            continue;
+        }
+        made += 1;
+        let number = if made == 1 {
+            String::new()
+        } else {
+            format!("_{made}")
+        };
+        assert_eq!(row["file"], format!("star_a{number}.fits"), "{row}");
+        let file = bench.result(&job, row["file"].as_str().unwrap()).await;
+        // Sixteen pixels are one block.
+        let first = f32::from_be_bytes(file[file.len() - 2880..][..4].try_into().unwrap());
+        let [x, y] = ["x_min", "y_min"].map(|side| row[side].as_i64().unwrap());
+        assert_eq!(first as i64, x + 100 * y, "{row}");
+    }
+    assert_eq!(manifest["counts"], serde_json::json!({"ok": 36, "failed": 4}));
+}
