@@ -99,6 +99,7 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/cutout/images/{id}", Who::User),
     ("GET", "/api/v1/dashboards", Who::User),
     ("GET", "/api/v1/dashboards/{keeper}/{product}", Who::User),
+    ("DELETE", "/api/v1/dashboards/{keeper}/{product}", Who::Operator),
     ("GET", "/api/v1/events", Who::User),
     ("GET", "/api/v1/me", Who::User),
     ("GET", "/api/v1/admin/queue", Who::Operator),

@@ -17,6 +17,7 @@ use crate::{
     client::Credential,
     http, net,
     objects::Results,
+    services::dashboard,
     settings::{AuthMode, Settings, SettingsError},
     store::Store,
 };
@@ -88,6 +89,13 @@ impl Doctor {
             tell("listener", listener(address, "SIDEREAL_INTERNAL_LISTEN").await)?;
         }
         tell("web app", Ok(web_app(&settings)))?;
+        if settings.services.iter().any(|service| service == "dashboard") {
+            for (name, listed) in dashboard::products_listed(&settings.dashboard).await {
+                let mend = "are its base_url, token and private_ok right, and does it run?";
+                let said = listed.map(|products| format!("{name}: {products} products"));
+                tell("LTD Keeper", said.map_err(|error| format!("{error}; {mend}")))?;
+            }
+        }
         if settings.auth.mode == AuthMode::Oidc {
             let found = login(&settings).await;
             if found.faults.is_empty() {

@@ -61,7 +61,7 @@ pub use page::notice;
 pub use parameter::{Many, Once};
 pub use problem::{Fault as ParameterFault, Problem};
 pub use range::is_known;
-pub use reply::{Content, JsonOf, Picture, Reply, Table, Xhtml, foreign};
+pub use reply::{Content, JsonOf, Nothing, Picture, Reply, Table, Xhtml, foreign};
 
 use self::{
     body::{Bounds, UPLOADS},

@@ -65,6 +65,10 @@ pub struct Listed {
     pub held: Option<String>,
     /// Whether caches have not been told of what was published.
     pub purge_owed: bool,
+    /// What caches know it by.
+    pub surrogate_key: Option<String>,
+    /// Whether a job is at it.
+    pub busy: bool,
 }
 
 /// What is published of a product, for comparing.
@@ -173,9 +177,19 @@ const RETRIED: Sql =
     Sql::both("UPDATE dashboard SET retry_at = NULL WHERE keeper = $1 AND slug = $2 AND retry_at <= {now}");
 
 const LIST: Sql = Sql::both(
-    "SELECT slug, entry, published_at, checked_at, missing, held, purge_owed FROM dashboard \
-     WHERE keeper = $1 AND (slug = $2 OR $2 IS NULL) ORDER BY slug",
+    "SELECT slug, entry, published_at, checked_at, missing, held, purge_owed, surrogate_key, \
+         EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
+             AND j.phase IN ('EXECUTING', 'SUSPENDED')) AS busy \
+     FROM dashboard WHERE keeper = $1 AND (slug = $2 OR $2 IS NULL) ORDER BY slug",
 );
+
+const FORGET: Sql = Sql::both(
+    "DELETE FROM dashboard WHERE keeper = $1 AND slug = $2 \
+     AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
+         AND j.phase IN ('EXECUTING', 'SUSPENDED'))",
+);
+
+const FORGET_PARTS: Sql = Sql::both("DELETE FROM dashboard_job WHERE keeper = $1 AND slug = $2");
 
 const STANDING: Sql = Sql::both(
     "SELECT digest, held FROM dashboard WHERE keeper = $1 AND slug = $2 AND NOT purge_owed AND NOT missing",
@@ -342,6 +356,16 @@ impl Store {
         rows.first().map(listed).transpose()
     }
 
+    /// Forgets a product and what jobs have made of it; false if a job is at it, or if it was not known.
+    pub async fn forget_product(&self, product: &ProductId) -> Result<bool, StoreError> {
+        let named = || [text(&product.keeper), text(&product.slug)];
+        if self.execute(FORGET, named()).await? == 0 {
+            return Ok(false);
+        }
+        self.execute(FORGET_PARTS, named()).await?;
+        Ok(true)
+    }
+
     /// What is published of a product.
     pub async fn product_standing(&self, product: &ProductId) -> Result<ProductStanding, StoreError> {
         let values = [text(&product.keeper), text(&product.slug)];
@@ -380,6 +404,8 @@ fn listed(row: &QueryResult) -> Result<Listed, StoreError> {
         missing: row.try_get_by("missing")?,
         held: row.try_get_by("held")?,
         purge_owed: row.try_get_by("purge_owed")?,
+        surrogate_key: row.try_get_by("surrogate_key")?,
+        busy: row.try_get_by("busy")?,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::{
 };
 
 on_both_back_ends!(
+    a_dashboard_is_removed_by_an_operator_and_comes_back_when_it_is_called_for,
     how_dashboards_stand_and_what_jobs_have_made_of_them_is_told,
     a_job_that_waits_for_another_leaves_its_place_to_others,
     what_has_lost_too_much_is_held_back_if_that_is_wanted,
@@ -387,6 +388,54 @@ async fn how_dashboards_stand_and_what_jobs_have_made_of_them_is_told(backend: B
         .get("/api/v1/dashboards/other/sqr-900")
         .await
         .expect(404);
+}
+
+async fn a_dashboard_is_removed_by_an_operator_and_comes_back_when_it_is_called_for(backend: Backend) {
+    const PURGE: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
+    const OTHER: &str = "POST /service/svc1/purge/c04e0954661d43a99207ef2126c61f6f";
+    const PLACE: &str = "/api/v1/dashboards/test/sqr-900";
+    let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
+    let scene = Scene::start_with(backend, lines, &[]).await;
+    for key in [PURGE, OTHER] {
+        scene.keeper.answer(key, Answer::json("{\"status\":\"ok\"}"));
+    }
+    scene.built("sqr-900").await;
+    scene.built("pipes").await;
+    scene.keeper.hold(true);
+    let running = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let asked = "GET /products/sqr-900/dashboard";
+    scene.keeper.until_asked(asked, 2).await;
+    scene.site.delete(PLACE).await.expect(409);
+    scene.keeper.hold(false);
+    scene.site.wait(&running, "COMPLETED").await;
+
+    let purges = scene.keeper.count(PURGE);
+    scene.site.delete(PLACE).await.expect(204);
+    assert_eq!(scene.keeper.count(PURGE), purges + 1);
+    scene.site.delete(PLACE).await.expect(404);
+    scene.site.get(PLACE).await.expect(404);
+    scene.site.get("/dashboards/sqr-900/v/").await.expect(404);
+    let names = scene.site.object_names().await;
+    assert!(
+        !names.iter().any(|name| name.starts_with("dashboards/sqr-900/")),
+        "{names:?}"
+    );
+    scene.page("pipes/v/").await;
+    let audit: Value = scene.site.get_json("/api/v1/admin/audit").await;
+    assert!(audit.to_string().contains("dashboard removed"), "{audit}");
+    assert_eq!(scene.built("sqr-900").await["state"], "published");
+    scene.page("sqr-900/v/").await;
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_the_keepers() {
+    let scene = Scene::start(Backend::Embedded).await;
+    let text = said(&scene.site.run(&["doctor"]).await);
+    assert!(text.contains("test: 2 products"), "{text}");
+    scene.keeper.answer("/products/", Answer::status(403));
+    let output = scene.site.run(&["doctor"]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && text.contains("base_url"), "{text}");
 }
 
 async fn a_job_that_waits_for_another_leaves_its_place_to_others(backend: Backend) {

@@ -111,6 +111,19 @@ impl Dashboard {
     }
 }
 
+/// How many products each Keeper of these settings lists now, or why it does not.
+pub async fn products_listed(settings: &DashboardSettings) -> Vec<(String, Result<usize, String>)> {
+    let mut found = Vec::new();
+    for keeper in Keepers::new(&settings.keepers).iter() {
+        let listed = match Fetcher::new(keeper.clone(), settings.timeout) {
+            Ok(fetcher) => fetcher.slugs().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        found.push((keeper.name.clone(), listed.map(|slugs| slugs.len())));
+    }
+    found
+}
+
 impl Service for Dashboard {
     fn describe(&self) -> &Description {
         &self.description

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::Site;
 use crate::{
-    auth::{Caller, Role},
-    http::{Identified, JsonOf, Problem, Reply},
+    auth::{self, Caller, Role},
+    http::{Identified, JsonOf, Nothing, Problem, Reply},
     services::dashboard::{
         keeper::{Keeper, Wanted},
         page::Entry,
         request::Request,
     },
-    store::{Listed, ProductId, ProductJob},
+    store::{Listed, NewAudit, ProductId, ProductJob},
     uws::{Job, Timestamp},
 };
 
@@ -133,7 +134,6 @@ impl Products {
         Identified(caller): Identified,
     ) -> Result<Reply<JsonOf<DashboardHistory>>, Problem> {
         let site = self.site()?;
-        let nowhere = || Problem::not_found("dashboard not found");
         let keeper = site.dashboard.keepers.named(&keeper).ok_or_else(nowhere)?;
         let id = ProductId {
             keeper: keeper.name.clone(),
@@ -158,9 +158,75 @@ impl Products {
         jobs.truncate(JOBS);
         Reply::<JsonOf<_>>::json(&DashboardHistory { dashboard, jobs })
     }
+
+    /// Removes the dashboard of a product
+    ///
+    /// Its pages and what is known of it; its jobs stay. One that LTD Keeper still knows comes back when it is called for
+    /// or looked for.
+    #[oai(
+        path = "/dashboards/:keeper/:product",
+        method = "delete",
+        operation_id = "deleteDashboard"
+    )]
+    async fn delete(
+        &self,
+        /// Name of its LTD Keeper in the settings.
+        keeper: Path<String>,
+        /// Its slug.
+        product: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<Nothing>, Problem> {
+        let site = self.site()?;
+        let keeper = site.dashboard.keepers.named(&keeper).ok_or_else(nowhere)?;
+        let id = ProductId {
+            keeper: keeper.name.clone(),
+            slug: product.0,
+        };
+        Self::remove(site, keeper, &id, &caller).await?;
+        Ok(Reply::done())
+    }
 }
 
 impl Products {
+    /// Removes the pages of a product whose jobs are over, and forgets it. What its Keeper still knows comes back.
+    async fn remove(site: &Site, keeper: &Keeper, id: &ProductId, caller: &Caller) -> Result<(), Problem> {
+        let busy = || {
+            Problem::new(
+                StatusCode::CONFLICT,
+                "a job is at this product: wait for its end, or abort it",
+            )
+        };
+        let store = &site.dashboard.store;
+        let listed = store.product(id).await.map_err(Problem::unavailable)?;
+        let listed = listed.ok_or_else(nowhere)?;
+        if listed.busy {
+            return Err(busy());
+        }
+        let results = &site.dashboard.results;
+        let folder = format!("{}/", keeper.folder(&id.slug));
+        let removed = results.delete_prefix(&folder).await;
+        removed.map_err(Problem::unavailable)?;
+        if let (Some(cache), Some(key)) = (&site.dashboard.cache, &listed.surrogate_key) {
+            cache.purge(key).await.map_err(Problem::unavailable)?;
+        }
+        // Last, so that it can be done again if it did not come so far.
+        let change = store.transaction().await.map_err(Problem::unavailable)?;
+        if !change.forget_product(id).await.map_err(Problem::unavailable)? {
+            return Err(busy());
+        }
+        let entry = NewAudit {
+            actor: Some(caller.name.clone()),
+            action: "dashboard removed".into(),
+            subject: format!("{}/{}", id.keeper, id.slug),
+            address: caller.address.map(|address| address.to_string()),
+            ..NewAudit::default()
+        };
+        auth::record(&change, &entry)
+            .await
+            .map_err(Problem::unavailable)?;
+        change.commit().await.map_err(Problem::unavailable)
+    }
+
     fn site(&self) -> Result<&Arc<Site>, Problem> {
         self.0
             .as_ref()
@@ -175,6 +241,10 @@ impl Site {
         Request::read(&self.dashboard.keepers, &job.parameters)
             .is_ok_and(|request| request.products.iter().any(is_it))
     }
+}
+
+fn nowhere() -> Problem {
+    Problem::not_found("dashboard not found")
 }
 
 fn shown(keeper: &Keeper, product: Listed) -> Result<Dashboard, Problem> {
