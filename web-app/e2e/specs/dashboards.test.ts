@@ -195,6 +195,23 @@ test('a product that is gone, and a failure, are told; the pages stay', async ({
   await expectAccessibleEverywhere(page, 'a product that is gone')
   await page.goto('dashboards/docs?q=leaves')
   await products(page).getByText('gone from LTD Keeper').waitFor()
+
+  await products(page).getByRole('link').click()
+  await page.getByRole('button', { name: 'Remove it' }).click()
+  const dialog = page.getByRole('dialog', { name: /^Remove the dashboard of/ })
+  await dialog.waitFor()
+  await expectAccessibleEverywhere(page, 'a dashboard to remove')
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+  await page.getByRole('heading', { name: 'Documentation', level: 1 }).waitFor()
+  await products(page)
+    .getByRole('link', { name: /^SQR-900/ })
+    .waitFor()
+  expect(
+    await products(page)
+      .getByRole('link', { name: /leaves/ })
+      .count(),
+  ).toBe(0)
+  expect((await server.fetch('/dashboards/leaves/v/')).status).toBe(404)
 })
 
 test('all are rebuilt by one click, those of each Keeper', async ({ page }) => {

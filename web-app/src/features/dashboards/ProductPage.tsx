@@ -13,9 +13,10 @@ import { shownUrl, type EditionsDocument } from './documents'
 import { Editions } from './Editions'
 import { unchecked } from './words'
 import { History } from './History'
-import { Badge, flags, Outside } from './parts'
+import { Badge, Outside } from './parts'
 import { RebuildButton, RunLine, useRebuild } from './Rebuild'
 import { Served } from './Served'
+import { Warnings } from './Warnings'
 import cx from './dashboards.module.css'
 
 const route = getRouteApi('/dashboards/docs/$keeper/$product')
@@ -80,21 +81,7 @@ function ProductView({ dashboard }: { dashboard: DashboardHistory }) {
       }
     >
       <RunLine run={run} may={may} />
-      {flags
-        .filter(({ name }) => dashboard[name])
-        .map(({ name, word, meaning }) => (
-          <div key={name} className={cx['warning']}>
-            <Badge tone="warn" icon="warning">
-              {word}
-            </Badge>
-            <span>{meaning}</span>
-            {may && name === 'held' && !run.busy && (
-              <Button variant="default" size="compact-sm" onClick={() => run.start(true)}>
-                Publish them all the same
-              </Button>
-            )}
-          </div>
-        ))}
+      <Warnings dashboard={dashboard} run={run} may={may} />
       <About dashboard={dashboard} document={document.data} />
       <Tabs
         className={cx['tabs']}

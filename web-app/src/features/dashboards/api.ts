@@ -74,6 +74,11 @@ export const buildsQuery = (dashboard: Published) =>
 /** Has all dashboards read anew, or what is known of one. */
 export const refresh = (client: QueryClient) => client.invalidateQueries({ queryKey: keys.all })
 
+/** Takes the pages of a product away, and what is known of it. */
+export const remove = async ({ keeper, product }: ProductName) => {
+  await api.DELETE('/api/v1/dashboards/{keeper}/{product}', { params: { path: { keeper, product } } })
+}
+
 /** Most products of a job. */
 const MOST = 100
 

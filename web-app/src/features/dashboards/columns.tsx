@@ -20,7 +20,7 @@ export function dashboardColumns(several: boolean): (Column<Dashboard> & { id: O
       header: 'Product',
       width: 'minmax(200px, 3fr)',
       cell: (dashboard) => <Product dashboard={dashboard} several={several} />,
-      sort: ({ title }) => title.toLowerCase(),
+      sort: ({ title, product }) => (title === '' ? product : title).toLowerCase(),
     },
     {
       id: 'latest',
