@@ -1,0 +1,456 @@
+{{/* Names. */}}
+{{- define "sidereal.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "sidereal.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "sidereal.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "sidereal.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "sidereal.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels: of whatever the release has, and of one component (dict "root" $ "component" "api"). */}}
+{{- define "sidereal.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "sidereal.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: sidereal
+{{- end -}}
+
+{{- define "sidereal.selector" -}}
+app.kubernetes.io/name: {{ include "sidereal.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Of pods: without the chart's version, so that a new chart alone makes no new pods. */}}
+{{- define "sidereal.podLabels" -}}
+{{ include "sidereal.selector" . }}
+app.kubernetes.io/part-of: sidereal
+{{- end -}}
+
+{{- define "sidereal.componentLabels" -}}
+{{ include "sidereal.labels" .root }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* What the values come to. */}}
+{{- define "sidereal.image" -}}
+{{- $image := .Values.image -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.host" -}}
+{{- if .Values.ingress.enabled -}}{{ .Values.ingress.host }}{{- else if .Values.gateway.enabled -}}{{ .Values.gateway.host }}{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.basePath" -}}
+{{- $path := "/" -}}
+{{- if .Values.ingress.enabled -}}{{- $path = .Values.ingress.path -}}{{- else if .Values.gateway.enabled -}}{{- $path = .Values.gateway.path -}}{{- end -}}
+{{- trimSuffix "/" $path -}}
+{{- end -}}
+
+{{- define "sidereal.publicUrl" -}}
+{{- $host := include "sidereal.host" . -}}
+{{- if .Values.config.publicUrl -}}
+{{- .Values.config.publicUrl -}}
+{{- else if $host -}}
+{{- $https := or .Values.gateway.enabled .Values.ingress.tls.enabled -}}
+{{- printf "%s://%s%s" (ternary "https" "http" $https) $host (include "sidereal.basePath" .) -}}
+{{- else -}}
+http://127.0.0.1:8080
+{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.trustedProxies" -}}
+{{- if kindIs "invalid" .Values.config.trustedProxies -}}
+{{- ternary 1 0 (or .Values.ingress.enabled .Values.gateway.enabled) -}}
+{{- else -}}
+{{- .Values.config.trustedProxies -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The secret with the database's URL, and its key: empty for SQLite. */}}
+{{- define "sidereal.databaseSecret" -}}
+{{- if .Values.postgres.cnpg.enabled -}}
+{{ include "sidereal.fullname" . }}-db-app
+{{- else if .Values.database.existingSecret.name -}}
+{{ .Values.database.existingSecret.name }}
+{{- else if .Values.database.url -}}
+{{ include "sidereal.fullname" . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.databaseKey" -}}
+{{- if .Values.postgres.cnpg.enabled -}}uri
+{{- else if .Values.database.existingSecret.name -}}{{ .Values.database.existingSecret.key }}
+{{- else -}}database-url
+{{- end -}}
+{{- end -}}
+
+{{/* Whether anything lies on the volume. */}}
+{{- define "sidereal.embedded" -}}
+{{- if or (not (include "sidereal.databaseSecret" .)) (not .Values.results.url) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.devWeb" -}}
+{{- if and .Values.config.devMode.enabled .Values.config.devMode.web.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.devApi" -}}
+{{- if and .Values.config.devMode.enabled .Values.config.devMode.api.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/* The settings that are no secrets, as variables. */}}
+{{- define "sidereal.settings" -}}
+{{- $auth := .Values.config.auth -}}
+SIDEREAL_LISTEN: 0.0.0.0:8080
+SIDEREAL_INTERNAL_LISTEN: 0.0.0.0:9090
+SIDEREAL_PUBLIC_URL: {{ include "sidereal.publicUrl" . | quote }}
+SIDEREAL_DATA_DIR: /data
+{{- with .Values.results.url }}
+SIDEREAL_RESULTS_URL: {{ . | quote }}
+{{- end }}
+{{- with .Values.config.services }}
+SIDEREAL_SERVICES: {{ join "," . | quote }}
+{{- end }}
+SIDEREAL_MAX_BODY: {{ .Values.config.maxBody | quote }}
+SIDEREAL_TRUSTED_PROXIES: {{ include "sidereal.trustedProxies" . | quote }}
+SIDEREAL_LOG__FORMAT: {{ .Values.config.log.format }}
+SIDEREAL_LOG__LEVEL: {{ .Values.config.log.level | quote }}
+SIDEREAL_AUTH__MODE: {{ $auth.mode }}
+{{- if eq $auth.mode "local" }}
+# Pods listen on their own address in any case; who reaches it is the network policy's.
+SIDEREAL_AUTH__ALLOW_NON_LOOPBACK: "true"
+{{- else }}
+SIDEREAL_AUTH__ISSUER: {{ $auth.issuer | quote }}
+{{- with $auth.internalUrl }}
+SIDEREAL_AUTH__INTERNAL_URL: {{ . | quote }}
+{{- end }}
+SIDEREAL_AUTH__CLIENT_ID: {{ $auth.clientId | quote }}
+SIDEREAL_AUTH__AUDIENCE: {{ $auth.audience | quote }}
+SIDEREAL_AUTH__CLI_CLIENT_ID: {{ $auth.cliClientId | quote }}
+{{- end }}
+{{- range $section := list "quota" "cutout" "engine" }}
+{{- range $key, $value := get $.Values.config $section }}
+{{- /* Helm reads whole numbers as floats, and would write large ones as 1e+09. */}}
+{{ printf "SIDEREAL_%s__%s" (upper $section) (upper $key) }}: {{ if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if hasPrefix "s3:" .Values.results.url }}
+AWS_REGION: {{ .Values.results.s3.region | quote }}
+{{- with .Values.results.s3.endpoint }}
+AWS_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- if .Values.results.s3.allowHttp }}
+AWS_ALLOW_HTTP: "true"
+{{- end }}
+{{- end }}
+{{- if .Values.config.file }}
+SIDEREAL_CONFIG: /etc/sidereal/sidereal.toml
+{{- end }}
+{{- end -}}
+
+{{/* Containers. */}}
+{{- define "sidereal.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ .user }}
+runAsGroup: {{ .user }}
+fsGroup: {{ .user }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "sidereal.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "sidereal.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Secrets, as variables: what a server must not have in a ConfigMap. */}}
+{{- define "sidereal.databaseEnv" -}}
+{{- with include "sidereal.databaseSecret" . }}
+- name: SIDEREAL_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ include "sidereal.databaseKey" $ }}
+{{- end }}
+{{- end -}}
+
+{{- define "sidereal.secretEnv" -}}
+{{- include "sidereal.databaseEnv" . }}
+{{- if eq .Values.config.auth.mode "oidc" }}
+- name: SIDEREAL_AUTH__CLIENT_SECRET
+  valueFrom:
+    secretKeyRef:
+      name: {{ default (include "sidereal.fullname" .) .Values.config.auth.existingSecret.name }}
+      key: {{ ternary .Values.config.auth.existingSecret.key "client-secret" (ne .Values.config.auth.existingSecret.name "") }}
+{{- end }}
+{{- with .Values.results.s3.existingSecret }}
+{{- if .name }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .accessKeyIdKey }}
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .secretAccessKeyKey }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sidereal.volumeMounts" -}}
+- name: data
+  mountPath: /data
+- name: tmp
+  mountPath: /tmp
+{{- if .Values.config.file }}
+- name: file
+  mountPath: /etc/sidereal
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "sidereal.volumes" -}}
+- name: data
+  {{- if and .Values.persistence.enabled (include "sidereal.embedded" .) }}
+  persistentVolumeClaim:
+    claimName: {{ default (printf "%s-data" (include "sidereal.fullname" .)) .Values.persistence.existingClaim }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: 1Gi
+  {{- end }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 10Gi
+{{- if .Values.config.file }}
+- name: file
+  configMap:
+    name: {{ include "sidereal.fullname" . }}-file
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+A deployment of the server (dict "root" $ "component" "api"|"worker" "role" … "values" .Values.api): both kinds differ
+in their role, and in what their values say.
+*/}}
+{{- define "sidereal.deployment" -}}
+{{- $ := .root -}}
+{{- $values := .values -}}
+{{- $selector := include "sidereal.selector" (dict "root" $ "component" .component) -}}
+{{- $dev := and (eq .component "api") (include "sidereal.devApi" $ | eq "true") -}}
+{{- $scaled := and (not $.Values.config.devMode.enabled) (or $values.autoscaling.enabled (and (eq .component "worker") $values.keda.enabled)) -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "sidereal.fullname" $ }}-{{ .component }}
+  labels:
+    {{- include "sidereal.componentLabels" (dict "root" $ "component" .component) | nindent 4 }}
+spec:
+  {{- if not $scaled }}
+  replicas: {{ $.Values.config.devMode.enabled | ternary 1 $values.replicas }}
+  {{- end }}
+  revisionHistoryLimit: 5
+  strategy:
+    {{- if or (include "sidereal.embedded" $) $dev }}
+    # A volume that only one pod may have.
+    type: Recreate
+    {{- else }}
+    type: RollingUpdate
+    rollingUpdate:
+      maxSurge: 1
+      maxUnavailable: 0
+    {{- end }}
+  selector:
+    matchLabels:
+      {{- $selector | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "sidereal.podLabels" (dict "root" $ "component" .component) | nindent 8 }}
+        {{- with $values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      annotations:
+        # A change of what they hold makes new pods.
+        checksum/config: {{ printf "%s%s" (include "sidereal.settings" $) $.Values.config.file | sha256sum }}
+        checksum/secret: {{ printf "%s %s" $.Values.database.url $.Values.config.auth.clientSecret | sha256sum }}
+        {{- with $values.podAnnotations }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+    spec:
+      serviceAccountName: {{ include "sidereal.serviceAccount" $ }}
+      # The server asks Kubernetes for nothing. Workload identity brings a token of its own.
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      {{- include "sidereal.pullSecrets" $ | nindent 6 }}
+      securityContext:
+        {{- include "sidereal.podSecurity" (dict "user" ($dev | ternary 1000 65532)) | nindent 8 }}
+      terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+      {{- with $values.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+      {{- with $values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.tolerations }}
+      tolerations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      affinity:
+        {{- if $values.affinity }}
+        {{- toYaml $values.affinity | nindent 8 }}
+        {{- else }}
+        podAntiAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              podAffinityTerm:
+                topologyKey: kubernetes.io/hostname
+                labelSelector:
+                  matchLabels:
+                    {{- $selector | nindent 20 }}
+        {{- end }}
+      {{- if $.Values.topologySpreadConstraints.enabled }}
+      topologySpreadConstraints:
+        {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+        - topologyKey: {{ . }}
+          maxSkew: 1
+          whenUnsatisfiable: {{ $.Values.topologySpreadConstraints.whenUnsatisfiable }}
+          labelSelector:
+            matchLabels:
+              {{- $selector | nindent 14 }}
+        {{- end }}
+      {{- end }}
+      {{- if eq $.Values.migrations.mode "initContainer" }}
+      initContainers:
+        # Pods that start together take turns, by a lock in the database.
+        - name: migrate
+          image: {{ include "sidereal.image" $ }}
+          imagePullPolicy: {{ $.Values.image.pullPolicy }}
+          args: [migrate]
+          env:
+            {{- include "sidereal.databaseEnv" $ | nindent 12 }}
+            - name: SIDEREAL_DATA_DIR
+              value: /data
+          resources:
+            {{- toYaml $.Values.migrations.resources | nindent 12 }}
+          securityContext:
+            {{- include "sidereal.containerSecurity" $ | nindent 12 }}
+          volumeMounts:
+            - name: data
+              mountPath: /data
+            - name: tmp
+              mountPath: /tmp
+      {{- end }}
+      containers:
+        - name: sidereal
+          image: {{ include "sidereal.image" $ }}
+          imagePullPolicy: {{ $.Values.image.pullPolicy }}
+          args: [serve]
+          ports:
+            - name: http
+              containerPort: 8080
+            - name: internal
+              containerPort: 9090
+          envFrom:
+            - configMapRef:
+                name: {{ include "sidereal.fullname" $ }}
+            {{- with $.Values.extraEnvFrom }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          env:
+            - name: SIDEREAL_ROLE
+              value: {{ .role }}
+            {{- if $values.jobs }}
+            - name: SIDEREAL_WORKERS
+              value: {{ $values.jobs | quote }}
+            {{- end }}
+            {{- include "sidereal.secretEnv" $ | nindent 12 }}
+            {{- with $.Values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          # All on the internal listener: the public one answers only for its own host in mode local.
+          startupProbe:
+            httpGet:
+              path: /livez
+              port: internal
+            periodSeconds: 2
+            # Ten minutes: it may have a schema to bring up to date.
+            failureThreshold: 300
+          livenessProbe:
+            httpGet:
+              path: /livez
+              port: internal
+            periodSeconds: 10
+            timeoutSeconds: 5
+            failureThreshold: {{ $.Values.config.devMode.enabled | ternary 30 6 }}
+          readinessProbe:
+            httpGet:
+              path: /readyz
+              port: internal
+            periodSeconds: 5
+            # It gives database and object store five seconds each.
+            timeoutSeconds: 12
+            failureThreshold: {{ $.Values.config.devMode.enabled | ternary 30 2 }}
+          resources:
+            {{- toYaml $values.resources | nindent 12 }}
+          securityContext:
+            {{- include "sidereal.containerSecurity" $ | nindent 12 }}
+          volumeMounts:
+            {{- include "sidereal.volumeMounts" $ | nindent 12 }}
+            {{- if $dev }}
+            - name: dev
+              mountPath: /src
+              subPath: src
+            - name: dev
+              mountPath: /cache
+              subPath: cache
+            {{- end }}
+      volumes:
+        {{- include "sidereal.volumes" $ | nindent 8 }}
+        {{- if $dev }}
+        - name: dev
+          persistentVolumeClaim:
+            claimName: {{ default (printf "%s-api-dev" (include "sidereal.fullname" $)) $.Values.config.devMode.api.pvc.existingClaim }}
+        {{- end }}
+{{- end -}}
