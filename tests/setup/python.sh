@@ -1,12 +1,19 @@
 #!/bin/sh
-# target/venv: Python with the astronomers' own packages, which the tests compare our answers with.
-# PYTHON names another interpreter.
+# python.sh [charts]: target/venv, Python with the astronomers' own packages, which the tests compare our answers with; or
+# target/venv-charts, with the tools of the chart's tests. PYTHON names another interpreter.
 set -eu
 cd "$(dirname "$0")/../.."
 
 python=${PYTHON:-python3}
-venv=target/venv
-wanted=tests/setup/requirements.txt
+if [ "${1:-}" = charts ]; then
+    venv=target/venv-charts
+    wanted=tests/setup/charts.txt
+    options=--no-deps
+else
+    venv=target/venv
+    wanted=tests/setup/requirements.txt
+    options=
+fi
 cmp -s "$wanted" "$venv/installed.txt" && "$venv/bin/python" -c '' 2>/dev/null && exit 0
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -25,5 +32,6 @@ fi
 echo "making $venv"
 rm -rf "$venv"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$wanted"
+# shellcheck disable=SC2086  # none or one
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: $options -r "$wanted"
 cp "$wanted" "$venv/installed.txt"

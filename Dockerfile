@@ -1,0 +1,101 @@
+# syntax=docker/dockerfile:1
+# Targets: `runtime` (no shell), `debug` (with one), `dev` (the toolchain, for Okteto), `binary` (the file alone).
+#     docker buildx build --target runtime --tag sidereal .
+# The commands are those of the Makefile; for arm64 and amd64 it compiles on the builder's own processor.
+ARG RUST=1.94
+ARG NODE=22
+ARG DEBIAN=bookworm
+
+FROM --platform=$BUILDPLATFORM node:${NODE}-${DEBIAN}-slim AS web
+WORKDIR /build/web-app
+COPY web-app/package.json web-app/package-lock.json web-app/.npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY openapi /build/openapi
+COPY web-app ./
+RUN --network=none npm run build
+
+FROM --platform=$BUILDPLATFORM rust:${RUST}-${DEBIAN} AS toolchain
+ARG CARGO_CHEF=0.1.78
+ARG CARGO_AUDITABLE=0.7.7
+RUN cargo install --locked "cargo-chef@${CARGO_CHEF}" "cargo-auditable@${CARGO_AUDITABLE}"
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-x86-64-linux-gnu libc6-dev-amd64-cross \
+    && rm -rf /var/lib/apt/lists/* \
+    && rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=x86_64-linux-gnu-gcc \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+    CC_x86_64_unknown_linux_gnu=x86_64-linux-gnu-gcc \
+    CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
+WORKDIR /build
+
+# What the dependencies are, without the sources: they are compiled anew only when it changes.
+FROM toolchain AS planner
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+COPY benches benches
+RUN cargo chef prepare --recipe-path recipe.json
+
+FROM toolchain AS build
+ARG TARGETARCH
+ARG SOURCE_DATE_EPOCH=0
+COPY --from=planner /build/recipe.json .
+RUN case "${TARGETARCH}" in arm64) echo aarch64 ;; *) echo x86_64 ;; esac > /processor \
+    && cargo chef cook --locked --release --target "$(cat /processor)-unknown-linux-gnu" --recipe-path recipe.json \
+    && cargo fetch --locked
+COPY Cargo.toml Cargo.lock ./
+COPY benches benches
+COPY src src
+RUN --network=none target="$(cat /processor)-unknown-linux-gnu" \
+    && cargo auditable build --locked --offline --release --bin sidereal --target "$target" \
+    && "$(cat /processor)-linux-gnu-strip" -o /sidereal "target/$target/release/sidereal" \
+    && mkdir -p /data
+
+FROM scratch AS binary
+COPY --from=build /sidereal /sidereal
+
+FROM gcr.io/distroless/cc-debian12:debug-nonroot AS debug
+COPY --from=build /sidereal /usr/local/bin/sidereal
+COPY --from=build --chown=65532:65532 /data /data
+COPY --from=web /build/web-app/dist /usr/share/sidereal/web-app
+ENV SIDEREAL_WEB_APP_DIR=/usr/share/sidereal/web-app SIDEREAL_DATA_DIR=/data
+WORKDIR /
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/sidereal"]
+CMD ["serve"]
+
+# The sources come by Okteto, and so does what compiling leaves: see okteto/.
+FROM rust:${RUST}-${DEBIAN} AS dev
+ARG CARGO_WATCH=8.5.3
+RUN cargo install --locked "cargo-watch@${CARGO_WATCH}" && rustup component add clippy rustfmt
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends clang mold postgresql-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 1000 --create-home developer \
+    && install -d -o developer -g developer /src /cache
+ENV CARGO_HOME=/cache/cargo \
+    CARGO_TARGET_DIR=/cache/target \
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=clang \
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=-fuse-ld=mold" \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=clang \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=-fuse-ld=mold"
+WORKDIR /src
+USER 1000:1000
+CMD ["bash"]
+
+# The last is what is built when no target is named.
+FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
+COPY --from=build /sidereal /usr/local/bin/sidereal
+COPY --from=build --chown=65532:65532 /data /data
+COPY --from=web /build/web-app/dist /usr/share/sidereal/web-app
+ENV SIDEREAL_WEB_APP_DIR=/usr/share/sidereal/web-app SIDEREAL_DATA_DIR=/data
+WORKDIR /
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/sidereal"]
+CMD ["serve"]
