@@ -1,0 +1,212 @@
+"""The chart on a real control plane: installed, upgraded, rolled back, tested, uninstalled; judged by the real API server."""
+
+import json
+
+import pytest
+import yaml
+
+import chart
+from chart import CHART, ROOT, SETS
+from cluster import TOOLS, Cluster
+
+# Side by side, in namespaces that let in nothing but what Kubernetes calls restricted.
+INSTALLED = ["production", "dev1", "dev2"]
+# The images of these sets have a registry of their own; this one is never asked.
+GOOD = ["--set-string", "image.tag=0.1.0"]
+
+
+# Of the custom resources in the chart and in charts/argocd, out of their own projects.
+DEFINITIONS = [
+    "application-crd.yaml", "appproject-crd.yaml", "gateway.networking.k8s.io_httproutes.yaml", "keda.sh_scaledobjects.yaml",
+    "keda.sh_triggerauthentications.yaml", "monitoring.coreos.com_prometheusrules.yaml",
+    "monitoring.coreos.com_servicemonitors.yaml", "postgresql.cnpg.io_clusters.yaml",
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    one = Cluster()
+    try:
+        for name in DEFINITIONS:
+            one.kubectl("create", "-f", TOOLS / "definitions" / name)
+        one.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        for name in SETS:
+            one.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+                "name": SETS[name][1], "labels": {"pod-security.kubernetes.io/enforce": "restricted"} if name in INSTALLED else {}}}))
+        yield one
+    finally:
+        one.stop()
+
+
+def upgrade(cluster, name, *arguments, timeout="60s", check=True):
+    release, namespace, _ = SETS[name]
+    return cluster.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--wait", "--wait-for-jobs",
+                        "--rollback-on-failure", "--timeout", timeout, *chart.value_files(name), *GOOD, *arguments, check=check)
+
+
+@pytest.fixture(scope="module")
+def installed(cluster):
+    for name in INSTALLED:
+        upgrade(cluster, name)
+    return cluster
+
+
+def get(cluster, name, *arguments):
+    done = cluster.kubectl("get", *arguments, "--namespace", SETS[name][1], "--output", "json")
+    return json.loads(done.stdout)["items"]
+
+
+def deployments(cluster, name):
+    return {one["metadata"]["name"]: one for one in get(cluster, name, "deployments")}
+
+
+def image(deployment):
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def fingerprint(cluster, name):
+    """Of everything that the release has: who it is, and which of its specifications this is."""
+    release, _, _ = SETS[name]
+    kinds = "deployments,services,configmaps,serviceaccounts,ingresses,networkpolicies,persistentvolumeclaims,pods"
+    found = get(cluster, name, kinds, "--selector", f"app.kubernetes.io/instance={release}")
+    return {(one["kind"], one["metadata"]["name"]): (one["metadata"]["uid"], one["metadata"].get("generation")) for one in found}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_api_server_takes_every_manifest(cluster, name):
+    """Custom resources too, by their own definitions; strictly, so that a field that it does not know is an error."""
+    cluster.apply(chart.rendered(name), "--dry-run=server", "--validate=strict", "--namespace", SETS[name][1])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "charts/argocd").iterdir()), ids=lambda file: file.name)
+def test_the_api_server_takes_argo_cd_s_files(cluster, file):
+    text = file.read_text()
+    cluster.kubectl("create", "namespace", "argocd", check=False)
+    cluster.apply(text, "--dry-run=server", "--validate=strict")
+    wrong = text.replace("description: Sidereal", "descriptoin: Sidereal").replace("targetRevision:", "targetRevison:")
+    assert wrong != text and cluster.apply(wrong, "--dry-run=server", "--validate=strict", check=False).returncode != 0
+
+
+def test_custom_resources_are_really_judged(cluster):
+    manifests = {one["kind"]: one for name in ("all-on", "cnpg", "gateway") for one in chart.objects(name)}
+    for kind, wrong in {
+        "Cluster": {"instances": "three"}, "HTTPRoute": {"rules": [{"matches": [{"path": {"type": "Prefix"}}]}]},
+        "PrometheusRule": {"groups": [{"rules": []}]}, "ScaledObject": {"minReplicaCount": "one"},
+        "ServiceMonitor": {"endpoints": "all"}, "TriggerAuthentication": {"secretTargetRef": [{"key": "url"}]},
+    }.items():
+        broken = {**manifests[kind], "spec": {**manifests[kind]["spec"], **wrong}}
+        assert cluster.apply(yaml.safe_dump(broken), "--dry-run=server", check=False).returncode != 0, kind
+
+
+def test_production_and_both_to_develop_in_stand_side_by_side(installed):
+    for name in INSTALLED:
+        for deployment in deployments(installed, name).values():
+            status = deployment["status"]
+            assert status["readyReplicas"] == status["replicas"] >= 1, deployment["metadata"]["name"]
+    assert deployments(installed, "production").keys() == {"sidereal-api", "sidereal-worker"}
+    for name in ("dev1", "dev2"):
+        assert deployments(installed, name).keys() == {f"sidereal-{name}-api", f"sidereal-{name}-web-dev"}
+        claims = get(installed, name, "persistentvolumeclaims")
+        assert {one["status"]["phase"] for one in claims} == {"Bound"} and len(claims) == 2
+    policies = get(installed, "production", "networkpolicies")
+    assert {one["metadata"]["name"] for one in policies} == {f"sidereal-{end}" for end in ("default", "server", "public", "test")}
+
+
+def test_the_migration_ran_before_the_pods_and_is_gone(installed):
+    done = installed.kubectl("get", "events", "--namespace", "sidereal", "--output", "json")
+    events = json.loads(done.stdout)["items"]
+    migrated = [one for one in events if one["reason"] == "Completed" and one["involvedObject"]["name"] == "sidereal-migrate"]
+    assert migrated
+    first = min(one["metadata"]["creationTimestamp"] for one in events if one["reason"] == "ScalingReplicaSet")
+    assert migrated[0]["metadata"]["creationTimestamp"] <= first
+    left = get(installed, "production", "jobs,serviceaccounts,secrets")
+    assert "sidereal-migrate" not in [one["metadata"]["name"] for one in left]
+
+
+def test_helm_test(installed):
+    for name in INSTALLED:
+        release, namespace, _ = SETS[name]
+        said = installed.helm("test", release, "--namespace", namespace, "--timeout", "60s").stdout
+        assert "Succeeded" in said
+
+
+def test_service_accounts_may_do_nothing(installed):
+    for name in INSTALLED:
+        namespace = SETS[name][1]
+        for account in get(installed, name, "serviceaccounts"):
+            who = f"system:serviceaccount:{namespace}:{account['metadata']['name']}"
+            for verb, what in [("get", "secrets"), ("list", "pods"), ("create", "pods"), ("patch", "deployments"), ("get", "configmaps"), ("create", "jobs")]:
+                done = installed.kubectl("auth", "can-i", verb, what, "--as", who, "--namespace", namespace, check=False)
+                assert done.stdout.strip() == "no", f"{who} may {verb} {what}"
+    # The question is one that has another answer.
+    assert installed.kubectl("auth", "can-i", "get", "secrets").stdout.strip() == "yes"
+
+
+def test_an_upgrade_changes_its_release_alone(installed):
+    before = {name: fingerprint(installed, name) for name in ("dev1", "dev2")}
+    upgrade(installed, "production", "--set-string", "image.tag=0.2.0", "--set", "config.maxBody=32 MiB")
+    for deployment in deployments(installed, "production").values():
+        assert image(deployment) == "registry.example.org/sidereal:0.2.0"
+        assert deployment["status"]["readyReplicas"] == deployment["status"]["updatedReplicas"] >= 2
+    assert before == {name: fingerprint(installed, name) for name in ("dev1", "dev2")}
+    upgrade(installed, "dev1", "--set-string", "image.tag=0.2.0")
+    assert image(deployments(installed, "dev1")["sidereal-dev1-api"]).endswith(":0.2.0")
+    assert before["dev2"] == fingerprint(installed, "dev2")
+
+
+def history(cluster, name):
+    release, namespace, _ = SETS[name]
+    return json.loads(cluster.helm("history", release, "--namespace", namespace, "--output", "json").stdout)
+
+
+def test_a_bad_image_is_rolled_back(installed):
+    before = image(deployments(installed, "dev2")["sidereal-dev2-api"])
+    done = upgrade(installed, "dev2", "--set-string", "image.tag=missing", timeout="8s", check=False)
+    assert done.returncode != 0 and "rolled back" in done.stderr
+    (_, failed, back) = history(installed, "dev2")
+    assert failed["status"] == "failed" and back["status"] == "deployed" and "Rollback to" in back["description"]
+    api = deployments(installed, "dev2")["sidereal-dev2-api"]
+    assert image(api) == before
+    installed.kubectl("rollout", "status", "deployment/sidereal-dev2-api", "--namespace", "sidereal-dev2", "--timeout=60s")
+
+
+def test_a_migration_that_fails_leaves_the_pods_alone(installed):
+    before = fingerprint(installed, "production")
+    done = upgrade(installed, "production", "--set-string", "image.tag=missing", timeout="8s", check=False)
+    assert done.returncode != 0
+    assert {key: value[0] for key, value in fingerprint(installed, "production").items() if key[0] == "Pod"} >= {
+        key: value[0] for key, value in before.items() if key[0] == "Pod"}
+    assert {image(one) for one in deployments(installed, "production").values()} == {"registry.example.org/sidereal:0.2.0"}
+    assert history(installed, "production")[-1]["status"] == "deployed"
+    # The next one finds its way.
+    upgrade(installed, "production", "--set-string", "image.tag=0.3.0")
+    assert {image(one) for one in deployments(installed, "production").values()} == {"registry.example.org/sidereal:0.3.0"}
+
+
+def test_the_default_and_its_volume(cluster):
+    """Uninstalling leaves the volume with jobs and results, and what comes next takes it up."""
+    cluster.kubectl("create", "namespace", "trial")
+    install = ["upgrade", "--install", "sidereal", CHART, "--namespace", "trial", "--wait", "--timeout", "60s"]
+    cluster.helm(*install)
+    cluster.helm("uninstall", "sidereal", "--namespace", "trial", "--wait", "--timeout", "60s")
+    (claim,) = json.loads(cluster.kubectl("get", "pvc", "--namespace", "trial", "-o", "json").stdout)["items"]
+    assert claim["metadata"]["name"] == "sidereal-data"
+    cluster.helm(*install)
+    (again,) = json.loads(cluster.kubectl("get", "pvc", "--namespace", "trial", "-o", "json").stdout)["items"]
+    assert again["metadata"]["uid"] == claim["metadata"]["uid"] and again["status"]["phase"] == "Bound"
+
+
+def test_uninstalling_leaves_nothing(installed):
+    """Last: of each release in turn, while the others stay as they are."""
+    kinds = [kind for kind in installed.kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").stdout.split()
+             if not kind.startswith(("events", "endpointslices", "endpoints"))]
+    for index, name in enumerate(reversed(INSTALLED)):
+        release, namespace, _ = SETS[name]
+        others = [one for one in INSTALLED[: len(INSTALLED) - 1 - index]]
+        before = {one: fingerprint(installed, one) for one in others}
+        installed.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "60s")
+        installed.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=60s")
+        left = {(one["kind"], one["metadata"]["name"]) for one in get(installed, name, ",".join(kinds))}
+        # What every namespace has; and the failed migration's Job stays until the next, to be read.
+        assert left == {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}, f"{name}: {left}"
+        assert before == {one: fingerprint(installed, one) for one in others}

@@ -1,0 +1,99 @@
+"""What names the chart's objects from outside: Okteto's files, Argo CD's applications, the deploy command's files."""
+
+import tomllib
+
+import pytest
+import yaml
+
+import chart
+from chart import CHART, ROOT, SETS, named, objects, of_kind, pod
+from test_okteto_rules import dev
+
+
+@pytest.mark.parametrize("name", ["dev1", "dev2"])
+def test_okteto_names_what_the_chart_makes(name):
+    for service, wanted in dev(name).items():
+        deployment = named(objects(name), "Deployment", service)
+        (container,) = [one for one in pod(deployment)["containers"] if one["name"] == wanted["container"]]
+        ports = {port["containerPort"] for port in container["ports"]}
+        assert {int(forward.split(":")[1]) for forward in wanted["forward"]} <= ports
+        # Sources and builds go to the chart's volumes.
+        places = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {sync.split(":")[1] for sync in wanted["sync"]} <= places
+        for variable in ("CARGO_HOME", "CARGO_TARGET_DIR"):
+            if variable in wanted.get("environment", {}):
+                assert wanted["environment"][variable].startswith("/cache/") and "/cache" in places
+        if service.endswith("-web-dev"):
+            assert wanted["image"] == container["image"]
+            assert wanted["workdir"] == container["workingDir"]
+        else:
+            values = yaml.safe_load((CHART / f"values-{name}.yaml").read_text())
+            assert wanted["image"] == values["config"]["devMode"]["api"]["image"]
+
+
+def test_deploy_toml_names_what_is_there():
+    images = tomllib.loads((CHART / "deploy.toml").read_text())["images"]
+    assert {image["name"] for image in images} == {"sidereal"}
+    for image in images:
+        assert (ROOT / image["context"] / image["dockerfile"]).is_file()
+        assert all((ROOT / path).exists() for path in image["paths"])
+        assert f" AS {image['target']}" in (ROOT / image["dockerfile"]).read_text()
+        assert {"repository", "tag", "digest"} <= yaml.safe_load((CHART / "values.yaml").read_text())[image["value_key"]].keys()
+        # All that goes into the image names it, but for what is never in it.
+        taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+        assert taken <= set(image["paths"])
+
+
+@pytest.mark.parametrize("name", ["production", "staging", "dev1", "dev2"])
+def test_environments_are_what_the_values_say(name):
+    environment = tomllib.loads((CHART / f"environments/{name}.toml").read_text())
+    assert environment.keys() == {"context", "namespace", "registry", "domain"}
+    assert environment["namespace"] == SETS[name][1]
+    (settings,) = [one["data"] for one in of_kind(objects(name), "ConfigMap") if "SIDEREAL_PUBLIC_URL" in one["data"]]
+    assert settings["SIDEREAL_PUBLIC_URL"] == f"https://{environment['domain']}"
+    values = yaml.safe_load((CHART / f"values-{name}.yaml").read_text())
+    assert values["image"]["repository"] == f"{environment['registry']}/sidereal"
+
+
+def argo(name):
+    return yaml.safe_load((ROOT / f"charts/argocd/{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize(("name", "values"), [("sidereal", "production"), ("sidereal-dev1", "dev1"), ("sidereal-dev2", "dev2")])
+def test_argo_cd_installs_the_sets(name, values):
+    application = argo(name)
+    release, namespace, files = SETS[values]
+    source = application["spec"]["source"]
+    assert application["metadata"]["name"] == source["helm"]["releaseName"] == release
+    assert application["spec"]["destination"]["namespace"] == namespace
+    assert ROOT / source["path"] == CHART
+    assert [f"charts/sidereal/{file}" for file in source["helm"]["valueFiles"]] == ["charts/sidereal/values.yaml", *files]
+    project = argo("project")["spec"]
+    assert source["repoURL"] in project["sourceRepos"]
+    assert application["spec"]["destination"] in project["destinations"]
+    if values == "production":
+        assert source["targetRevision"] == f"v{yaml.safe_load((CHART / 'Chart.yaml').read_text())['appVersion']}"
+        assert application["spec"]["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
+    else:
+        # Okteto changes the deployments, and must not be undone.
+        assert source["targetRevision"] == "main" and "automated" not in application["spec"]["syncPolicy"]
+        (ignored,) = application["spec"]["ignoreDifferences"]
+        assert set(ignored["jsonPointers"]) == {"/spec/replicas", "/metadata/annotations", "/metadata/labels"}
+
+
+def test_argo_cd_s_project_allows_what_the_chart_makes_and_no_more():
+    made = {(one["apiVersion"].rpartition("/")[0], one["kind"]) for name in SETS for one in objects(name)}
+    allowed = {(one["group"], one["kind"]) for one in argo("project")["spec"]["namespaceResourceWhitelist"]}
+    assert made == allowed
+
+
+def test_the_chart_is_the_server_s_version():
+    package = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == package["version"]
+
+
+def test_a_package_of_the_chart_renders_the_same(tmp_path):
+    chart.helm("package", CHART, "--destination", tmp_path)
+    (package,) = tmp_path.glob("sidereal-*.tgz")
+    release, namespace, _ = SETS["all-on"]
+    assert chart.helm("template", release, package, "--namespace", namespace, *chart.value_files("all-on")) == chart.rendered("all-on")

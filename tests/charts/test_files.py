@@ -1,0 +1,139 @@
+"""Files that other programs read: Dockerfile, compose, workflows, the chart's README; and the small scripts of workflows."""
+
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+TOOLS = os.environ.get("SIDEREAL_TEST_KUBERNETES", "")
+
+
+def run(*command, **options):
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120, **options)
+
+
+def test_the_chart_s_readme_has_every_value():
+    done = run(sys.executable, ROOT / "tests/charts/readme.py", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_dockerfile_is_sound():
+    done = run(pathlib.Path(sys.executable).parent / "hadolint", ROOT / "Dockerfile")
+    assert done.returncode == 0, done.stdout
+    text = (ROOT / "Dockerfile").read_text()
+    targets = re.findall(r"^FROM .* AS (\S+)$", text, re.M)
+    assert {"runtime", "debug", "dev", "binary"} <= set(targets) and targets[-1] == "runtime"
+    for target in ("runtime", "debug"):
+        stage = re.search(rf" AS {target}\n(.*?)(?=\n\nFROM|\n\n#|\Z)", text, re.S)[1]
+        assert "USER 65532:65532" in stage and "STOPSIGNAL SIGTERM" in stage
+        assert 'ENTRYPOINT ["/usr/local/bin/sidereal"]' in stage and "RUN" not in stage
+    # What is compiled is compiled without a network, from what the lock file says.
+    assert re.search(r"RUN --network=none [^\n]*\n[^\n]*cargo auditable build --locked --offline", text)
+
+
+def test_compose_listens_on_loopback():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        image = service["image"]
+        assert ":" in image and not image.endswith(":latest"), image
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in compose["volumes"] or (ROOT / source).exists(), volume
+        assert set(service.get("depends_on", {})) <= compose["services"].keys()
+
+
+@pytest.mark.skipif(not TOOLS, reason="no actionlint here: tests/setup/kubernetes.sh brings it")
+def test_workflows_pass_actionlint():
+    done = run(pathlib.Path(TOOLS) / "actionlint", "-no-color", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+
+
+def test_workflows_pass_zizmor():
+    done = run(pathlib.Path(sys.executable).parent / "zizmor", "--offline", "--no-progress", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
+    text = file.read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    for line in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+    on = workflow[True]
+    assert "pull_request_target" not in on
+    if "pull_request" in on:
+        # What strangers send: no secret, nothing that is pushed.
+        assert list(on) == ["pull_request"]
+        assert "secrets." not in text and "--push" not in text and "write" not in text
+    for job in workflow["jobs"].values():
+        assert "timeout-minutes" in job
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+            # What others wrote comes by variables, never into the script.
+            assert "${{" not in step.get("run", "") or "github.event" not in step["run"]
+
+
+def test_production_comes_after_staging_and_one_at_a_time():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
+    assert jobs["staging"]["needs"] == "build" and jobs["production"]["needs"] == "staging"
+    for name in ("staging", "production"):
+        assert jobs[name]["environment"] == name
+        assert jobs[name]["concurrency"] == {"group": f"deploy-{name}", "cancel-in-progress": False}
+    builds = [name for name, job in jobs.items() if any("--push" in step.get("run", "") for step in job["steps"])]
+    assert builds == ["build"], "what staging has tried is what production gets"
+    assert any("image.digest=$DIGEST" in step.get("run", "") for step in jobs["production"]["steps"])
+
+
+@pytest.mark.parametrize(("tag", "says"), [
+    ("v{version}", None), ("v99.0.0", "Cargo.toml is"), ("{version}", "expected vX.Y.Z"), ("v1.2", "expected vX.Y.Z"),
+    ("v{version};id", "expected vX.Y.Z"),
+])
+def test_a_release_is_called_as_cargo_toml_has_it(tag, says):
+    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    done = run(ROOT / ".github/release-version", tag.format(version=version))
+    if says is None:
+        assert (done.returncode, done.stdout.strip()) == (0, version)
+    else:
+        assert done.returncode == 1 and says in done.stderr
+
+
+def test_kubernetes_is_shown_github_s_token():
+    """`kube-context credential` against a stand-in for GitHub's endpoint: what kubectl gets is its token, for our audience."""
+    asked = []
+
+    class GitHub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers["Authorization"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"value": "a.b.c"}')
+
+        def log_message(self, *_):
+            pass
+
+    if not shutil.which("jq"):
+        pytest.skip("no jq here; GitHub's machines have it")
+    server = http.server.HTTPServer(("127.0.0.1", 0), GitHub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    done = run(ROOT / ".github/kube-context", "credential", env={
+        "PATH": os.environ["PATH"], "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "proof",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/token?api-version=2",
+    })
+    server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert asked == [("/token?api-version=2&audience=sidereal-kubernetes", "Bearer proof")]
+    credential = json.loads(done.stdout)
+    assert credential["kind"] == "ExecCredential" and credential["status"] == {"token": "a.b.c"}
