@@ -147,7 +147,7 @@ def test_an_upgrade_changes_its_release_alone(installed):
     upgrade(installed, "production", "--set-string", "image.tag=0.2.0", "--set", "config.maxBody=32 MiB")
     for deployment in deployments(installed, "production").values():
         assert image(deployment) == "registry.example.org/sidereal:0.2.0"
-        assert deployment["status"]["readyReplicas"] == deployment["status"]["updatedReplicas"] >= 2
+        assert deployment["status"]["readyReplicas"] == deployment["status"]["updatedReplicas"] >= 1
     assert before == {name: fingerprint(installed, name) for name in ("dev1", "dev2")}
     upgrade(installed, "dev1", "--set-string", "image.tag=0.2.0")
     assert image(deployments(installed, "dev1")["sidereal-dev1-api"]).endswith(":0.2.0")
@@ -174,8 +174,8 @@ def test_a_migration_that_fails_leaves_the_pods_alone(installed):
     before = fingerprint(installed, "production")
     done = upgrade(installed, "production", "--set-string", "image.tag=missing", timeout="8s", check=False)
     assert done.returncode != 0
-    assert {key: value[0] for key, value in fingerprint(installed, "production").items() if key[0] == "Pod"} >= {
-        key: value[0] for key, value in before.items() if key[0] == "Pod"}
+    pods = {value for key, value in before.items() if key[0] == "Pod"}
+    assert pods and pods <= set(fingerprint(installed, "production").values())
     assert {image(one) for one in deployments(installed, "production").values()} == {"registry.example.org/sidereal:0.2.0"}
     assert history(installed, "production")[-1]["status"] == "deployed"
     # The next one finds its way.
@@ -207,6 +207,6 @@ def test_uninstalling_leaves_nothing(installed):
         installed.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "60s")
         installed.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=60s")
         left = {(one["kind"], one["metadata"]["name"]) for one in get(installed, name, ",".join(kinds))}
-        # What every namespace has; and the failed migration's Job stays until the next, to be read.
+        # What every namespace has.
         assert left == {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}, f"{name}: {left}"
         assert before == {one: fingerprint(installed, one) for one in others}
