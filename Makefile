@@ -1,6 +1,6 @@
 # Sidereal's commands. Everything that they fetch or make lies in target/, data/, web-app/node_modules and web-app/dist.
 .DEFAULT_GOAL := help
-.PHONY: help build web check test demo bench
+.PHONY: help build web check test charts demo bench
 export PYTHON ?= python3
 
 # The demo's image and the place to cut, degrees (ICRS).
@@ -42,7 +42,14 @@ test: web ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings 
 	# Most of a test is waiting: more of them at once than there are cores.
 	keycloak=$$(tests/setup/keycloak.sh) && SIDEREAL_TEST_KEYCLOAK="$$keycloak" RUST_TEST_THREADS=4 \
 		tests/setup/postgres.sh cargo test --locked
+	$(MAKE) --no-print-directory charts
 	keycloak=$$(tests/setup/keycloak.sh) && cd web-app && SIDEREAL_TEST_KEYCLOAK="$$keycloak" npm run e2e
+
+charts: ## The tests of what deploys it: chart, Okteto, workflows, docs; on a control plane of their own
+	tests/setup/python.sh charts
+	cargo build --locked
+	kubernetes=$$(tests/setup/kubernetes.sh) && SIDEREAL_TEST_KUBERNETES="$$kubernetes" \
+		tests/setup/postgres.sh target/venv-charts/bin/python -m pytest tests/charts
 
 # Without npm it goes without the web app.
 demo: $(if $(shell command -v npm),$(built)) ## Cut stars out of a real image, then keep serving (ONCE=1: end; IMAGE=, RA=, DEC=: yours)

@@ -1,6 +1,7 @@
 """The chart on a real control plane: installed, upgraded, rolled back, tested, uninstalled; judged by the real API server."""
 
 import json
+import subprocess
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ import yaml
 import chart
 from chart import CHART, ROOT, SETS
 from cluster import TOOLS, Cluster
+from test_operating import blocks
 
 # Side by side, in namespaces that let in nothing but what Kubernetes calls restricted.
 INSTALLED = ["production", "dev1", "dev2"]
@@ -210,3 +212,28 @@ def test_uninstalling_leaves_nothing(installed):
         # What every namespace has.
         assert left == {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}, f"{name}: {left}"
         assert before == {one: fingerprint(installed, one) for one in others}
+
+
+def shell(cluster, block):
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], env=cluster.environment(), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_documents_commands(cluster):
+    """Those of docs/deploying.md and docs/operating.md, as they stand, in a namespace that is not there yet."""
+    cluster.kubectl("delete", "namespace", "sidereal", "--ignore-not-found", "--wait")
+    install, uninstall = blocks("deploying.md", "By Helm")
+    assert "Succeeded" in shell(cluster, install)
+    (upgrade_and_back,) = blocks("operating.md", "On Kubernetes")
+    said = shell(cluster, upgrade_and_back)
+    assert "successfully rolled out" in said and "Rollback was a success" in said
+    assert {image(one) for one in deployments(cluster, "production").values()} == {"registry.example.org/sidereal:0.1.0"}
+    (binding,) = blocks("deploying.md", "By GitHub's workflows")
+    shell(cluster, binding)
+    who = ["--as", "github:repo:ORGANIZATION/sidereal:environment:production"]
+    for namespace, answer in (("sidereal", "yes"), ("sidereal-dev1", "no")):
+        done = cluster.kubectl("auth", "can-i", "patch", "deployments", "--namespace", namespace, *who, check=False)
+        assert done.stdout.strip() == answer
+    shell(cluster, uninstall)
+    assert not deployments(cluster, "production")
