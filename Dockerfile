@@ -18,10 +18,14 @@ FROM --platform=$BUILDPLATFORM rust:${RUST}-${DEBIAN} AS toolchain
 ARG CARGO_CHEF=0.1.78
 ARG CARGO_AUDITABLE=0.7.7
 RUN cargo install --locked "cargo-chef@${CARGO_CHEF}" "cargo-auditable@${CARGO_AUDITABLE}"
+# The compiler for the processor that this one is not; each has its own already, by its full name too.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends \
-        gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-x86-64-linux-gnu libc6-dev-amd64-cross \
+    && if [ "$(dpkg --print-architecture)" = arm64 ]; then \
+        apt-get install --yes --no-install-recommends gcc-x86-64-linux-gnu libc6-dev-amd64-cross; \
+    else \
+        apt-get install --yes --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross; \
+    fi \
     && rm -rf /var/lib/apt/lists/* \
     && rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=x86_64-linux-gnu-gcc \

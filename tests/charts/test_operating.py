@@ -29,6 +29,7 @@ def blocks(document, chapter):
 def running(tmp_path_factory):
     """A server with a job that has ended, and the environment that the document speaks of."""
     if not POSTGRES:
+        assert not os.environ.get("CI"), "SIDEREAL_TEST_POSTGRES is not set"
         pytest.skip("no PostgreSQL: tests/setup/postgres.sh brings one")
     folder = tmp_path_factory.mktemp("operating")
     backup = folder / "backup"

@@ -215,6 +215,12 @@ def test_dev_mode_takes_the_web_app_over(name, base):
     assert named(manifests, "Service", f"{full}-web-dev")["spec"]["ports"][0]["port"] == 3000
     claims = {one["metadata"]["name"] for one in of_kind(manifests, "PersistentVolumeClaim")}
     assert claims == {f"{full}-web-dev", f"{full}-api-dev"}
+    if name == "gateway":
+        # The Keycloak to develop with is found by browsers and by pods.
+        settings = named(manifests, "ConfigMap", full)["data"]
+        assert settings["SIDEREAL_AUTH__ISSUER"] == "https://sky.example.org/keycloak/realms/sidereal"
+        assert settings["SIDEREAL_AUTH__INTERNAL_URL"] == f"http://{full}-keycloak:8080/keycloak/realms/sidereal"
+        assert goes_to(manifests, "/keycloak/realms/sidereal") == f"{full}-keycloak"
     # One pod each, whose number Okteto may change.
     assert not of_kind(manifests, "HorizontalPodAutoscaler", "PodDisruptionBudget", "ScaledObject")
     assert {one["spec"]["replicas"] for one in of_kind(manifests, "Deployment")} == {1}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Debian packages that the tests run: PostgreSQL (both dialects of the queue), xmllint (the IVOA's schemas), CFITSIO's
 # tools (an independent reader of what we write), fitsverify (HEASARC's judge of FITS), STILTS (TOPCAT's library, which
-# judges VOTables), Java and Maven (Keycloak), Chromium (the web app). Installs what is missing if it may, else says
-# what to do.
+# judges VOTables), Java and Maven (Keycloak), Chromium (the web app), OpenSSL (keys of a Kubernetes API server). Installs
+# what is missing if it may, else says what to do.
 set -eu
 
 missing=""
@@ -13,6 +13,7 @@ command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/n
 command -v stilts >/dev/null 2>&1 || missing="$missing stilts"
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
 command -v mvn >/dev/null 2>&1 || missing="$missing maven"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
 

@@ -80,6 +80,23 @@ http://127.0.0.1:8080
 {{- end -}}
 {{- end -}}
 
+{{/* Those of the Keycloak to develop with, if there is one and values name no other. */}}
+{{- define "sidereal.issuer" -}}
+{{- if .Values.config.auth.issuer -}}
+{{- .Values.config.auth.issuer -}}
+{{- else if and .Values.keycloak.dev.enabled (include "sidereal.host" .) -}}
+https://{{ include "sidereal.host" . }}{{ .Values.keycloak.dev.path }}/realms/sidereal
+{{- end -}}
+{{- end -}}
+
+{{- define "sidereal.issuerInside" -}}
+{{- if or .Values.config.auth.internalUrl .Values.config.auth.issuer -}}
+{{- .Values.config.auth.internalUrl -}}
+{{- else if .Values.keycloak.dev.enabled -}}
+http://{{ include "sidereal.fullname" . }}-keycloak:8080{{ .Values.keycloak.dev.path }}/realms/sidereal
+{{- end -}}
+{{- end -}}
+
 {{- define "sidereal.trustedProxies" -}}
 {{- if kindIs "invalid" .Values.config.trustedProxies -}}
 {{- ternary 1 0 (or .Values.ingress.enabled .Values.gateway.enabled) -}}
@@ -141,8 +158,8 @@ SIDEREAL_AUTH__MODE: {{ $auth.mode }}
 # Pods listen on their own address in any case; who reaches it is the network policy's.
 SIDEREAL_AUTH__ALLOW_NON_LOOPBACK: "true"
 {{- else }}
-SIDEREAL_AUTH__ISSUER: {{ $auth.issuer | quote }}
-{{- with $auth.internalUrl }}
+SIDEREAL_AUTH__ISSUER: {{ include "sidereal.issuer" . | quote }}
+{{- with include "sidereal.issuerInside" . }}
 SIDEREAL_AUTH__INTERNAL_URL: {{ . | quote }}
 {{- end }}
 SIDEREAL_AUTH__CLIENT_ID: {{ $auth.clientId | quote }}
