@@ -49,6 +49,7 @@ RUN case "${TARGETARCH}" in arm64) echo aarch64 ;; *) echo x86_64 ;; esac > /pro
     && cargo chef cook --locked --release --target "$(cat /processor)-unknown-linux-gnu" --recipe-path recipe.json \
     && cargo fetch --locked
 COPY Cargo.toml Cargo.lock ./
+COPY templates templates
 COPY benches benches
 COPY src src
 RUN --network=none target="$(cat /processor)-unknown-linux-gnu" \

@@ -45,6 +45,12 @@ def test_what_the_dockerfile_copies_is_sent_to_it():
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [path for line in re.findall(r"^COPY (?!--from)(.*)$", (ROOT / "Dockerfile").read_text(), re.M) for path in line.split()[:-1]]
     assert "src" in copied
+    # What the compiler takes in beside the sources.
+    for file in (ROOT / "src").rglob("*.rs"):
+        for path in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', file.read_text().split("#[cfg(test)]")[0]):
+            taken = (file.parent / path).resolve().relative_to(ROOT)
+            assert any(taken.is_relative_to(one) for one in copied), f"{file}: {taken}"
+    assert "askama" not in (ROOT / "Cargo.toml").read_text() or "templates" in copied
     for path in copied:
         assert (ROOT / path).exists(), path
         assert any(path == one or path.startswith(one + "/") for one in allowed), path

@@ -125,7 +125,7 @@ def test_mounts_have_volumes_and_places_of_their_own(name):
 
 
 # Secrets that values name and that must be in the namespace, and what values may name besides.
-THERE_ALREADY = {"sidereal-database", "sidereal-login", "sidereal-s3", "keycloak-dev", "registry"}
+THERE_ALREADY = {"sidereal-database", "sidereal-login", "sidereal-s3", "sidereal-dashboard", "keycloak-dev", "registry"}
 NAMED_BY_VALUES = {"more", "images"}
 
 
@@ -325,6 +325,12 @@ def test_a_change_of_settings_makes_new_pods_and_a_new_chart_alone_does_not():
     assert checksums("--set", "service.port=81") == before
 
 
+def test_a_settings_file_with_tokens_is_mounted_from_a_secret():
+    (api,) = of_kind(render("--set", "config.fileSecret=tokens"), "Deployment")
+    assert {"name": "file", "secret": {"secretName": "tokens"}} in pod(api)["volumes"]
+    assert "/etc/sidereal" in [mount["mountPath"] for mount in pod(api)["containers"][0]["volumeMounts"]]
+
+
 def test_long_names_stay_names():
     for one in render(release="a-release-whose-name-is-as-long-as-helm-allows-123456"):
         assert len(one["metadata"]["name"]) <= 63, title(one)
@@ -375,6 +381,9 @@ OIDC = "config.auth.mode=oidc,config.auth.issuer=https://l.example.org,config.au
     ("config.auth.clientSecret=short", "/config/auth/clientSecret"),
     ("config.quota.runing=1", "runing"),
     ("config.engine.lease=0", "/config/engine/lease"),
+    ("config.dashboard.shrink_guard=maybe", "/config/dashboard/shrink_guard"),
+    ("config.dashboard.build_secret=x", "build_secret"),
+    ("config.file=a,config.fileSecret=b", "leave one out"),
     ("config.cutout.publisher=http://x", "/config/cutout/publisher"),
     ("config.devMode.web.path=app", "/config/devMode/web/path"),
     ("config.devMode.web.port=80", "/config/devMode/web/port"),

@@ -19,6 +19,8 @@ BINARY = os.environ.get("SIDEREAL_BIN") or chart.ROOT / "target/debug/sidereal"
 # What secrets hold.
 SECRETS = {
     "SIDEREAL_AUTH__CLIENT_SECRET": "a secret that is long enough",
+    "SIDEREAL_DASHBOARD__BUILD_SECRET": "a secret that is long enough",
+    "SIDEREAL_DASHBOARD__FASTLY_KEY": "token",
     "AWS_ACCESS_KEY_ID": "key",
     "AWS_SECRET_ACCESS_KEY": "secret",
 }
@@ -103,7 +105,7 @@ def test_probes_and_metrics(tmp_path):
     public, internal = free_ports(2)
     variables = environment("default", deployment, tmp_path)
     variables |= {"SIDEREAL_LISTEN": f"127.0.0.1:{public}", "SIDEREAL_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
-                  "SIDEREAL_PUBLIC_URL": f"http://127.0.0.1:{public}"}
+                  "SIDEREAL_PUBLIC_URL": f"http://127.0.0.1:{public}", "SIDEREAL_DASHBOARD__ANONYMOUS_BUILD": "true"}
     server = subprocess.Popen([BINARY, "serve"], env={"PATH": os.environ["PATH"], **variables}, cwd=tmp_path,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -115,6 +117,10 @@ def test_probes_and_metrics(tmp_path):
         get(f"http://127.0.0.1:{public}/api/v1/services")
         with pytest.raises(urllib.error.HTTPError):
             get(f"http://127.0.0.1:{public}/metrics")
+        # What Keeper asks the internal service for is there, and finds fault with nothing.
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get(f"http://127.0.0.1:{internal}/build", b"{}")
+        assert refused.value.code in (400, 415, 422), refused.value.code
         job = urllib.request.urlopen(f"http://127.0.0.1:{public}/api/echo/async", data=b"PHASE=RUN&A=1", timeout=20).url
         deadline = time.monotonic() + 30
         # WAIT blocks until the phase changes.

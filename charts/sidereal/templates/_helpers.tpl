@@ -166,7 +166,7 @@ SIDEREAL_AUTH__CLIENT_ID: {{ $auth.clientId | quote }}
 SIDEREAL_AUTH__AUDIENCE: {{ $auth.audience | quote }}
 SIDEREAL_AUTH__CLI_CLIENT_ID: {{ $auth.cliClientId | quote }}
 {{- end }}
-{{- range $section := list "quota" "cutout" "engine" }}
+{{- range $section := list "quota" "cutout" "engine" "dashboard" }}
 {{- range $key, $value := get $.Values.config $section }}
 {{- /* Helm reads whole numbers as floats, and would write large ones as 1e+09. */}}
 {{ printf "SIDEREAL_%s__%s" (upper $section) (upper $key) }}: {{ if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
@@ -181,7 +181,7 @@ AWS_ENDPOINT: {{ . | quote }}
 AWS_ALLOW_HTTP: "true"
 {{- end }}
 {{- end }}
-{{- if .Values.config.file }}
+{{- if or .Values.config.file .Values.config.fileSecret }}
 SIDEREAL_CONFIG: /etc/sidereal/sidereal.toml
 {{- end }}
 {{- end -}}
@@ -233,6 +233,22 @@ imagePullSecrets:
       name: {{ default (include "sidereal.fullname" .) .Values.config.auth.existingSecret.name }}
       key: {{ ternary .Values.config.auth.existingSecret.key "client-secret" (ne .Values.config.auth.existingSecret.name "") }}
 {{- end }}
+{{- with .Values.config.dashboardSecret }}
+{{- if and .name .buildSecretKey }}
+- name: SIDEREAL_DASHBOARD__BUILD_SECRET
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .buildSecretKey }}
+{{- end }}
+{{- if and .name .fastlyKeyKey }}
+- name: SIDEREAL_DASHBOARD__FASTLY_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .fastlyKeyKey }}
+{{- end }}
+{{- end }}
 {{- with .Values.results.s3.existingSecret }}
 {{- if .name }}
 - name: AWS_ACCESS_KEY_ID
@@ -254,7 +270,7 @@ imagePullSecrets:
   mountPath: /data
 - name: tmp
   mountPath: /tmp
-{{- if .Values.config.file }}
+{{- if or .Values.config.file .Values.config.fileSecret }}
 - name: file
   mountPath: /etc/sidereal
   readOnly: true
@@ -276,7 +292,11 @@ imagePullSecrets:
 - name: tmp
   emptyDir:
     sizeLimit: 10Gi
-{{- if .Values.config.file }}
+{{- if .Values.config.fileSecret }}
+- name: file
+  secret:
+    secretName: {{ .Values.config.fileSecret }}
+{{- else if .Values.config.file }}
 - name: file
   configMap:
     name: {{ include "sidereal.fullname" . }}-file
