@@ -123,7 +123,7 @@ class Cluster:
         room = {"cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "1Ti"}
         self.kubectl("patch", "node", "node", "--subresource=status", "--type=merge",
                      "--patch", json.dumps({"status": {"capacity": room, "allocatable": room}}))
-        self._until("the default service account", lambda: self.kubectl("get", "serviceaccount", "default", check=False).returncode == 0)
+        self.until("the default service account", lambda: self.kubectl("get", "serviceaccount", "default", check=False).returncode == 0)
 
     def _stages(self):
         """kwok's own, in which no pod with a missing image gets ready."""
@@ -146,9 +146,10 @@ class Cluster:
             except (OSError, urllib.error.URLError):
                 return False
 
-        self._until("the API server", ready)
+        self.until("the API server", ready)
 
-    def _until(self, what, done):
+    def until(self, what, done):
+        """Waits for something of the control plane's."""
         deadline = time.monotonic() + PATIENCE
         while not done():
             ended = [one.args[0].name for one in self.processes if one.poll() is not None]

@@ -444,3 +444,4 @@ def test_notes_say_how_to_reach_it():
     said = chart.helm("install", "sidereal-dev1", CHART, "--dry-run=client", *chart.value_files("dev1"))
     assert "https://dev1.sidereal.example.org/app/" in said and "docs/deploying.md" in said
     assert re.search(r"helm test sidereal-dev1 --namespace default", said)
+    assert "sidereal-dev1-api    # registry.example.org/sidereal-dev:latest" in said
