@@ -231,10 +231,11 @@ def test_the_documents_commands(cluster):
     cluster.kubectl("delete", "namespace", "sidereal", "--ignore-not-found", "--wait")
     install, uninstall = blocks("deploying.md", "By Helm")
     assert "Succeeded" in shell(cluster, install)
-    (upgrade_and_back,) = blocks("operating.md", "On Kubernetes")
+    upgrade_and_back, restart = blocks("operating.md", "On Kubernetes")
     said = shell(cluster, upgrade_and_back)
     assert "successfully rolled out" in said and "Rollback was a success" in said
     assert {image(one) for one in deployments(cluster, "production").values()} == {"registry.example.org/sidereal:0.1.0"}
+    assert "successfully rolled out" in shell(cluster, restart)
     (binding,) = blocks("deploying.md", "By GitHub's workflows")
     shell(cluster, binding)
     who = ["--as", "github:repo:ORGANIZATION/sidereal:environment:production"]
