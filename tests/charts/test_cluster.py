@@ -32,7 +32,7 @@ def cluster():
         for name in DEFINITIONS:
             one.kubectl("create", "-f", TOOLS / "definitions" / name)
         # One that has just come has no conditions yet, and `wait` takes that for an error.
-        wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]
+        wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=180s"]
         one.until("the custom resources", lambda: one.kubectl(*wait, check=False).returncode == 0)
         for name in SETS:
             one.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {
@@ -44,7 +44,7 @@ def cluster():
         one.stop()
 
 
-def upgrade(cluster, name, *arguments, timeout="120s", check=True):
+def upgrade(cluster, name, *arguments, timeout="300s", check=True):
     release, namespace, _ = SETS[name]
     return cluster.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--wait", "--wait-for-jobs",
                         "--rollback-on-failure", "--timeout", timeout, *chart.value_files(name), *GOOD, *arguments, check=check)
@@ -134,7 +134,7 @@ def test_the_migration_ran_before_the_pods_and_is_gone(installed):
 def test_helm_test(installed):
     for name in INSTALLED:
         release, namespace, _ = SETS[name]
-        said = installed.helm("test", release, "--namespace", namespace, "--timeout", "60s").stdout
+        said = installed.helm("test", release, "--namespace", namespace, "--timeout", "180s").stdout
         assert "Succeeded" in said
 
 
@@ -175,7 +175,7 @@ def test_a_bad_image_is_rolled_back(installed):
     assert failed["status"] == "failed" and back["status"] == "deployed" and "Rollback to" in back["description"]
     api = deployments(installed, "dev2")["sidereal-dev2-api"]
     assert image(api) == before
-    installed.kubectl("rollout", "status", "deployment/sidereal-dev2-api", "--namespace", "sidereal-dev2", "--timeout=60s")
+    installed.kubectl("rollout", "status", "deployment/sidereal-dev2-api", "--namespace", "sidereal-dev2", "--timeout=180s")
 
 
 def test_a_migration_that_fails_leaves_the_pods_alone(installed):
@@ -194,9 +194,9 @@ def test_a_migration_that_fails_leaves_the_pods_alone(installed):
 def test_the_default_and_its_volume(cluster):
     """Uninstalling leaves the volume with jobs and results, and what comes next takes it up."""
     cluster.kubectl("create", "namespace", "trial")
-    install = ["upgrade", "--install", "sidereal", CHART, "--namespace", "trial", "--wait", "--timeout", "60s"]
+    install = ["upgrade", "--install", "sidereal", CHART, "--namespace", "trial", "--wait", "--timeout", "180s"]
     cluster.helm(*install)
-    cluster.helm("uninstall", "sidereal", "--namespace", "trial", "--wait", "--timeout", "60s")
+    cluster.helm("uninstall", "sidereal", "--namespace", "trial", "--wait", "--timeout", "180s")
     (claim,) = json.loads(cluster.kubectl("get", "pvc", "--namespace", "trial", "-o", "json").stdout)["items"]
     assert claim["metadata"]["name"] == "sidereal-data"
     cluster.helm(*install)
@@ -212,8 +212,8 @@ def test_uninstalling_leaves_nothing(installed):
         release, namespace, _ = SETS[name]
         others = [one for one in INSTALLED[: len(INSTALLED) - 1 - index]]
         before = {one: fingerprint(installed, one) for one in others}
-        installed.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "60s")
-        installed.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=60s")
+        installed.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "180s")
+        installed.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=180s")
         left = {(one["kind"], one["metadata"]["name"]) for one in get(installed, name, ",".join(kinds))}
         # What every namespace has.
         assert left == {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}, f"{name}: {left}"
