@@ -36,7 +36,7 @@ WORKDIR /build
 
 # What the dependencies are, without the sources: they are compiled anew only when it changes.
 FROM toolchain AS planner
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock askama.toml ./
 COPY src src
 COPY benches benches
 RUN cargo chef prepare --recipe-path recipe.json
@@ -48,8 +48,7 @@ COPY --from=planner /build/recipe.json .
 RUN case "${TARGETARCH}" in arm64) echo aarch64 ;; *) echo x86_64 ;; esac > /processor \
     && cargo chef cook --locked --release --target "$(cat /processor)-unknown-linux-gnu" --recipe-path recipe.json \
     && cargo fetch --locked
-COPY Cargo.toml Cargo.lock ./
-COPY templates templates
+COPY Cargo.toml Cargo.lock askama.toml ./
 COPY benches benches
 COPY src src
 RUN --network=none target="$(cat /processor)-unknown-linux-gnu" \

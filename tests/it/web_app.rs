@@ -240,7 +240,7 @@ async fn the_base_path_is_in_the_page_and_before_it() {
 }
 
 #[tokio::test]
-async fn the_root_leads_browsers_to_the_page_and_nobody_else() {
+async fn the_root_leads_browsers_to_the_page_and_tells_programs_what_it_is() {
     let place = build();
     let site = served(&place, &[]).await;
     for (path, accept) in [("/", BROWSER), ("/app", BROWSER), ("/app", "*/*")] {
@@ -248,7 +248,11 @@ async fn the_root_leads_browsers_to_the_page_and_nobody_else() {
         assert_eq!(sent.location(), "/app/");
     }
     for accept in ["*/*", "application/json", "text/html;q=0.1, application/json"] {
-        get(&site, "/", &[("Accept", accept)]).await.expect(404);
+        let about = get(&site, "/", &[("Accept", accept)])
+            .await
+            .expect(200)
+            .json::<serde_json::Value>();
+        assert_eq!(about["name"], "sidereal");
     }
 }
 

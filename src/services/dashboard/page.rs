@@ -1,4 +1,4 @@
-//! The pages of a dashboard, by the templates of `templates/dashboard`, which escape whatever they are given.
+//! The pages of a dashboard, by the `templates` beside this, which escape whatever they are given.
 //!
 //! A page is made of nothing but what it shows: the same product gives the same bytes.
 
@@ -19,7 +19,7 @@ use super::{
 const BUILDS_A_PAGE: usize = 500;
 
 /// The one style sheet.
-pub const STYLE: &str = include_str!("../../../templates/dashboard/style.css");
+pub const STYLE: &str = include_str!("templates/style.css");
 
 /// Its name: another one for other bytes.
 pub static STYLE_NAME: LazyLock<String> =
@@ -65,7 +65,7 @@ pub struct Entry {
 }
 
 #[derive(Template)]
-#[template(path = "dashboard/editions.html")]
+#[template(path = "editions.html")]
 struct Editions<'a> {
     product: &'a Product,
     groups: Vec<(Kind, Vec<&'a Edition>)>,
@@ -81,7 +81,7 @@ impl Editions<'_> {
 }
 
 #[derive(Template)]
-#[template(path = "dashboard/builds.html")]
+#[template(path = "builds.html")]
 struct Builds<'a> {
     product: &'a Product,
     rows: &'a [Build],
@@ -99,7 +99,7 @@ impl Builds<'_> {
 }
 
 #[derive(Template)]
-#[template(path = "dashboard/index.html")]
+#[template(path = "index.html")]
 struct Index<'a> {
     entries: &'a [Entry],
     style: &'a str,
