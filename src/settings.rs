@@ -451,7 +451,8 @@ pub struct KeeperSettings {
     /// What else it is known as in the URLs that it gives.
     #[serde(default)]
     pub public_urls: Vec<Url>,
-    /// Folder of its dashboards below `/dashboards/`; those of one Keeper need none.
+    /// Folder of its dashboards below `/dashboards/`. Those of one Keeper need none; that of another then cannot be the
+    /// name of a product.
     #[serde(default)]
     pub prefix: String,
     /// Token for its second API.
@@ -856,13 +857,17 @@ impl AuthSettings {
 }
 
 impl DashboardSettings {
-    fn check(&self, faults: &mut Vec<Fault>) {
+    fn check_keepers(&self, faults: &mut Vec<Fault>) {
         let is_name = |text: &str| {
             text.len() <= 40
                 && text
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
+        // Folders of products lie beside those of Keepers; some file systems do not tell A from a.
+        let may_be_product =
+            |prefix: &str| prefix.starts_with(|c: char| c.is_ascii_alphabetic()) && !prefix.contains('_');
+        let has_bare = self.keepers.iter().any(|keeper| keeper.prefix.is_empty());
         for (place, keeper) in self.keepers.iter().enumerate() {
             let mut complain = |message: &str| {
                 faults.push(fault(
@@ -883,6 +888,12 @@ impl DashboardSettings {
             if earlier.iter().any(|other| other.prefix == keeper.prefix) {
                 complain("prefix is that of another entry: their dashboards would overwrite each other");
             }
+            if has_bare && may_be_product(&keeper.prefix) {
+                complain(
+                    "prefix may be the name of a product of the entry that has none: their dashboards would overwrite \
+                     each other. Give each entry one, or this one an underscore",
+                );
+            }
             if !is_plain(&keeper.base_url) || !keeper.public_urls.iter().all(is_plain) {
                 complain(
                     "base_url and public_urls must be http(s)://HOST[:PORT][/PATH], without user, ? or #",
@@ -902,6 +913,10 @@ impl DashboardSettings {
                 complain("base_url must be https with a token: who is in between could take it");
             }
         }
+    }
+
+    fn check(&self, faults: &mut Vec<Fault>) {
+        self.check_keepers(faults);
         let secret = self
             .build_secret
             .as_ref()
@@ -1313,6 +1328,30 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(unnamed.contains("base_url"), "{unnamed}");
+    }
+
+    #[test]
+    fn a_keeper_has_no_folder_that_a_product_of_another_may_have() {
+        let faults_of = |prefixes: &[&str]| {
+            let keeper = |(number, prefix): (usize, &&str)| {
+                format!(
+                    "[[dashboard.keepers]]\nname = 'k{number}'\nprefix = '{prefix}'\nbase_url = 'https://x.org/'\n"
+                )
+            };
+            let text: String = prefixes.iter().enumerate().map(keeper).collect();
+            faults(&with_file(&text, &[], &[]).unwrap())
+        };
+        for prefixes in [
+            &["", "two"][..],
+            &["two", ""],
+            &["", "Two"],
+            &["", "one_1", "a-1"],
+        ] {
+            assert_eq!(faults_of(prefixes), ["dashboard.keepers"], "{prefixes:?}");
+        }
+        for prefixes in [&["one", "two"][..], &["", "_two"], &["", "2nd"], &["two"]] {
+            assert_eq!(faults_of(prefixes), Vec::<&str>::new(), "{prefixes:?}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Published {
     pub retired: Vec<String>,
     /// How the page of all products shows it, as JSON.
     pub entry: Option<String>,
-    /// What caches know it by.
+    /// What caches know it by; all keys that are still to be purged, between spaces, while some are.
     pub surrogate_key: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Listed {
     pub held: Option<String>,
     /// Whether caches have not been told of what was published.
     pub purge_owed: bool,
-    /// What caches know it by.
+    /// What caches know it by; all keys that are still to be purged, between spaces, while some are.
     pub surrogate_key: Option<String>,
     /// Whether a job is at it.
     pub busy: bool,
@@ -110,6 +110,8 @@ pub struct Done<'a> {
     pub unchanged: bool,
     /// Digest of pages that are held back instead.
     pub held: Option<&'a str>,
+    /// What caches know it by from now on.
+    pub surrogate_key: Option<&'a str>,
 }
 
 /// Pauses (ms) before what has failed is tried again, by how often it has; the last one is for all further ones.
@@ -143,7 +145,7 @@ macro_rules! held {
 }
 
 const BEGIN: Sql = Sql::both(concat!(
-    "UPDATE dashboard SET digest = NULL, purge_owed = true",
+    "UPDATE dashboard SET digest = NULL, purge_owed = true, surrogate_key = $5",
     held!()
 ));
 
@@ -153,9 +155,12 @@ const PUBLISH: Sql = Sql::both(concat!(
 ));
 
 const SUCCEED: Sql = Sql::both(concat!(
-    "UPDATE dashboard SET fetched_at = $5, held = $6, purge_owed = false, missing = false, failures = 0, retry_at = NULL",
+    "UPDATE dashboard SET fetched_at = $5, held = $6, surrogate_key = $7, purge_owed = false, missing = false, \
+     failures = 0, retry_at = NULL",
     held!()
 ));
+
+const HOLDS: Sql = Sql::both(concat!("SELECT 1 AS held FROM dashboard", held!()));
 
 const CHECKED: Sql = Sql::both("UPDATE dashboard SET checked_at = {now} WHERE keeper = $1 AND slug = $2");
 
@@ -183,8 +188,16 @@ const LIST: Sql = Sql::both(
      FROM dashboard WHERE keeper = $1 AND (slug = $2 OR $2 IS NULL) ORDER BY slug",
 );
 
+/// A removal that ends half-way leaves what is published as not well, to be done again like what has failed.
+const BEGIN_REMOVAL: Sql = Sql::both(
+    "UPDATE dashboard SET digest = NULL, purge_owed = true, retry_at = {now} + $3 WHERE keeper = $1 AND slug = $2 \
+     AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
+         AND j.phase IN ('EXECUTING', 'SUSPENDED'))",
+);
+
+/// Not if a job has published it since its removal began.
 const FORGET: Sql = Sql::both(
-    "DELETE FROM dashboard WHERE keeper = $1 AND slug = $2 \
+    "DELETE FROM dashboard WHERE keeper = $1 AND slug = $2 AND digest IS NULL \
      AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
          AND j.phase IN ('EXECUTING', 'SUSPENDED'))",
 );
@@ -232,13 +245,27 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that files are about to be replaced: should it end half-way, they are replaced again.
-    pub async fn begin_publishing(
+    /// Whether a job holds a product still.
+    pub async fn holds_product(
         &self,
         product: &ProductId,
         lease: Lease,
     ) -> Result<Result<(), LeaseLost>, StoreError> {
-        still(self.execute(BEGIN, holder(product, lease)).await?)
+        let rows = self.select(HOLDS, holder(product, lease)).await?;
+        still(rows.len() as u64)
+    }
+
+    /// Notes that files are about to be replaced, and the keys that caches are to be purged by then: should it end
+    /// half-way, they are replaced again.
+    pub async fn begin_publishing(
+        &self,
+        product: &ProductId,
+        lease: Lease,
+        surrogate_keys: Option<&str>,
+    ) -> Result<Result<(), LeaseLost>, StoreError> {
+        let mut values = holder(product, lease).to_vec();
+        values.push(optional_text(surrogate_keys));
+        still(self.execute(BEGIN, values).await?)
     }
 
     /// Notes what was published. Caches are still to be told.
@@ -267,7 +294,11 @@ impl Store {
         done: Done<'_>,
     ) -> Result<Result<(), LeaseLost>, StoreError> {
         let mut values = holder(product, lease).to_vec();
-        values.extend([done.fetched.millis().into(), optional_text(done.held)]);
+        values.extend([
+            done.fetched.millis().into(),
+            optional_text(done.held),
+            optional_text(done.surrogate_key),
+        ]);
         if self.execute(SUCCEED, values).await? == 0 {
             return Ok(Err(LeaseLost));
         }
@@ -356,7 +387,15 @@ impl Store {
         rows.first().map(listed).transpose()
     }
 
-    /// Forgets a product and what jobs have made of it; false if a job is at it, or if it was not known.
+    /// Notes that a product's files are about to be removed: should it end half-way, it is tried again by a job. False if
+    /// a job is at it, or if it was not known.
+    pub async fn begin_removal(&self, product: &ProductId) -> Result<bool, StoreError> {
+        let values: [Value; 3] = [text(&product.keeper), text(&product.slug), PAUSES[0].into()];
+        Ok(self.execute(BEGIN_REMOVAL, values).await? > 0)
+    }
+
+    /// Forgets a product whose removal has begun, and what jobs have made of it; false if a job is at it or has published
+    /// it since, or if it was not known.
     pub async fn forget_product(&self, product: &ProductId) -> Result<bool, StoreError> {
         let named = || [text(&product.keeper), text(&product.slug)];
         if self.execute(FORGET, named()).await? == 0 {

@@ -2,6 +2,7 @@
 //! whatever it says or does meanwhile. The Keeper is a stand-in that gives recorded answers.
 
 use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sidereal::uws::Timestamp;
@@ -26,6 +27,8 @@ on_both_back_ends!(
     a_call_during_a_run_gets_a_run_of_its_own,
     what_is_owed_to_caches_is_paid_by_the_next_attempt,
     a_worker_that_dies_between_pages_and_caches_leaves_it_to_another,
+    a_key_that_has_changed_is_owed_until_caches_know,
+    a_removal_that_fails_and_files_that_are_lost_are_healed,
 );
 
 const NOTE: &str = include_str!("data/keeper/v1-bulk-sqr-900.json");
@@ -307,6 +310,70 @@ async fn a_worker_that_dies_between_pages_and_caches_leaves_it_to_another(backen
     );
     assert_eq!(scene.keeper.count(PURGE), 2);
     other.get("/dashboards/sqr-900/v/").await.expect(200);
+}
+
+async fn a_key_that_has_changed_is_owed_until_caches_know(backend: Backend) {
+    const OLD: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
+    const NEW: &str = "POST /service/svc1/purge/00000000000000000000000000000001";
+    let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
+    let scene = Scene::start_with(backend, lines, &[]).await;
+    for key in [OLD, NEW] {
+        scene.keeper.answer(key, Answer::json("{\"status\":\"ok\"}"));
+    }
+    scene.built("sqr-900").await;
+    assert_eq!((scene.keeper.count(OLD), scene.keeper.count(NEW)), (1, 0));
+    let mut changed = note();
+    changed["product"]["surrogate_key"] = json!("00000000000000000000000000000001");
+    scene.keeper.publish(&changed);
+    // Not even the second of them is forgotten.
+    scene.keeper.answer_once(NEW, Answer::status(503));
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    assert_eq!(scene.ended(&job).await["phase"], "ERROR");
+    assert_eq!((scene.keeper.count(OLD), scene.keeper.count(NEW)), (2, 1));
+    assert_eq!(scene.built("sqr-900").await["purged"], true);
+    assert_eq!((scene.keeper.count(OLD), scene.keeper.count(NEW)), (3, 2));
+    assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
+    assert_eq!((scene.keeper.count(OLD), scene.keeper.count(NEW)), (3, 2));
+    // No key is none that caches know it by.
+    changed["product"]["surrogate_key"] = json!(null);
+    scene.keeper.publish(&changed);
+    assert_eq!(scene.built("sqr-900").await["purged"], true);
+    assert_eq!((scene.keeper.count(OLD), scene.keeper.count(NEW)), (3, 3));
+}
+
+async fn a_removal_that_fails_and_files_that_are_lost_are_healed(backend: Backend) {
+    const PURGE: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
+    const FILE: &str = "dashboards/sqr-900/v/index.html";
+    let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
+    let scene = Scene::start_with(backend, lines, &[]).await;
+    scene.keeper.answer(PURGE, Answer::json("{\"status\":\"ok\"}"));
+    scene.built("sqr-900").await;
+    scene.keeper.answer_once(PURGE, Answer::status(503));
+    let place = "/api/v1/dashboards/test/sqr-900";
+    scene.site.delete(place).await.expect(503);
+    let one: Value = scene.site.get_json(place).await;
+    assert_eq!(one["purgeOwed"], true, "{one}");
+    scene.site.get("/dashboards/sqr-900/v/").await.expect(404);
+
+    // One that looks at what nobody has called for.
+    let other = scene
+        .site
+        .replica_with(&[("SIDEREAL_DASHBOARD__SWEEP", "1")])
+        .await;
+    let is_there = |names: &[String]| names.iter().any(|name| name == FILE);
+    other.until_objects(is_there).await;
+    loop {
+        let one: Value = scene.site.get_json(place).await;
+        if one["purgeOwed"] == false {
+            break;
+        }
+        let looks = scene.keeper.count("GET /products/");
+        scene.keeper.until_asked("GET /products/", looks + 1).await;
+    }
+    assert_eq!(scene.keeper.count(PURGE), 3);
+    let lost = object_store::path::Path::from(FILE);
+    other.objects().delete(&lost).await.unwrap();
+    other.until_objects(is_there).await;
 }
 
 async fn how_dashboards_stand_and_what_jobs_have_made_of_them_is_told(backend: Backend) {
@@ -787,7 +854,7 @@ async fn each_keeper_has_a_page_of_its_products() {
     let (one, two) = (Keeper::start(), Keeper::start());
     one.publish(&note());
     two.publish(&pipes());
-    let settings = [("one", "", &one), ("two", "second", &two)].map(|(name, prefix, keeper)| {
+    let settings = [("one", "", &one), ("two", "_second", &two)].map(|(name, prefix, keeper)| {
         format!(
             "[[dashboard.keepers]]\nname = '{name}'\nprefix = '{prefix}'\nbase_url = '{}'\nprivate_ok = true\n",
             keeper.url()
@@ -812,17 +879,48 @@ async fn each_keeper_has_a_page_of_its_products() {
         let links = html.links().into_iter().filter(|link| link.ends_with("/v/"));
         links.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(links("/dashboards/").await, ["second/pipes/v/", "sqr-900/v/"]);
-    assert_eq!(links("/dashboards/second/").await, ["pipes/v/"]);
-    let moved = site.get("/dashboards/second").await.expect(308);
-    assert_eq!(moved.location(), "/dashboards/second/");
-    let index: Value = site.get_json("/dashboards/second/index.json").await;
+    assert_eq!(links("/dashboards/").await, ["_second/pipes/v/", "sqr-900/v/"]);
+    assert_eq!(links("/dashboards/_second/").await, ["pipes/v/"]);
+    let moved = site.get("/dashboards/_second").await.expect(308);
+    assert_eq!(moved.location(), "/dashboards/_second/");
+    let index: Value = site.get_json("/dashboards/_second/index.json").await;
     assert_eq!(index["products"][0]["path"], "pipes");
-    site.get("/dashboards/second/pipes/builds/").await.expect(200);
+    site.get("/dashboards/_second/pipes/builds/").await.expect(200);
     site.get("/dashboards/pipes/v/").await.expect(404);
     let all: Value = site.get_json("/api/v1/dashboards").await;
-    assert_eq!(all["products"][1]["path"], "second/pipes");
+    assert_eq!(all["products"][1]["path"], "_second/pipes");
     site.get("/api/v1/dashboards/two/pipes").await.expect(200);
+}
+
+#[tokio::test]
+async fn namesakes_of_two_keepers_are_one_job() {
+    let (one, two) = (Keeper::start(), Keeper::start());
+    one.publish(&pipes());
+    one.publish(&note());
+    two.publish(&pipes());
+    let settings = [("one", &one), ("two", &two)].map(|(name, keeper)| {
+        format!(
+            "[[dashboard.keepers]]\nname = '{name}'\nprefix = '{name}'\nbase_url = '{}'\nprivate_ok = true\n",
+            keeper.url()
+        )
+    });
+    let Scene { site, .. } = &Scene::with_settings(Backend::Embedded, one, &settings.concat(), &[]).await;
+    let products = ["one/pipes", "two/pipes", "one/sqr-900"].map(|product| ("PRODUCT", product));
+    let form = [&[("PHASE", "RUN")], &products[..]].concat();
+    let job = site.post("/api/dashboard/async", &form).await.expect(303);
+    site.wait(job.location(), "COMPLETED").await;
+    for result in [
+        "one.pipes-switcher",
+        "two.pipes-switcher",
+        "sqr-900-switcher",
+        "report",
+    ] {
+        let path = format!("{}/results/{result}", job.location());
+        site.get(&path).await.expect(200);
+    }
+    for path in ["one/pipes", "two/pipes", "one/sqr-900"] {
+        site.get(&format!("/dashboards/{path}/v/")).await.expect(200);
+    }
 }
 
 #[tokio::test]

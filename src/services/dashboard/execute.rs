@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde::Serialize;
 use tokio::time;
 
@@ -110,6 +111,13 @@ impl From<FetchError> for Trouble {
             message: error.to_string(),
             missing: matches!(error, FetchError::Missing { .. }),
         }
+    }
+}
+
+impl From<ObjectsError> for Trouble {
+    fn from(error: ObjectsError) -> Self {
+        tracing::warn!(%error, "dashboard");
+        Trouble::transient("The store of dashboards did not answer.")
     }
 }
 
@@ -319,7 +327,9 @@ async fn build(
         folder: wanted.keeper.folder(&wanted.slug),
         surrogate_key: product.surrogate_key.as_deref(),
     };
-    let same = held.published.digest.as_deref() == Some(&digest);
+    let (old_key, new_key) = (&held.published.surrogate_key, &product.surrogate_key);
+    // What is stored under another key is purged by that one only.
+    let same = held.published.digest.as_deref() == Some(&digest) && old_key == new_key;
     let shrunk = shrunk(&product, &held.published);
     outcome.warnings.extend(shrunk.clone());
     // What has no pages yet, or half of them, has none to be kept.
@@ -327,39 +337,33 @@ async fn build(
         && service.shrink_guard == ShrinkGuard::Hold
         && held.published.digest.is_some()
         && !request.force;
-    let unchanged = is_held
-        || same
-            && !request.force
-            && publication
-                .are_there(&files)
-                .await
-                .map_err(|error| storage(&error))?;
+    let unchanged = is_held || same && !request.force && publication.are_there(&files).await?;
+    let keys = keys(old_key.as_deref(), new_key.as_deref());
     if !unchanged {
-        store.begin_publishing(id, lease).await??;
-        let wanted_files: Vec<&File> = files
-            .iter()
-            .filter(|file| request.pages.have(&file.name))
-            .collect();
+        store.begin_publishing(id, lease, keys.as_deref()).await??;
+        let check = || -> BoxFuture<'_, Result<(), Trouble>> {
+            Box::pin(async { Ok(store.holds_product(id, lease).await??) })
+        };
         let replaced = publication
-            .replace(&wanted_files, &files, &held.published)
-            .await
-            .map_err(|error| storage(&error))?;
+            .replace(&files, request.pages, &held.published, check)
+            .await?;
         let published = Published {
             // Some of the pages alone are not all that there is to do.
             digest: (request.pages == Pages::ALL).then(|| digest.clone()),
             files: replaced.files,
             retired: replaced.retired,
             entry: Some(entry(&product)?),
-            surrogate_key: product.surrogate_key.clone(),
+            // The caches are still to be told.
+            surrogate_key: keys.clone(),
         };
         store.end_publishing(id, lease, &published).await??;
-        outcome.bytes = wanted_files.iter().map(|file| file.body.len()).sum();
+        outcome.bytes = replaced.bytes;
     }
     if (!unchanged || held.purge_owed)
-        && let (Some(cache), Some(key)) = (&service.cache, &product.surrogate_key)
+        && let (Some(cache), Some(keys)) = (&service.cache, &keys)
     {
         cache
-            .purge(key)
+            .purge(keys)
             .await
             .map_err(|error| Trouble::transient(error.to_string()))?;
         outcome.purged = true;
@@ -368,6 +372,7 @@ async fn build(
         fetched: held.now,
         unchanged,
         held: is_held.then_some(&digest),
+        surrogate_key: if unchanged { old_key } else { new_key }.as_deref(),
     };
     store.product_done(id, lease, done).await??;
     outcome.state = match (is_held, unchanged) {
@@ -381,13 +386,24 @@ async fn build(
             wanted.slug
         ));
     }
-    results(context, request, &wanted.slug, &files).await?;
-    Ok(())
+    // The pages are where they are read: the other products go on without these copies.
+    results(context, request, wanted, &files)
+        .await
+        .map_err(|failure| match failure {
+            Failure::Error { kind, message, .. } => Trouble::Product {
+                kind,
+                message,
+                missing: false,
+            },
+            failure => Trouble::Stop(failure),
+        })
 }
 
-fn storage(error: &ObjectsError) -> Trouble {
-    tracing::warn!(%error, "dashboard");
-    Trouble::transient("The store of dashboards did not answer.")
+/// The keys that caches are purged by when one takes the place of others, between spaces.
+fn keys(before: Option<&str>, now: Option<&str>) -> Option<String> {
+    let mut keys: Vec<&str> = before.map(|keys| keys.split(' ').collect()).unwrap_or_default();
+    keys.extend(now.filter(|now| !keys.contains(now)));
+    (!keys.is_empty()).then(|| keys.join(" "))
 }
 
 /// A product and its files.
@@ -465,7 +481,7 @@ fn entry(product: &Product) -> Result<String, Trouble> {
 async fn results(
     context: &Context,
     request: &Request<'_>,
-    slug: &str,
+    wanted: &Wanted<'_>,
     files: &[File],
 ) -> Result<(), Failure> {
     const RESULTS: [(&str, &str); 4] = [
@@ -481,10 +497,15 @@ async fn results(
         if !request.pages.have(name) {
             continue;
         }
+        let (keeper, slug) = (&wanted.keeper.name, &wanted.slug);
+        let namesakes = request.products.iter().filter(|other| other.slug == *slug);
         let result = if request.products.len() == 1 {
             result.to_owned()
-        } else {
+        } else if namesakes.count() == 1 {
             format!("{slug}-{result}")
+        } else {
+            // No slug has a dot.
+            format!("{keeper}.{slug}-{result}")
         };
         context.put(&result, file.media_type, file.body.clone()).await?;
     }

@@ -39,8 +39,15 @@ impl Cache {
         }))
     }
 
-    /// Forgets what is known by this key, which has been judged.
-    pub async fn purge(&self, surrogate_key: &str) -> Result<(), PurgeError> {
+    /// Forgets what is known by any of these keys, which have been judged and stand between spaces.
+    pub async fn purge(&self, surrogate_keys: &str) -> Result<(), PurgeError> {
+        for key in surrogate_keys.split(' ') {
+            self.purge_one(key).await?;
+        }
+        Ok(())
+    }
+
+    async fn purge_one(&self, surrogate_key: &str) -> Result<(), PurgeError> {
         let sent = self
             .client
             .post(format!("{}/{surrogate_key}", self.url))

@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::{task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
-use super::{Dashboard, execute, fetch::Fetcher};
+use super::{Dashboard, execute, fetch::Fetcher, publish::Publication};
 use crate::{
     engine::Service,
     jobs::{Debounce, Errand, Jobs, JobsError},
@@ -137,8 +137,26 @@ async fn is_stale(dashboard: &Dashboard, fetcher: &Fetcher, slug: &str) -> Resul
     };
     let standing = dashboard.store.product_standing(&id).await?;
     // What is held back is not done again and again, and no longer held once it is as before.
+    let is_held = standing.held.is_some();
     let known = standing.held.or(standing.digest);
-    Ok(known.as_ref() != Some(&rendered.digest))
+    if known.as_ref() != Some(&rendered.digest) {
+        return Ok(true);
+    }
+    if is_held {
+        return Ok(false);
+    }
+    let publication = Publication {
+        results: &dashboard.results,
+        folder: fetcher.keeper().folder(slug),
+        surrogate_key: rendered.product.surrogate_key.as_deref(),
+    };
+    match publication.are_there(&rendered.files).await {
+        Ok(are_there) => Ok(!are_there),
+        Err(error) => {
+            tracing::warn!(%error, slug, "files not looked at");
+            Ok(false)
+        }
+    }
 }
 
 fn id(keeper: &str, slug: &str) -> ProductId {

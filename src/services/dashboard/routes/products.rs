@@ -199,19 +199,22 @@ impl Products {
         let store = &site.dashboard.store;
         let listed = store.product(id).await.map_err(Problem::unavailable)?;
         let listed = listed.ok_or_else(nowhere)?;
-        if listed.busy {
+        if listed.busy || !store.begin_removal(id).await.map_err(Problem::unavailable)? {
             return Err(busy());
         }
         let results = &site.dashboard.results;
         let folder = format!("{}/", keeper.folder(&id.slug));
         let removed = results.delete_prefix(&folder).await;
         removed.map_err(Problem::unavailable)?;
-        if let (Some(cache), Some(key)) = (&site.dashboard.cache, &listed.surrogate_key) {
-            cache.purge(key).await.map_err(Problem::unavailable)?;
+        if let (Some(cache), Some(keys)) = (&site.dashboard.cache, &listed.surrogate_key) {
+            cache.purge(keys).await.map_err(Problem::unavailable)?;
         }
         // Last, so that it can be done again if it did not come so far.
         let change = store.transaction().await.map_err(Problem::unavailable)?;
         if !change.forget_product(id).await.map_err(Problem::unavailable)? {
+            drop(change);
+            // A job came in between: it, or one of those that look at what is published, puts back what it lost.
+            store.begin_removal(id).await.map_err(Problem::unavailable)?;
             return Err(busy());
         }
         let entry = NewAudit {
