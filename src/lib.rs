@@ -10,6 +10,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod client;
+pub mod deploy;
 pub mod engine;
 pub mod fits;
 pub mod http;

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand.
 //!
-//! Calls `app` to serve, `client` to ask a server, and the stores for what works beside a running server. The only
-//! module with untyped errors: they become a line on standard error and an exit code here.
+//! Calls `app` to serve, `client` to ask a server, `deploy` to deploy one, and the stores for what works beside a
+//! running server. The only module with untyped errors: they become a line on standard error and an exit code here.
 
 #![expect(
     clippy::doc_markdown,
@@ -10,6 +10,7 @@
 
 mod dashboard;
 mod demo;
+mod deploy;
 mod doctor;
 mod ingest;
 mod job;
@@ -29,6 +30,7 @@ use crate::{
     app::AppError,
     auth::ProviderError,
     client::{ClientError, NotAJob},
+    deploy::Failure,
     settings::{Settings, SettingsError, environment},
     store::StoreError,
     telemetry::TelemetryError,
@@ -46,6 +48,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    Deploy(deploy::DeployCommand),
     Ingest(ingest::Ingest),
     Job(job::JobCommand),
     Dashboard(dashboard::DashboardCommand),
@@ -64,6 +67,7 @@ impl Cli {
         let done = match self.command {
             Command::Serve(command) => command.run().await,
             Command::Demo(command) => command.run().await,
+            Command::Deploy(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
             Command::Job(command) => command.run().await,
             Command::Dashboard(command) => command.run().await,
@@ -102,14 +106,17 @@ struct Ended {
     message: Option<String>,
 }
 
-/// 0 ok, 1 other, 2 usage, 3 authentication, 4 not found, 5 server, 6 the job ended in ERROR or ABORTED. A reader that
-/// went away (`| head`) is no fault.
+/// 0 ok, 1 other, 2 usage, 3 authentication, 4 not found, 5 server, 6 the job ended in ERROR or ABORTED; of `deploy`
+/// its own. A reader that went away (`| head`) is no fault.
 fn exit_code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|cause| {
             if let Some(Said(code)) = cause.downcast_ref() {
                 return Some(*code);
+            }
+            if let Some(failure) = cause.downcast_ref::<Failure>() {
+                return (!matches!(failure, Failure::Io(_))).then(|| failure.code());
             }
             if let Some(error) = cause.downcast_ref::<ClientError>() {
                 return match error {

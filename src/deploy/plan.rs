@@ -1,0 +1,496 @@
+//! What a deployment does, as data: steps in their order, each with its command and what its failure is.
+
+use secrecy::SecretString;
+
+use super::{
+    chart::{Chart, Environment, ImageFile},
+    command::Command,
+    failure::Class,
+    git::Tag,
+};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Wanted {
+    /// Log in to the registry, and ask the cluster for leave.
+    pub setup: bool,
+    /// Build the images that are not in the registry.
+    pub build: bool,
+    /// Push them.
+    pub push: bool,
+    /// Install or upgrade the release.
+    pub deploy: bool,
+    /// `helm test` after it.
+    pub test: bool,
+    /// Show how the release changes.
+    pub diff: bool,
+    /// Wait until it runs.
+    pub wait: bool,
+    /// Go back if it does not run.
+    pub rollback: bool,
+    /// Newer versions than those in Chart.lock.
+    pub update_dependencies: bool,
+    /// As Helm and kubectl have it: `10m`.
+    pub timeout: String,
+    /// How many revisions are kept.
+    pub history_max: u32,
+    /// Files of values after the environment's.
+    pub values: Vec<String>,
+    /// Values after those of the files.
+    pub sets: Vec<Setting>,
+    /// A tag that is in the registry already, instead of the commit's.
+    pub image_tag: Option<String>,
+    /// Name and password at the registry.
+    pub login: Option<(String, SecretString)>,
+}
+
+/// One `KEY=VALUE` of `--set`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Names of values, with dots between.
+    pub key: String,
+    /// As Helm wants it, with its escapes.
+    pub value: String,
+}
+
+/// Where it goes.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The environment's name.
+    pub name: String,
+    pub environment: Environment,
+    pub release: String,
+}
+
+/// What was found out beforehand.
+#[derive(Debug)]
+pub struct Facts {
+    /// The first number of Helm's version.
+    pub helm: u32,
+    /// Helm's plugin `diff` is there.
+    pub has_diff: bool,
+    pub images: Vec<Image>,
+    /// Folder has Chart.lock.
+    pub has_lock: bool,
+    /// Folder has templates/tests.
+    pub has_tests: bool,
+    /// The environment's values, from the root of the repository.
+    pub values: String,
+    /// The same, encrypted by SOPS, if there are any.
+    pub secret: Option<String>,
+}
+
+/// An image, and which one of it.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub file: ImageFile,
+    pub tag: Tag,
+    /// `registry/name`.
+    pub repository: String,
+}
+
+impl Image {
+    /// `registry/name:tag`.
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag.name)
+    }
+}
+
+/// One step: a name, what its failure is, and what it does.
+#[derive(Debug)]
+pub struct Step {
+    pub name: &'static str,
+    pub class: Class,
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Action {
+    /// Runs a command.
+    Run(Command),
+    /// Runs a command for its exit code.
+    Ask { command: Command, otherwise: String },
+    /// Learns whether an image is in the registry already, and its digest.
+    Look { reference: String, command: Command },
+    /// Runs a command unless the image is in the registry already.
+    Unless { reference: String, command: Command },
+    /// Learns the digest of an image that must be in the registry.
+    Digest { reference: String, command: Command },
+    /// Keeps what a command says in a private file until the end.
+    Decrypt(Command),
+    /// Shows what would change in the release.
+    Diff { rendered: Command, current: Command },
+    /// Installs or upgrades the release.
+    Upgrade(Command),
+    /// Waits for every workload that a command lists, by a command that is given its name.
+    Rollouts { list: Command, wait: Command },
+    /// Tries the release.
+    Test(Command),
+}
+
+impl Action {
+    /// The commands of it, in their order.
+    pub fn commands(&self) -> Vec<&Command> {
+        match self {
+            Action::Run(command)
+            | Action::Ask { command, .. }
+            | Action::Look { command, .. }
+            | Action::Unless { command, .. }
+            | Action::Digest { command, .. }
+            | Action::Decrypt(command)
+            | Action::Upgrade(command)
+            | Action::Test(command) => vec![command],
+            Action::Diff { rendered, current } => vec![current, rendered],
+            Action::Rollouts { list, wait } => vec![list, wait],
+        }
+    }
+}
+
+/// A command of Helm at a place.
+pub fn helm(place: &Place, words: &[&str]) -> Command {
+    let Environment {
+        context, namespace, ..
+    } = &place.environment;
+    Command::new("helm").words(words.iter().copied()).words([
+        "--kube-context",
+        context,
+        "--namespace",
+        namespace,
+    ])
+}
+
+/// A command of kubectl at a place.
+pub fn kubectl(place: &Place, words: &[&str]) -> Command {
+    let Environment {
+        context, namespace, ..
+    } = &place.environment;
+    Command::new("kubectl").words(words.iter().copied()).words([
+        "--context",
+        context,
+        "--namespace",
+        namespace,
+    ])
+}
+
+/// What selects everything of a release.
+pub fn selector(place: &Place) -> String {
+    format!("app.kubernetes.io/instance={}", place.release)
+}
+
+/// The steps of what is wanted.
+pub fn steps(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if wanted.setup {
+        steps.extend(setup(place, wanted));
+    }
+    for image in &facts.images {
+        steps.extend(image_steps(image, wanted));
+    }
+    if wanted.deploy {
+        steps.extend(deployment(chart, place, wanted, facts));
+    }
+    steps
+}
+
+fn setup(place: &Place, wanted: &Wanted) -> Vec<Step> {
+    let alone = !(wanted.build || wanted.push || wanted.deploy);
+    let mut steps = Vec::new();
+    if wanted.push || alone || wanted.login.is_some() {
+        let mut login = Command::new("docker").words(["login", &place.environment.registry, "--username"]);
+        login = match &wanted.login {
+            Some((name, password)) => login.word(name).input(password.clone()),
+            None => login.word("<REGISTRY_USER>"),
+        };
+        steps.push(Step {
+            name: "login",
+            class: Class::Setup,
+            action: Action::Run(login.word("--password-stdin")),
+        });
+    }
+    if wanted.deploy || alone {
+        let environment = &place.environment;
+        steps.push(Step {
+            name: "leave",
+            class: Class::Setup,
+            action: Action::Ask {
+                command: kubectl(place, &["auth", "can-i", "create", "deployments.apps"]),
+                otherwise: format!(
+                    "the cluster of context {} does not let you deploy into namespace {}",
+                    environment.context, environment.namespace
+                ),
+            },
+        });
+    }
+    steps
+}
+
+/// Whether the values are told the digest of their images: not of one that somebody else names.
+fn by_digest(image: &Image, wanted: &Wanted) -> bool {
+    let named = ["digest", "tag"].map(|end| format!("{}.{end}", image.file.value_key));
+    wanted.image_tag.is_none() && !wanted.sets.iter().any(|set| named.contains(&set.key))
+}
+
+fn image_steps(image: &Image, wanted: &Wanted) -> Vec<Step> {
+    let reference = image.reference();
+    // Its manifest alone; nothing is pulled.
+    let inspect = Command::new("docker").words([
+        "buildx",
+        "imagetools",
+        "inspect",
+        "--format",
+        "{{json .Manifest}}",
+        &reference,
+    ]);
+    let mut steps = Vec::new();
+    let mut step = |name, class, action| steps.push(Step { name, class, action });
+    // What is in no commit is never in the registry under a name that means it.
+    if wanted.build && !image.tag.dirty {
+        let action = Action::Look {
+            reference: reference.clone(),
+            command: inspect.clone(),
+        };
+        step("look", Class::Build, action);
+    }
+    if wanted.build {
+        let file = &image.file;
+        let mut build =
+            Command::new("docker").words(["buildx", "build", "--load", "--file", &file.dockerfile]);
+        if let Some(target) = &file.target {
+            build = build.words(["--target", target]);
+        }
+        let action = Action::Unless {
+            reference: reference.clone(),
+            command: build.words(["--tag", &reference, &file.context]),
+        };
+        step("build", Class::Build, action);
+    }
+    if wanted.push {
+        let action = Action::Unless {
+            reference: reference.clone(),
+            command: Command::new("docker").words(["push", &reference]),
+        };
+        step("push", Class::Push, action);
+    }
+    if wanted.push || (wanted.deploy && by_digest(image, wanted)) {
+        let action = Action::Digest {
+            reference,
+            command: inspect,
+        };
+        step("digest", Class::Push, action);
+    }
+    steps
+}
+
+/// Which values Helm is given; the digests are left out where the images need not be there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// All of them.
+    Whole,
+    /// Without digests.
+    Undigested,
+    /// Without digests and secrets: for eyes.
+    Shown,
+}
+
+fn values(wanted: &Wanted, facts: &Facts, which: Values) -> Command {
+    let mut command = Command::new("helm").words(["--values", &facts.values]);
+    if let Some(secret) = facts.secret.as_ref().filter(|_| which != Values::Shown) {
+        command = command.word("--values").decrypted(secret);
+    }
+    for file in &wanted.values {
+        command = command.words(["--values", file]);
+    }
+    for image in &facts.images {
+        let key = &image.file.value_key;
+        let tag = wanted.image_tag.as_ref().unwrap_or(&image.tag.name);
+        command = command
+            .word("--set-string")
+            .word(format!("{key}.repository={}", image.repository))
+            .word("--set-string")
+            .word(format!("{key}.tag={tag}"))
+            .word("--set-string");
+        command = if which == Values::Whole && by_digest(image, wanted) {
+            command.digest(format!("{key}.digest"), image.reference())
+        } else {
+            // A digest in a file of values would win over the tag.
+            command.word(format!("{key}.digest="))
+        };
+    }
+    for set in &wanted.sets {
+        let is_text = ["tag", "digest", "repository"].iter().any(|end| {
+            set.key == *end
+                || set
+                    .key
+                    .strip_suffix(end)
+                    .is_some_and(|before| before.ends_with('.'))
+        });
+        command = command.word(if is_text { "--set-string" } else { "--set" });
+        command = if is_secret(&set.key) {
+            command.hidden(&set.key, set.value.clone())
+        } else {
+            command.word(format!("{}={}", set.key, set.value))
+        };
+    }
+    command
+}
+
+/// Whether a value of this name should not be shown.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["password", "secret", "token", "credential", "key", "passphrase"]
+        .iter()
+        .any(|word| key.contains(word))
+}
+
+/// `helm template`: the manifests, without a cluster.
+pub fn template(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, which: Values) -> Command {
+    helm(place, &["template", &place.release, &chart.folder()]).and(&values(wanted, facts, which))
+}
+
+/// `helm lint`: of the chart with these values, by its schema.
+pub fn lint(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, which: Values) -> Command {
+    helm(place, &["lint", &chart.folder(), "--strict"]).and(&values(wanted, facts, which))
+}
+
+/// `helm upgrade` that the cluster judges and does not do.
+pub fn judged(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Command {
+    helm(place, &["upgrade", "--install", &place.release, &chart.folder()])
+        .and(&values(wanted, facts, Values::Undigested))
+        .words(["--dry-run=server", "--hide-secret"])
+}
+
+/// `sops` for the encrypted values.
+pub fn decrypt(secret: &str) -> Command {
+    Command::new("sops").words(["--decrypt", "--output-type", "yaml", secret])
+}
+
+/// What shows how the release would change.
+pub fn diff(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, which: Values) -> Action {
+    if facts.has_diff {
+        return Action::Run(
+            helm(
+                place,
+                &[
+                    "diff",
+                    "upgrade",
+                    "--allow-unreleased",
+                    &place.release,
+                    &chart.folder(),
+                ],
+            )
+            .and(&values(wanted, facts, which)),
+        );
+    }
+    Action::Diff {
+        rendered: template(chart, place, wanted, facts, which),
+        current: helm(place, &["get", "manifest", &place.release]),
+    }
+}
+
+fn deployment(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut step = |name, class, action| steps.push(Step { name, class, action });
+    if wanted.update_dependencies || facts.has_lock {
+        let how = if wanted.update_dependencies {
+            "update"
+        } else {
+            "build"
+        };
+        let command = Command::new("helm").words(["dependency", how, &chart.folder()]);
+        step("dependencies", Class::RolledBack, Action::Run(command));
+    }
+    if let Some(secret) = &facts.secret {
+        step("decrypt", Class::Setup, Action::Decrypt(decrypt(secret)));
+    }
+    let whole = Values::Whole;
+    step(
+        "lint",
+        Class::RolledBack,
+        Action::Run(lint(chart, place, wanted, facts, whole)),
+    );
+    if wanted.diff {
+        step(
+            "diff",
+            Class::RolledBack,
+            diff(chart, place, wanted, facts, whole),
+        );
+    }
+    step(
+        "upgrade",
+        Class::RolledBack,
+        Action::Upgrade(upgrade(chart, place, wanted, facts)),
+    );
+    steps.extend(rollouts(place, wanted));
+    if wanted.test && facts.has_tests {
+        let command = helm(
+            place,
+            &["test", &place.release, "--logs", "--timeout", &wanted.timeout],
+        );
+        steps.push(Step {
+            name: "test",
+            class: Class::Verify,
+            action: Action::Test(command),
+        });
+    }
+    steps
+}
+
+/// Waiting until the workloads of the release run, if that is wanted; none of them is fine.
+pub fn rollouts(place: &Place, wanted: &Wanted) -> Option<Step> {
+    let timeout = format!("--timeout={}", wanted.timeout);
+    let action = Action::Rollouts {
+        list: kubectl(
+            place,
+            &[
+                "get",
+                "deployments,statefulsets,daemonsets",
+                "--selector",
+                &selector(place),
+            ],
+        )
+        .words(["--output", "name"]),
+        wait: kubectl(place, &["rollout", "status", "--watch", &timeout]),
+    };
+    wanted.wait.then_some(Step {
+        name: "rollout",
+        class: Class::Verify,
+        action,
+    })
+}
+
+fn upgrade(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Command {
+    let mut command = helm(
+        place,
+        &[
+            "upgrade",
+            "--install",
+            &place.release,
+            &chart.folder(),
+            "--create-namespace",
+        ],
+    )
+    .and(&values(wanted, facts, Values::Whole));
+    // Going back means having waited.
+    if wanted.wait && wanted.rollback {
+        command = command.word(if facts.helm >= 4 {
+            "--rollback-on-failure"
+        } else {
+            "--atomic"
+        });
+    }
+    if wanted.wait {
+        command = command.words([
+            if facts.helm >= 4 {
+                "--wait=watcher"
+            } else {
+                "--wait"
+            },
+            "--wait-for-jobs",
+        ]);
+    }
+    command
+        .words(["--timeout", &wanted.timeout, "--cleanup-on-fail", "--history-max"])
+        .word(wanted.history_max.to_string())
+}

@@ -1,0 +1,359 @@
+//! Does the steps of a plan, or shows them; and sees to the release after one that failed.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{
+    aftermath::{Revision, diagnose, history},
+    command::{Command, Known, line},
+    failure::{Class, Failure},
+    manifests::{difference, without_secrets},
+    plan::{Action, Place, Step, Wanted, helm},
+    private_file::PrivateFile,
+    report::{Report, warn},
+    runner::{Answer, Output, Runner},
+};
+
+/// A run of steps at a place. What it has decrypted is gone when it is.
+pub struct Run<'a> {
+    pub runner: &'a mut Runner,
+    pub report: Report,
+    pub place: &'a Place,
+    pub wanted: &'a Wanted,
+    /// The first number of Helm's version.
+    pub helm: u32,
+    known: Known,
+    decrypted: Option<PrivateFile>,
+    before: Option<Vec<Revision>>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(
+        runner: &'a mut Runner,
+        report: Report,
+        place: &'a Place,
+        wanted: &'a Wanted,
+        helm: u32,
+    ) -> Run<'a> {
+        Run {
+            runner,
+            report,
+            place,
+            wanted,
+            helm,
+            known: Known::default(),
+            decrypted: None,
+            before: None,
+        }
+    }
+
+    /// Does the steps in their order; the first that fails is the last.
+    pub async fn all(&mut self, steps: &[Step]) -> Result<(), Failure> {
+        for step in steps {
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Says the commands of the steps, and runs none.
+    pub fn show(&self, steps: &[Step]) -> Result<(), Failure> {
+        for step in steps {
+            let only_then = match &step.action {
+                Action::Unless { reference, .. } if step.name == "build" || self.wanted.push => {
+                    Some(format!("unless {reference} is in the registry already:"))
+                }
+                Action::Rollouts { .. } => Some("the second for each that the first one lists:".to_owned()),
+                _ => None,
+            };
+            if let Some(text) = only_then.filter(|_| !self.report.json) {
+                self.report.note(step.name, &text)?;
+            }
+            for command in step.action.commands() {
+                self.report.planned(step.name, &command.shown(&self.known))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        match &step.action {
+            Action::Run(command) => self.must(step, command).await,
+            Action::Ask { command, otherwise } => {
+                let answer = self.run(step.name, command, Output::Kept).await?;
+                if answer.is_good() {
+                    return Ok(());
+                }
+                Err(Failure::new(
+                    step.class,
+                    format!("{otherwise} ({})", answer.complaint()),
+                ))
+            }
+            Action::Look { reference, command } => {
+                let answer = self.run(step.name, command, Output::Kept).await?;
+                if let Some(digest) = digest(&answer) {
+                    self.known.digests.insert(reference.clone(), digest);
+                }
+                Ok(())
+            }
+            Action::Unless { reference, command } => {
+                if self.known.digests.contains_key(reference) {
+                    let text = format!("{reference} is in the registry already");
+                    return Ok(self.report.note(step.name, &text)?);
+                }
+                self.must(step, command).await
+            }
+            Action::Digest { reference, command } => self.digest(step, reference, command).await,
+            Action::Decrypt(command) => {
+                let answer = self.run(step.name, command, Output::KeptAndHeard).await?;
+                if !answer.is_good() {
+                    let text = "the encrypted values cannot be decrypted: is the age key that they are for in \
+                                SOPS_AGE_KEY or SOPS_AGE_KEY_FILE?";
+                    return Err(Failure::new(step.class, text));
+                }
+                let file = PrivateFile::new(&answer.out, ".yaml")?;
+                self.known.decrypted = Some(file.path().to_owned());
+                self.decrypted = Some(file);
+                Ok(())
+            }
+            Action::Diff { rendered, current } => self.diff(step, rendered, current).await,
+            Action::Upgrade(command) => self.upgrade(step, command).await,
+            Action::Rollouts { list, wait } => self.rollouts(step, list, wait).await,
+            Action::Test(command) => match self.must(step, command).await {
+                Err(
+                    failure @ Failure::At {
+                        class: Class::Verify, ..
+                    },
+                ) => Err(self.go_back(failure).await),
+                done => done,
+            },
+        }
+    }
+
+    /// Runs a command, and says so.
+    async fn run(&mut self, name: &str, command: &Command, output: Output) -> Result<Answer, Failure> {
+        let output = match output {
+            Output::Passed if self.report.json => Output::ToError,
+            output => output,
+        };
+        let shown = command.shown(&self.known);
+        self.report.begun(&shown)?;
+        let begin = Instant::now();
+        let answer = self.runner.run(command, &self.known, output).await?;
+        self.report.ended(name, &shown, answer.code, begin.elapsed())?;
+        Ok(answer)
+    }
+
+    /// Runs a command, whose failure is the step's.
+    async fn must(&mut self, step: &Step, command: &Command) -> Result<(), Failure> {
+        let answer = self.run(step.name, command, Output::Passed).await?;
+        if answer.is_good() {
+            return Ok(());
+        }
+        let shown = line(&command.shown(&self.known));
+        let text = format!("{} failed with exit code {}: {shown}", step.name, answer.code);
+        Err(Failure::new(step.class, text))
+    }
+
+    async fn digest(&mut self, step: &Step, reference: &str, command: &Command) -> Result<(), Failure> {
+        if self.known.digests.contains_key(reference) {
+            return Ok(());
+        }
+        let answer = self.run(step.name, command, Output::Kept).await?;
+        let Some(digest) = digest(&answer) else {
+            let text = format!(
+                "{reference} is not in the registry ({}): --build --push it, or name one that is by --image-tag",
+                answer.complaint()
+            );
+            return Err(Failure::new(step.class, text));
+        };
+        self.report.note(step.name, &format!("{reference} is {digest}"))?;
+        self.known.digests.insert(reference.to_owned(), digest);
+        Ok(())
+    }
+
+    async fn diff(&mut self, step: &Step, rendered: &Command, current: &Command) -> Result<(), Failure> {
+        // A release that is not there yet has no manifests.
+        let current = self.run(step.name, current, Output::Kept).await?;
+        let rendered = self.run(step.name, rendered, Output::Kept).await?;
+        if !rendered.is_good() {
+            return Err(Failure::new(step.class, rendered.complaint()));
+        }
+        let current = if current.is_good() {
+            current.out
+        } else {
+            String::new()
+        };
+        let (current, rendered) = (without_secrets(&current), without_secrets(&rendered.out));
+        let text = difference(self.runner, &current, &rendered).await?;
+        Ok(self
+            .report
+            .text(if text.is_empty() { "# no difference" } else { &text })?)
+    }
+
+    async fn upgrade(&mut self, step: &Step, command: &Command) -> Result<(), Failure> {
+        self.before = history(self.runner, self.place).await?;
+        let failure = match self.must(step, command).await {
+            // Not of a tool that is missing.
+            Err(
+                failure @ Failure::At {
+                    class: Class::RolledBack,
+                    ..
+                },
+            ) => failure,
+            Err(failure @ Failure::Interrupted { .. }) => {
+                let after = history(self.runner, self.place).await?;
+                let (_, text) = self.standing(after);
+                warn(&text);
+                return Err(failure);
+            }
+            done => return done,
+        };
+        diagnose(self.runner, self.place).await?;
+        let after = history(self.runner, self.place).await?;
+        let (class, text) = self.standing(after);
+        Err(Failure::new(class, format!("{failure}\n{text}")))
+    }
+
+    /// How the release stands after an upgrade that failed.
+    fn standing(&self, after: Option<Vec<Revision>>) -> (Class, String) {
+        let release = format!(
+            "release {} in namespace {}",
+            self.place.release, self.place.environment.namespace
+        );
+        let was_there = self.before.as_ref().is_none_or(|before| !before.is_empty());
+        let Some(after) = after else {
+            return (
+                Class::NotRolledBack,
+                format!("it is not known how {release} stands: ask `helm history`"),
+            );
+        };
+        let Some(last) = after.last() else {
+            return if was_there {
+                (Class::NotRolledBack, format!("{release} is gone"))
+            } else {
+                (
+                    Class::RolledBack,
+                    format!("rolled back: {release} was not there before, and is not now"),
+                )
+            };
+        };
+        let Revision {
+            number: revision,
+            status,
+            description,
+        } = last;
+        if status != "deployed" {
+            let why = if self.wanted.wait && self.wanted.rollback {
+                "the rollback failed too"
+            } else {
+                "it was not rolled back, as was asked for"
+            };
+            let text = format!("{why}: {release} is {status} at revision {revision} ({description})");
+            return (Class::NotRolledBack, text);
+        }
+        let before = self.before.as_ref().and_then(|before| before.last());
+        let text = if before.is_some_and(|before| before.number == *revision) {
+            format!("nothing was changed: {release} stands at revision {revision}")
+        } else {
+            format!("rolled back: {release} stands at revision {revision} ({description})")
+        };
+        (Class::RolledBack, text)
+    }
+
+    async fn rollouts(&mut self, step: &Step, list: &Command, wait: &Command) -> Result<(), Failure> {
+        let answer = self.run(step.name, list, Output::KeptAndHeard).await?;
+        if !answer.is_good() {
+            let failure = Failure::new(step.class, "the workloads of the release cannot be listed");
+            return Err(self.go_back(failure).await);
+        }
+        for workload in answer.out.lines().map(str::trim).filter(|name| !name.is_empty()) {
+            let command = wait.clone().word(workload);
+            match self.must(step, &command).await {
+                Err(
+                    failure @ Failure::At {
+                        class: Class::Verify, ..
+                    },
+                ) => return Err(self.go_back(failure).await),
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// After what was deployed has turned out not to work: back to the revision before, if that is wanted and there
+    /// is one.
+    async fn go_back(&mut self, failure: Failure) -> Failure {
+        match self.try_to_go_back(&failure).await {
+            Ok(failure) | Err(failure) => failure,
+        }
+    }
+
+    async fn try_to_go_back(&mut self, failure: &Failure) -> Result<Failure, Failure> {
+        diagnose(self.runner, self.place).await?;
+        let before = self
+            .before
+            .iter()
+            .flatten()
+            .rev()
+            .find(|one| one.status == "deployed");
+        let Some(revision) = before.map(|one| one.number).filter(|_| self.wanted.rollback) else {
+            return Ok(Failure::new(
+                Class::Verify,
+                format!("{failure}\nnot rolled back: what is there is left as it is"),
+            ));
+        };
+        let command = rollback(self.place, self.wanted, self.helm, Some(revision));
+        let answer = self.run("rollback", &command, Output::Passed).await?;
+        Ok(if answer.is_good() {
+            Failure::new(
+                Class::Verify,
+                format!("{failure}\nrolled back to revision {revision}"),
+            )
+        } else {
+            Failure::new(
+                Class::NotRolledBack,
+                format!("{failure}\nthe rollback to revision {revision} failed too"),
+            )
+        })
+    }
+
+    /// Runs what only reads, and gives what it says; a failure is the release's.
+    pub async fn read(&mut self, name: &str, command: &Command) -> Result<String, Failure> {
+        let answer = self.run(name, command, Output::KeptAndHeard).await?;
+        if answer.is_good() {
+            return Ok(answer.out);
+        }
+        Err(Failure::new(
+            Class::RolledBack,
+            format!(
+                "{name} failed with exit code {}: nothing was changed\n{}",
+                answer.code,
+                answer.out.trim()
+            ),
+        ))
+    }
+}
+
+/// `helm rollback`, to the revision before if none is named.
+pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: Option<u64>) -> Command {
+    let wait = if major >= 4 { "--wait=watcher" } else { "--wait" };
+    let command = helm(place, &["rollback", &place.release]);
+    let command = command.words(revision.map(|revision| revision.to_string()));
+    let command = if wanted.wait {
+        command.words([wait, "--wait-for-jobs"])
+    } else {
+        command
+    };
+    command.words(["--timeout", &wanted.timeout, "--cleanup-on-fail"])
+}
+
+/// The digest in what a registry says of an image.
+fn digest(answer: &Answer) -> Option<String> {
+    let manifest: Value = serde_json::from_str(&answer.out)
+        .ok()
+        .filter(|_| answer.is_good())?;
+    let digest = manifest["digest"].as_str()?;
+    let hex = digest.strip_prefix("sha256:")?;
+    (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| digest.to_owned())
+}
