@@ -448,9 +448,10 @@ pub fn rollouts(place: &Place, wanted: &Wanted) -> Option<Step> {
                 "deployments,statefulsets,daemonsets",
                 "--selector",
                 &selector(place),
+                "--output",
+                "name",
             ],
-        )
-        .words(["--output", "name"]),
+        ),
         wait: kubectl(place, &["rollout", "status", "--watch", &timeout]),
     };
     wanted.wait.then_some(Step {

@@ -338,8 +338,12 @@ impl<'a> Run<'a> {
 /// `helm rollback`, to the revision before if none is named.
 pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: Option<u64>) -> Command {
     let wait = if major >= 4 { "--wait=watcher" } else { "--wait" };
-    let command = helm(place, &["rollback", &place.release]);
-    let command = command.words(revision.map(|revision| revision.to_string()));
+    let revision = revision.map(|revision| revision.to_string());
+    let words: Vec<&str> = ["rollback", &place.release]
+        .into_iter()
+        .chain(revision.as_deref())
+        .collect();
+    let command = helm(place, &words);
     let command = if wanted.wait {
         command.words([wait, "--wait-for-jobs"])
     } else {

@@ -13,6 +13,7 @@ mod crash;
 mod cutout;
 mod dashboard;
 mod dashboard_faults;
+mod deploy;
 mod engine;
 mod faults;
 mod fits_oracle;

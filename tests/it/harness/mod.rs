@@ -1,7 +1,7 @@
 //! What the tests stand on: the real server as a child process over either back end, a client, the IVOA's schemas,
 //! Python's astronomers' packages to compare with; the real Keycloak, a browser to log in with, and an issuer that
 //! misbehaves where Keycloak would not; a store of images that does; a
-//! stand-in for LTD Keeper.
+//! stand-in for LTD Keeper; a clone to deploy from, with tools that only note how they are called.
 
 mod browser;
 mod documents;
@@ -14,6 +14,7 @@ mod oracle;
 mod postgres;
 mod process;
 mod site;
+mod workshop;
 
 pub use browser::Browser;
 pub use html::Html;
@@ -25,6 +26,7 @@ pub use oracle::oracle;
 pub use postgres::Database;
 pub use process::{SIDEREAL, fault, named, program, said};
 pub use site::{Backend, Reply, Site, execute, rewrite};
+pub use workshop::{DIGEST, Workshop};
 
 /// Makes a test on each back end of every `async fn name(backend: Backend)` named.
 macro_rules! on_both_back_ends {
