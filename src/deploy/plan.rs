@@ -384,7 +384,8 @@ pub fn diff(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, which:
         );
     }
     Action::Diff {
-        rendered: template(chart, place, wanted, facts, which),
+        // A release's manifest has none either.
+        rendered: template(chart, place, wanted, facts, which).word("--no-hooks"),
         current: helm(place, &["get", "manifest", &place.release]),
     }
 }
@@ -424,10 +425,7 @@ fn deployment(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> V
     );
     steps.extend(rollouts(place, wanted));
     if wanted.test && facts.has_tests {
-        let command = helm(
-            place,
-            &["test", &place.release, "--logs", "--timeout", &wanted.timeout],
-        );
+        let command = helm(place, &["test", &place.release, "--timeout", &wanted.timeout]);
         steps.push(Step {
             name: "test",
             class: Class::Verify,

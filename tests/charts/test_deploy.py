@@ -33,8 +33,8 @@ def deploy(cluster, *words):
     return subprocess.run([SIDEREAL, "deploy", *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
-def release(cluster, *words):
-    return deploy(cluster, "sidereal", *DEV1, "--no-setup", "--deploy", "--timeout", "60s", *words)
+def release(cluster, *words, timeout="60s"):
+    return deploy(cluster, "sidereal", *DEV1, "--no-setup", "--deploy", "--timeout", timeout, *words)
 
 
 def image(cluster):
@@ -61,7 +61,7 @@ def test_set_up_asks_the_cluster_for_leave(cluster):
 
 def test_a_first_release_that_fails_is_taken_away(cluster):
     words = ["--release", "first", "--namespace", "first", "--set", "config.devMode.enabled=false,fullnameOverride=first"]
-    done = release(cluster, "--image-tag", "missing", *words, "--timeout", "8s")
+    done = release(cluster, "--image-tag", "missing", *words, timeout="8s")
     assert done.returncode == 6, done.stdout + done.stderr
     assert "rolled back: release first in namespace first was not there before, and is not now" in done.stderr
     assert not json.loads(cluster.helm("list", "--namespace", "first", "--all-namespaces=false", "--output", "json").stdout)
@@ -87,7 +87,7 @@ def test_dev_mode_as_the_environment_has_it(cluster):
 def test_a_missing_image_is_rolled_back(cluster):
     good(cluster, "0.1.0")
     before = history(cluster)[-1]["revision"]
-    done = release(cluster, "--image-tag", "missing", "--set", "config.devMode.enabled=false", "--timeout", "8s")
+    done = release(cluster, "--image-tag", "missing", "--set", "config.devMode.enabled=false", timeout="8s")
     assert done.returncode == 6, done.stdout + done.stderr
     stands = f"rolled back: release sidereal in namespace {NAMESPACE} stands at revision {before + 2} (Rollback to {before})"
     assert stands in done.stderr, done.stderr
@@ -98,7 +98,7 @@ def test_a_missing_image_is_rolled_back(cluster):
 
 def test_without_a_rollback_it_is_left_and_taken_back_by_hand(cluster):
     good(cluster, "0.1.0")
-    done = release(cluster, "--image-tag", "missing", "--set", "config.devMode.enabled=false", "--timeout", "8s", "--no-rollback")
+    done = release(cluster, "--image-tag", "missing", "--set", "config.devMode.enabled=false", "--no-rollback", timeout="8s")
     assert done.returncode == 7 and "not rolled back, as was asked for" in done.stderr, done.stderr
     # Which pod, and why.
     assert "is not ready" in done.stderr, done.stderr

@@ -60,7 +60,7 @@ async fn everything_in_its_order() {
             &format!("{rollout} deployment.apps/sky-api"),
             &format!("{rollout} statefulset.apps/sky-db"),
             &format!("{rollout} daemonset.apps/sky-log"),
-            &format!("helm test sky --logs --timeout 10m {AT_HELM}"),
+            &format!("helm test sky --timeout 10m {AT_HELM}"),
         ]
     );
     // What is said has no password in it either.
