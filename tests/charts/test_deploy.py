@@ -1,6 +1,7 @@
 """`sidereal deploy` against a real control plane, with the real Helm and kubectl: what is good stands, what is not goes back."""
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -25,12 +26,16 @@ def cluster():
         one.stop()
 
 
-def deploy(cluster, *words):
-    """Runs `sidereal deploy` as a person would, in the clone."""
+def surroundings(cluster):
     environment = {name: value for name, value in cluster.environment().items() if name != "CI"}
     # Git believes in this clone, whoever owns it.
     environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(ROOT)}
-    return subprocess.run([SIDEREAL, "deploy", *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return {"env": environment, "cwd": ROOT, "text": True}
+
+
+def deploy(cluster, *words):
+    """Runs `sidereal deploy` as a person would, in the clone."""
+    return subprocess.run([SIDEREAL, "deploy", *words], capture_output=True, timeout=300, **surroundings(cluster))
 
 
 def release(cluster, *words, timeout="60s"):
@@ -94,6 +99,20 @@ def test_a_missing_image_is_rolled_back(cluster):
     assert f"-- the last events in namespace {NAMESPACE}:" in done.stderr
     assert image(cluster) == "registry.example.org/sidereal:0.1.0"
     assert [one["status"] for one in history(cluster)[-2:]] == ["failed", "deployed"]
+
+
+def test_who_stops_it_halfway_finds_what_was_before(cluster):
+    """Helm is asked to end, and goes back."""
+    good(cluster, "0.1.0")
+    words = [SIDEREAL, "deploy", "sidereal", *DEV1, "--no-setup", "--deploy", "--image-tag", "missing", "--set", "config.devMode.enabled=false"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **surroundings(cluster)) as running:
+        cluster.kubectl("wait", "deployment/sidereal-dev1-api", "--namespace", NAMESPACE, "--timeout=60s",
+                        "--for=jsonpath={.spec.template.spec.containers[0].image}=registry.example.org/sidereal:missing")
+        running.send_signal(signal.SIGTERM)
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 128 + signal.SIGTERM, out + err
+    assert "rolled back" in err, err
+    assert image(cluster) == "registry.example.org/sidereal:0.1.0"
 
 
 def test_without_a_rollback_it_is_left_and_taken_back_by_hand(cluster):
