@@ -26,7 +26,7 @@ use crate::{
 /// and to no other. Values that are encrypted by SOPS are taken from secrets/CHART.ENV.yaml.
 ///
 /// Exit codes: 0 ok, 1 other, 2 usage, 3 set-up, 4 build, 5 push, 6 not deployed and as it was before, 7 not deployed
-/// and not as it was before, 8 deployed and does not work.
+/// and not as it was before, 8 deployed and found not to work (it goes back, if there is a revision to go back to).
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

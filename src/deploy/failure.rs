@@ -17,7 +17,7 @@ pub enum Class {
     RolledBack = 6,
     /// The release could not be upgraded, and is not as it was before.
     NotRolledBack = 7,
-    /// The release is deployed, but what runs is not as it should be.
+    /// What was deployed does not run as it should; it was taken back, if that was wanted and could be.
     Verify = 8,
 }
 
