@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
     if folder and pathlib.Path(folder, "tools.ok").exists():
         if pathlib.Path(folder, "all.ok").exists():
             return
-        missing = {"test_cluster"}
+        missing = {"test_cluster", "test_deploy"}
     else:
         missing = {item.module.__name__ for item in items} - NEED_NOTHING
     if os.environ.get("CI"):
