@@ -229,7 +229,12 @@ fn dashboard(
     if !settings.services.iter().any(|name| name == "dashboard") {
         return Ok(None);
     }
-    let dashboard = Dashboard::new(store.clone(), Arc::clone(results), &settings.dashboard)?;
+    let dashboard = Dashboard::new(
+        store.clone(),
+        Arc::clone(results),
+        &settings.dashboard,
+        settings.workers(),
+    )?;
     Ok(Some(Arc::new(dashboard)))
 }
 

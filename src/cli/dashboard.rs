@@ -45,7 +45,7 @@ struct Rebuild {
         conflicts_with = "all"
     )]
     products: Vec<String>,
-    /// All products that the server has met at its LTD Keepers
+    /// All products that the server has met at its LTD Keepers, but for those that have gone there
     #[arg(long)]
     all: bool,
     /// Also where nothing has changed
@@ -90,6 +90,7 @@ impl Rebuild {
             let dashboards = client.dashboards().await?;
             let named = dashboards
                 .into_iter()
+                .filter(|dashboard| !dashboard.missing)
                 .map(|dashboard| format!("{}/{}", dashboard.keeper, dashboard.product));
             named.collect()
         } else {

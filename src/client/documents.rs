@@ -47,6 +47,9 @@ pub struct Dashboard {
     pub keeper: String,
     /// Its slug.
     pub product: String,
+    /// Whether its Keeper knows it no more.
+    #[serde(default)]
+    pub missing: bool,
 }
 
 /// A parameter of a job.

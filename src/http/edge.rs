@@ -23,8 +23,12 @@ use super::{
     body::Bounds,
     caller::{Attempt, Door, told},
     guard::Guard,
+    negotiate::prefer,
     problem::Problem,
 };
+
+/// Where faults have forms of their own.
+const OURS: [&str; 4] = ["/api/", "/app", "/account/", "/dashboards"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -125,6 +129,7 @@ impl Edge {
         let of_account = below.starts_with("/account/");
         let always_json = of_account || below.starts_with("/api/v1/");
         let of_dasher = matches!(below, "/build" | "/healthz");
+        let is_ours = OURS.iter().any(|ours| below.starts_with(ours));
         let span = tracing::info_span!("request", %id, %method, path = told(path, &self.base_path));
         request.set_data(RequestId(id.clone()));
 
@@ -157,7 +162,9 @@ impl Edge {
                 let cause = watch.as_ref().and_then(super::body::Watch::problem);
                 let problem = cause.unwrap_or(problem);
                 let mut response = span.in_scope(|| {
-                    if of_dasher {
+                    // So LTD Dasher answers at any URL that it does not know.
+                    let is_unknown = !is_ours && problem.is_of_url() && takes_json(&accept);
+                    if of_dasher || is_unknown {
                         problem.render_for_keeper()
                     } else {
                         problem.render(&accept, always_json, &id)
@@ -250,6 +257,18 @@ fn accepted(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
+/// Whether the client would rather have JSON, or does not care.
+fn takes_json(headers: &HeaderMap) -> bool {
+    let offered = [
+        "application/json",
+        "application/problem+json",
+        "text/plain",
+        "text/html",
+        "application/x-votable+xml",
+    ];
+    prefer(headers, &offered) == Some(0)
+}
+
 fn count(method: &Method, pattern: Option<&PathPattern>, response: &Response, took: Duration) {
     let route = match pattern {
         Some(pattern) => metrics::SharedString::from(Arc::clone(&pattern.0)),
@@ -322,8 +341,18 @@ mod tests {
     #[tokio::test]
     async fn errors_are_rendered_once_and_in_the_clients_form() {
         let client = TestClient::new(site());
-        let answer = client.get("/base/nowhere").send().await;
-        answer.assert_status(StatusCode::NOT_FOUND);
+        for accept in ["*/*", "application/json", "application/xml;q=0.1, */*;q=0.5"] {
+            let answer = client.get("/base/nowhere").header(header::ACCEPT, accept);
+            let answer = answer.send().await;
+            answer.assert_status(StatusCode::NOT_FOUND);
+            let (status, error, message) = (404, "not found", "invalid resource URI");
+            let expected = serde_json::json!({"status": status, "error": error, "message": message});
+            answer.assert_json(&expected).await;
+        }
+        let answer = client.get("/base/nowhere").header(header::ACCEPT, "text/plain");
+        let answer = answer.send().await;
+        answer.assert_text("Error: there is nothing at this URL").await;
+        let answer = client.get("/base/api/x/nowhere").send().await;
         answer.assert_text("Error: there is nothing at this URL").await;
         let answer = client
             .get("/base/api/v1/nowhere")

@@ -311,6 +311,14 @@ impl Problem {
         response
     }
 
+    /// Whether nothing is at the URL, or nothing that takes the method.
+    pub fn is_of_url(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+        )
+    }
+
     /// The answer in the form of LTD Dasher's API, whatever the client prefers.
     pub fn render_for_keeper(&self) -> Response {
         self.log();
@@ -419,6 +427,7 @@ impl From<JobsError> for Problem {
                 Problem::new(StatusCode::CONFLICT, error.to_string())
             }
             JobsError::Quota(message) => Problem::too_many(message, Duration::from_mins(1)),
+            JobsError::Crowded => Problem::busy(error.to_string(), Duration::from_mins(1)),
             JobsError::Unavailable(source) => Problem::unavailable(source),
             JobsError::Internal(source) => Problem::internal(source),
         }

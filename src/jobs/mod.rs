@@ -166,6 +166,9 @@ pub enum JobsError {
     /// The caller has as much as it may have.
     #[error("{0}")]
     Quota(String),
+    /// The service has as many jobs in the queue as there may be.
+    #[error("too many jobs are queued; try again later")]
+    Crowded,
     /// The database or object store does not answer.
     #[error("storage: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -51,12 +51,16 @@ pub struct Sent {
 impl Jobs {
     /// Queues a job for each of these errands that has none in the queue; all of them or, on an error, none. The jobs are
     /// the service's own, which has judged their parameters. Gives them in the order of their keys, each once.
+    ///
+    /// With `most_queued`, new ones that would make its queue longer than that are refused ([`JobsError::Crowded`]); of
+    /// requests at the same moment a few may come through.
     pub async fn send(
         &self,
         service: &dyn Service,
         errands: Vec<Errand>,
         run_id: Option<&str>,
         debounce: Debounce,
+        most_queued: Option<u64>,
     ) -> Result<Vec<Sent>, JobsError> {
         let mut errands = errands;
         // In one order for all, so that two requests never wait for each other.
@@ -66,6 +70,11 @@ impl Jobs {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (pause, longest) = (millis(debounce.pause), millis(debounce.longest));
         let change = self.engine.store.transaction().await?;
+        let owner = service_owner(description.name);
+        let mut places = match most_queued {
+            Some(most) => most.saturating_sub(change.queued(&owner, most).await?),
+            None => u64::MAX,
+        };
         let mut sent = Vec::with_capacity(errands.len());
         let mut changed: Vec<Job> = Vec::with_capacity(errands.len());
         for Errand { key, parameters } in errands {
@@ -79,10 +88,11 @@ impl Jobs {
                 });
                 continue;
             }
+            places = places.checked_sub(1).ok_or(JobsError::Crowded)?;
             let new = NewJob {
                 id: JobId::new(),
                 service: description.name.to_owned(),
-                owner: service_owner(description.name),
+                owner: owner.clone(),
                 run_id: run_id.map(str::to_owned),
                 parameters,
                 quote: None,

@@ -115,7 +115,7 @@ pub struct Done<'a> {
 }
 
 /// Pauses (ms) before what has failed is tried again, by how often it has; the last one is for all further ones.
-const PAUSES: [i64; 4] = [60_000, 300_000, 900_000, 3_600_000];
+pub(super) const PAUSES: [i64; 4] = [60_000, 300_000, 900_000, 3_600_000];
 
 const ADD: Sql = Sql::both("INSERT INTO dashboard (keeper, slug) VALUES ($1, $2) ON CONFLICT DO NOTHING");
 
@@ -402,6 +402,7 @@ impl Store {
             return Ok(false);
         }
         self.execute(FORGET_PARTS, named()).await?;
+        self.forget_call(product, None).await?;
         Ok(true)
     }
 

@@ -5,6 +5,7 @@
 //! replicas with different clocks agree and both dialects compare them alike.
 
 pub mod audit;
+pub mod calls;
 pub mod catalogue;
 pub mod dashboards;
 mod entity;
@@ -36,6 +37,7 @@ use sqlx::{
 };
 
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use calls::LostCall;
 pub use catalogue::{
     Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
 };

@@ -10,7 +10,8 @@ use sidereal::uws::Timestamp;
 use crate::{
     auth::oidc,
     harness::{
-        Answer, Backend, Html, Issuer, Keeper, Reply, Site, fault, named, on_both_back_ends, rewrite, said,
+        Answer, Backend, Html, Issuer, Keeper, Reply, Site, execute, fault, named, on_both_back_ends,
+        rewrite, said,
     },
     readme::{SERVER, blocks},
 };
@@ -25,6 +26,9 @@ on_both_back_ends!(
     what_lives_is_linked_and_what_has_ended_is_not,
     a_second_run_over_many_builds_writes_nothing,
     a_call_during_a_run_gets_a_run_of_its_own,
+    a_call_whose_job_has_no_attempt_left_is_tried_again,
+    a_keeper_that_hangs_leaves_places_to_other_services,
+    the_queue_of_calls_has_an_end,
     what_is_owed_to_caches_is_paid_by_the_next_attempt,
     a_worker_that_dies_between_pages_and_caches_leaves_it_to_another,
     a_key_that_has_changed_is_owed_until_caches_know,
@@ -265,6 +269,73 @@ async fn a_call_during_a_run_gets_a_run_of_its_own(backend: Backend) {
     assert_eq!(scene.keeper.count(ASKED), 2);
 }
 
+async fn a_call_whose_job_has_no_attempt_left_is_tried_again(backend: Backend) {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
+    let mut scene = Scene::start_with(backend, "", &[("SIDEREAL_ENGINE__ATTEMPTS", "1")]).await;
+    scene.keeper.hold_only(ASKED);
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    scene.keeper.until_asked(ASKED, 1).await;
+    scene.site.crash().await;
+    scene.keeper.hold(false);
+    let other = scene.site.replica().await;
+    other
+        .wait(&job.replace(&scene.site.address, &other.address), "ERROR")
+        .await;
+    // It is noted by whoever looks next; now is its time, and nobody calls.
+    let due = "UPDATE dashboard SET retry_at = 1 WHERE slug = 'sqr-900' AND failures = 1 AND retry_at > 1";
+    let store = other.store().await;
+    while execute(store.url(), due).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    scene.keeper.until_asked(ASKED, 2).await;
+    let one: Value = other.get_json("/api/v1/dashboards/test/sqr-900").await;
+    let newest = one["jobs"][0]["jobId"].as_str().unwrap();
+    assert!(!job.ends_with(newest), "{one}");
+    other
+        .wait(&format!("/api/dashboard/async/{newest}"), "COMPLETED")
+        .await;
+    other.get("/dashboards/sqr-900/v/").await.expect(200);
+}
+
+async fn a_keeper_that_hangs_leaves_places_to_other_services(backend: Backend) {
+    const ASKED: &str = "GET /products/sqr-900/dashboard";
+    let scene = Scene::start_with(backend, "", &[("SIDEREAL_WORKERS", "2")]).await;
+    scene.keeper.hold(true);
+    let slugs = ["sqr-900", "pipes", "tubes", "valves"];
+    let first = scene.call(&slugs[..1]).await.expect(202).location().to_owned();
+    scene.keeper.until_asked(ASKED, 1).await;
+    let others: Value = scene.call(&slugs[1..]).await.expect(202).json();
+    for _ in 0..3 {
+        let echo = [("PHASE", "RUN")];
+        let echo = scene.site.post("/api/echo/async", &echo).await.expect(303);
+        scene.site.wait(echo.location(), "COMPLETED").await;
+    }
+    assert_eq!(scene.keeper.asked(), [ASKED]);
+    scene.keeper.hold(false);
+    scene.site.wait(&first, "COMPLETED").await;
+    let pipes = others["jobs"][0]["job_url"].as_str().unwrap();
+    scene.site.wait(pipes, "COMPLETED").await;
+}
+
+async fn the_queue_of_calls_has_an_end(backend: Backend) {
+    let scene = Scene::start_with(backend, "", &[("SIDEREAL_DASHBOARD__DEBOUNCE", "10")]).await;
+    scene.keeper.hold(true);
+    let slugs: Vec<String> = (0..2_100).map(|number| format!("made-up-{number}")).collect();
+    let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
+    let mut refused = None;
+    for some in slugs.chunks(100) {
+        let reply = scene.call(some).await;
+        if reply.status != 202 {
+            refused = Some(reply);
+        }
+    }
+    let refused = refused.expect("2,000 are queued").expect(503);
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.json::<Value>()["status"], 503);
+    let again = scene.call(&slugs[1_999..2_000]).await.expect(202);
+    assert_eq!(again.json::<Value>()["jobs"][0]["coalesced"], true);
+}
+
 async fn what_is_owed_to_caches_is_paid_by_the_next_attempt(backend: Backend) {
     const PURGE: &str = "POST /service/svc1/purge/5f015d694f38481c8d089115fea8eb0f";
     let lines = "fastly_service = 'svc1'\nfastly_key = 'key'\nfastly_url = 'KEEPER'";
@@ -448,8 +519,21 @@ async fn how_dashboards_stand_and_what_jobs_have_made_of_them_is_told(backend: B
     assert_eq!(scene.ended(nowhere.location()).await["phase"], "ERROR");
     let all: Value = scene.site.get_json("/api/v1/dashboards").await;
     assert_eq!(all["products"].as_array().map(Vec::len), Some(1), "{all}");
-    let one: Value = scene.site.get_json("/api/v1/dashboards/test/nowhere").await;
-    assert_eq!((&one["missing"], &one["published"]), (&json!(true), &json!(null)));
+    scene
+        .site
+        .get("/api/v1/dashboards/test/nowhere")
+        .await
+        .expect(404);
+    let called = scene.call(&["nowhere"]).await.expect(202);
+    assert_eq!(scene.ended(called.location()).await["phase"], "ERROR");
+    let store = scene.site.store().await;
+    for rows in [
+        "job_key WHERE key = 'test/nowhere'",
+        "dashboard WHERE slug = 'nowhere'",
+    ] {
+        let left = execute(store.url(), &format!("DELETE FROM {rows}")).await;
+        assert_eq!(left, 0, "{rows}");
+    }
     scene
         .site
         .get("/api/v1/dashboards/other/sqr-900")
@@ -677,6 +761,9 @@ async fn only_a_keeper_or_someone_with_a_role_may_call() {
     send(scene.site.request(Method::POST, &url).json(&body))
         .await
         .expect(202);
+    let of_a_page = scene.site.request(Method::POST, &url).json(&body);
+    let refused = send(of_a_page.header("Origin", "https://evil.example.org")).await;
+    assert_eq!(refused.expect(403).json::<Value>()["error"], "forbidden");
 
     scene.site.get("/dashboards/").await.expect(401);
     let read = scene
@@ -727,6 +814,16 @@ async fn products_are_rebuilt_from_the_command_line() {
         );
         assert_eq!(report[1]["state"], state);
     }
+    // What has gone is not asked for again and again.
+    let path = "/products/pipes/dashboard";
+    scene.keeper.answer(path, Answer::status(404));
+    scene.keeper.answer("/products/pipes", Answer::status(404));
+    assert_eq!(fault(&rebuild(&["pipes"]).await).0, Some(6));
+    let text = said(&rebuild(&["--all"]).await);
+    let job = text.lines().next().unwrap();
+    let report: Value = scene.site.get_json(&format!("{job}/results/report")).await;
+    assert_eq!(report.as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(report[0]["product"], "sqr-900");
     assert_eq!(fault(&rebuild(&["../x"]).await).0, Some(2));
     assert_eq!(fault(&rebuild(&["nowhere"]).await).0, Some(6));
 }
@@ -837,9 +934,13 @@ async fn who_calls_too_often_is_told_to_wait() {
     let scene = Scene::start_with(Backend::Embedded, "", &environment).await;
     let body = json!({ "product_urls": [] });
     let mut refused = Vec::new();
+    let token = issuer.token(&json!({}));
     for _ in 0..30 {
-        let request = scene.site.request(Method::POST, "/build").json(&body);
-        let reply = scene.site.send(request.basic_auth("keeper", Some(SECRET))).await;
+        let call = || scene.site.request(Method::POST, "/build").json(&body);
+        // A Keeper calls no second time.
+        let keeper = call().basic_auth("keeper", Some(SECRET));
+        scene.site.send(keeper).await.expect(202);
+        let reply = scene.site.send(call().bearer_auth(&token)).await;
         if reply.status == 429 {
             refused.push(reply);
         }

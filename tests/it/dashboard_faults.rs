@@ -60,9 +60,17 @@ async fn a_url_of_another_host_is_refused() {
 async fn a_url_with_a_user_is_refused() {
     let scene = scene().await;
     let host = scene.keeper.url().strip_prefix("http://").unwrap();
-    for user in ["user:password@", "user@", "@"] {
-        refuses(&scene, &format!("http://{user}{host}/products/pipes")).await;
+    for user in [
+        "//user:password@",
+        "//user@",
+        "//@",
+        "user:password@",
+        "/user@",
+        "\\\\user@",
+    ] {
+        refuses(&scene, &format!("http:{user}{host}/products/pipes")).await;
     }
+    refuses(&scene, &format!("ht\ntp://{host}/products/pipes")).await;
     refuses(&scene, &format!("http://{host}@evil.example.org/products/pipes")).await;
 }
 
@@ -372,6 +380,44 @@ async fn html_instead_of_json_is_told_as_such() {
     misbehaves(&scene, Answer::json("{\"product\":"), "JSON").await;
     misbehaves(&scene, Answer::status(403), "403").await;
     misbehaves(&scene, Answer::status(500), "500").await;
+}
+
+#[tokio::test]
+async fn a_keeper_that_asks_for_an_hour_is_not_waited_for() {
+    let scene = scene().await;
+    for (when, why) in [
+        ("3600", "come back in 3600 s"),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", "come back in"),
+    ] {
+        let busy = Answer::status(503).with("retry-after", when);
+        misbehaves(&scene, busy, why).await;
+    }
+}
+
+#[tokio::test]
+async fn an_odd_entry_in_a_list_costs_no_other_and_an_odd_product_is_no_passing_fault() {
+    let scene = scene().await;
+    let keeper = &scene.keeper;
+    keeper.forget(BULK);
+    let mut product = note()["product"].clone();
+    keeper.answer("/products/sqr-900", Answer::json(product.to_string()));
+    for rows in ["editions", "builds"] {
+        let mut row = note()[rows][0].clone();
+        row["self_url"] = json!(format!("{}/{rows}/1", keeper.url()));
+        keeper.answer(&format!("/{rows}/1"), Answer::json(row.to_string()));
+        let list = json!({ rows: [7, row["self_url"], null] }).to_string();
+        keeper.answer(&format!("/products/sqr-900/{rows}/"), Answer::json(list));
+    }
+    let report = scene.built("sqr-900").await;
+    let counts = (&report["editions"], &report["builds"]);
+    assert_eq!(counts, (&json!(1), &json!(1)), "{report}");
+    let skipped = report["skipped"].to_string();
+    assert!(skipped.contains("URL of editions 3"), "{report}");
+    product["slug"] = json!(7);
+    keeper.answer("/products/sqr-900", Answer::json(product.to_string()));
+    let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+    let ended = scene.ended(&job).await;
+    assert_eq!(ended["errorSummary"]["type"], "fatal", "{ended}");
 }
 
 #[tokio::test]

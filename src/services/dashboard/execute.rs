@@ -143,6 +143,7 @@ pub async fn run(service: &Dashboard, context: &Context) -> Result<(), Failure> 
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Failure::fatal(faults.join("; "))
     })?;
+    let _place = service.places.take().await.map_err(Failure::Later)?;
     let mut run = Run {
         service,
         context,
@@ -223,6 +224,10 @@ impl Run<'_> {
                 noted
                     .map_err(|error| database(&error))?
                     .map_err(|LeaseLost| Failure::Cancelled)?;
+                if missing {
+                    let forgotten = store.forget_unknown(&id, lease).await;
+                    forgotten.map_err(|error| database(&error))?;
+                }
                 self.context.log(format!("{}: {message}", wanted.slug));
                 outcome.error = Some(message.clone());
                 self.failed.push((kind, message));

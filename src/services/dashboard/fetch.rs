@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -38,6 +39,9 @@ const PRODUCTS_AT_ONCE: usize = 4;
 const RETRIES: u32 = 3;
 /// First pause before that, doubled each time.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// Longest pause that a Keeper may ask for with somebody waiting.
+const MAX_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a Keeper did not give a product.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +130,11 @@ impl Fetcher {
             }
             let body = self.body("/products/", MAX_LIST).await?;
             let urls = self.read(wire::urls::<MAX_PRODUCTS>(&body, "products"))?;
-            Ok(urls.iter().filter_map(|url| self.keeper.slug_of(url)).collect())
+            Ok(urls
+                .good
+                .iter()
+                .filter_map(|url| self.keeper.slug_of(url))
+                .collect())
         };
         let mut slugs: Vec<String> = time::timeout(self.budget, listed)
             .await
@@ -177,19 +185,23 @@ impl Fetcher {
         let builds = self.read(wire::urls::<MAX_BUILDS>(&builds, "builds"))?;
         Ok(Answers {
             product,
-            editions: self.members(&editions, "editions").await?,
-            builds: self.members(&builds, "builds").await?,
+            editions: self.members(editions, "editions").await?,
+            builds: self.members(builds, "builds").await?,
         })
     }
 
     /// Members, in the order of their URLs. One that has gone meanwhile is left out.
     async fn members<T: for<'a> serde::Deserialize<'a>>(
         &self,
-        urls: &[String],
+        urls: Rows<String>,
         collection: &'static str,
     ) -> Result<Rows<T>, FetchError> {
-        let mut rows = Rows::default();
+        let mut rows = Rows {
+            good: Vec::new(),
+            bad: urls.bad,
+        };
         let questions: Vec<_> = urls
+            .good
             .iter()
             .map(|url| self.member(url, collection).boxed())
             .collect();
@@ -251,6 +263,7 @@ impl Fetcher {
         match listed {
             Ok(urls)
                 if urls
+                    .good
                     .iter()
                     .any(|url| self.keeper.slug_of(url).as_deref() == Some(slug)) =>
             {
@@ -290,7 +303,12 @@ impl Fetcher {
             if tried == RETRIES {
                 return Err(self.ill(why));
             }
-            time::sleep(pause.unwrap_or_else(|| jittered(PAUSE * 2_u32.pow(tried)))).await;
+            let pause = pause.unwrap_or_else(|| jittered(PAUSE * 2_u32.pow(tried)));
+            // A worker does not wait for it: there is another time.
+            if pause > MAX_PAUSE.min(self.budget / ANSWERS) {
+                return Err(self.ill(format!("{why}, and asks to come back in {} s", pause.as_secs())));
+            }
+            time::sleep(pause).await;
             tried += 1;
         }
     }
@@ -324,7 +342,10 @@ impl Fetcher {
     }
 
     fn read<T>(&self, read: Result<T, WireError>) -> Result<T, FetchError> {
-        read.map_err(|error| self.ill(error.to_string()))
+        read.map_err(|error| match error {
+            WireError::Shape(_) => self.broken(error.to_string()),
+            _ => self.ill(error.to_string()),
+        })
     }
 
     fn missing(&self, slug: &str) -> FetchError {
@@ -374,6 +395,10 @@ fn reach(keeper: &Keeper) -> Reach {
 
 /// Whether it is worth while to ask again, and after what pause if it says so.
 #[expect(clippy::option_option, reason = "busy or not, and with a pause or not")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a peer gives a date of its clock; the pause is bounded"
+)]
 fn busy(response: &Response) -> Option<Option<Duration>> {
     let is_busy = matches!(
         response.status(),
@@ -382,11 +407,18 @@ fn busy(response: &Response) -> Option<Option<Duration>> {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     );
-    let pause = || {
-        let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
-    };
+    let pause = || retry_after(response.headers().get(RETRY_AFTER)?.to_str().ok()?, Utc::now());
     is_busy.then(pause)
+}
+
+/// The pause that is asked for, in seconds or until a date (RFC 9110 section 10.2.3).
+fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc();
+    // What is over asks for none.
+    Some((date - now).to_std().unwrap_or_default())
 }
 
 /// Half of a pause to all of it, so that those who failed together do not come together again.
@@ -394,4 +426,25 @@ fn jittered(pause: Duration) -> Duration {
     let nanos = uuid::Uuid::now_v7().as_u128();
     let share = (nanos % 1_000) as f64 / 1_000.0;
     pause.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_asked_for_in_seconds_or_until_a_date() {
+        let now = "2026-11-21T22:00:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 3600 ", Some(3_600)),
+            ("Sat, 21 Nov 2026 22:01:30 GMT", Some(90)),
+            ("Sat, 21 Nov 2026 21:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("later", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
 }

@@ -150,7 +150,9 @@ impl Keepers {
         if self.0.is_empty() {
             return Err(NotAllowed::NoKeeper);
         }
-        if text.len() > MAX_URL {
+        // What the standard of the web leaves out or mends while it reads could be read otherwise by others.
+        let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+        if text.len() > MAX_URL || text.contains(is_odd) {
             return Err(NotAllowed::NoUrl);
         }
         let url = Url::parse(text).map_err(|_| NotAllowed::NoUrl)?;
@@ -158,12 +160,12 @@ impl Keepers {
             return Err(NotAllowed::NoUrl);
         }
         // An empty user is one too: the text has an @.
-        let has_user = text.split_once("://").is_some_and(|(_, rest)| {
-            rest.split(['/', '\\', '?', '#'])
-                .next()
-                .unwrap_or_default()
-                .contains('@')
+        let has_user = text.split_once(':').is_some_and(|(_, rest)| {
+            let rest = rest.trim_start_matches('/');
+            let authority = rest.split(['/', '?', '#']).next();
+            authority.unwrap_or_default().contains('@')
         });
+        let has_user = has_user || !url.username().is_empty() || url.password().is_some();
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return Err(NotAllowed::Decorated);
         }
@@ -349,6 +351,15 @@ mod tests {
             ),
             ("http://me:pw@keeper:3031/products/pipes", NotAllowed::Decorated),
             ("http://@keeper:3031/products/pipes", NotAllowed::Decorated),
+            ("http:me:pw@keeper:3031/products/pipes", NotAllowed::Decorated),
+            ("http:/me@keeper:3031/products/pipes", NotAllowed::Decorated),
+            ("http:///@keeper:3031/products/pipes", NotAllowed::Decorated),
+            ("http:@keeper:3031/products/pipes", NotAllowed::Decorated),
+            ("http:\\\\me@keeper:3031/products/pipes", NotAllowed::NoUrl),
+            ("http://keeper:3031\\products/pipes", NotAllowed::NoUrl),
+            ("ht\ntp://keeper:3031/products/pipes", NotAllowed::NoUrl),
+            ("http://keeper:3031/products/pi\tpes", NotAllowed::NoUrl),
+            (" http://keeper:3031/products/pipes", NotAllowed::NoUrl),
             ("http://keeper:3031/products/pipes?x", NotAllowed::Decorated),
             ("http://keeper:3031/products/pipes#x", NotAllowed::Decorated),
             ("http://keeper:3031/editions/1", NotAllowed::NoProduct),

@@ -2,7 +2,7 @@
 //!
 //! `wire` is what Keeper answers, `normalise` makes a `product` of it, whose words and URLs `text` has judged and whose
 //! versions `version` orders; `files` are its `page`s and `documents`. `fetch` asks a `keeper` of the settings. A job's
-//! `request` is what `execute` does: it `publish`es, and `purge`s caches. `watch` sees to what nobody calls for; `routes`
+//! `request` is what `execute` does: it `publish`es, and `purge`s caches, in one of some `places`. `watch` sees to what nobody calls for; `routes`
 //! is what is served beside the jobs, `preview` what needs no server.
 
 mod documents;
@@ -12,6 +12,7 @@ mod files;
 mod keeper;
 mod normalise;
 mod page;
+mod places;
 pub mod preview;
 mod product;
 mod publish;
@@ -27,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
-use self::{fetch::Fetcher, keeper::Keepers, page::Look, purge::Cache, request::Request};
+use self::{fetch::Fetcher, keeper::Keepers, page::Look, places::Places, purge::Cache, request::Request};
 use crate::{
     auth::Caller,
     engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage},
@@ -50,17 +51,20 @@ pub struct Dashboard {
     shrink_guard: ShrinkGuard,
     debounce: Duration,
     sweep: Duration,
+    places: Places,
     /// Owner of the jobs that Keeper, and not a person, has called for.
     own: String,
     description: Description,
 }
 
 impl Dashboard {
-    /// For the Keepers of these settings; fails if there cannot be a client of theirs.
+    /// For the Keepers of these settings, making at most half as many dashboards at a time as the server has workers, so
+    /// that one that hangs leaves some to others; fails if there cannot be a client of theirs.
     pub fn new(
         store: Store,
         results: Arc<Results>,
         settings: &DashboardSettings,
+        workers: usize,
     ) -> Result<Dashboard, reqwest::Error> {
         let keepers = Keepers::new(&settings.keepers);
         let fetchers = keepers
@@ -80,6 +84,7 @@ impl Dashboard {
             shrink_guard: settings.shrink_guard,
             debounce: settings.debounce,
             sweep: settings.sweep,
+            places: Places::new((workers / 2).max(1)),
             own: jobs::service_owner("dashboard"),
             description: Description {
                 name: "dashboard",

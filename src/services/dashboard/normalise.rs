@@ -65,12 +65,13 @@ pub fn normalise(slug: &str, answers: Answers) -> Result<Product, NormaliseError
         if let Some(url) = &row.self_url {
             built.insert(url.clone(), all_builds.len());
         }
-        all_builds.push(build(row, forge.as_ref()));
+        all_builds.push(build(row, forge.as_ref(), &mut skipped));
     }
     let mut all_editions = Vec::new();
     for row in living(editions.good, "edition", &mut skipped) {
         let shown = row.build_url.as_ref().and_then(|url| built.get(url)).copied();
-        let edition = edition(row, shown.map(|place| &all_builds[place]), forge.as_ref());
+        let shows = shown.map(|place| &all_builds[place]);
+        let edition = edition(row, shows, forge.as_ref(), &mut skipped);
         if let Some(place) = shown {
             all_builds[place].editions.push(edition.slug.clone());
         }
@@ -158,8 +159,9 @@ fn living<R: Row>(rows: Vec<R>, what: &str, skipped: &mut Vec<String>) -> Vec<R>
     living
 }
 
-fn build(row: BuildRow, forge: Option<&Forge>) -> Build {
-    let names = names(row.git_refs, row.git_ref);
+fn build(row: BuildRow, forge: Option<&Forge>, skipped: &mut Vec<String>) -> Build {
+    let (names, more) = names(row.git_refs, row.git_ref);
+    skipped.extend(not_shown("build", &row.slug, more));
     let uploaded = row.uploaded.unwrap_or(false);
     Build {
         url: row
@@ -181,8 +183,14 @@ fn build(row: BuildRow, forge: Option<&Forge>) -> Build {
     }
 }
 
-fn edition(row: EditionRow, shown: Option<&Build>, forge: Option<&Forge>) -> Edition {
-    let names = names(row.tracked_refs, row.tracked_ref);
+fn edition(
+    row: EditionRow,
+    shown: Option<&Build>,
+    forge: Option<&Forge>,
+    skipped: &mut Vec<String>,
+) -> Edition {
+    let (names, more) = names(row.tracked_refs, row.tracked_ref);
+    skipped.extend(not_shown("edition", &row.slug, more));
     let (kind, version) = kind(&row.slug, row.kind.as_deref(), row.mode.as_deref(), &names);
     let built = row.build_url.is_some();
     let slug_ticket = || ticket(&row.slug);
@@ -227,7 +235,13 @@ fn kind(slug: &str, kind: Option<&str>, mode: Option<&str>, refs: &[String]) -> 
         Some("eups_major_release") => return (Kind::Release, version),
         _ => {}
     }
-    if matches!(kind, Some("release" | "major" | "minor")) || version.is_some() {
+    // A draft may have any name.
+    let is_release = match kind {
+        Some("release" | "major" | "minor") => true,
+        Some("draft") => false,
+        _ => version.is_some(),
+    };
+    if is_release {
         return (Kind::Release, version);
     }
     if let Some((period, version)) = dated {
@@ -257,15 +271,19 @@ fn number(slug: &str) -> Option<u64> {
     slug.parse().ok()
 }
 
-/// Names of refs, each once.
-fn names(several: Option<Vec<Option<String>>>, one: Option<String>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for name in several.into_iter().flatten().flatten().chain(one) {
-        if !name.is_empty() && !names.contains(&name) && names.len() < MAX_REFS {
-            names.push(name);
-        }
-    }
-    names
+/// Names of refs, each once, and how many more there are than are shown.
+fn names(several: Option<Vec<Option<String>>>, one: Option<String>) -> (Vec<String>, usize) {
+    let mut seen = HashSet::new();
+    let mut names: Vec<String> = several.into_iter().flatten().flatten().chain(one).collect();
+    names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
+    let more = names.len().saturating_sub(MAX_REFS);
+    names.truncate(MAX_REFS);
+    (names, more)
+}
+
+/// What is said of refs that are too many to be shown.
+fn not_shown(what: &str, slug: &str, more: usize) -> Option<String> {
+    (more > 0).then(|| format!("{what} {slug:?}: {MAX_REFS} git refs are shown, and {more} more are not"))
 }
 
 fn refs(names: Vec<String>, forge: Option<&Forge>) -> Vec<GitRef> {
@@ -509,6 +527,39 @@ mod tests {
         assert_eq!(odd.title, "pipes");
         let another = normalise("pipe", answers).unwrap_err();
         assert!(another.to_string().contains("\"pipes\""), "{another}");
+    }
+
+    #[test]
+    fn drafts_and_branches_with_numbers_are_no_releases() {
+        let refs = |name: &str| [name.to_owned()];
+        for (slug, given, expected) in [
+            ("v1.0", Some("draft"), Kind::Branch),
+            ("v1.0", Some("release"), Kind::Release),
+            ("v1.0", None, Kind::Release),
+            ("v1.10.dev1", None, Kind::Release),
+            ("v2-migration", None, Kind::Branch),
+            ("2.0-fix-typos", None, Kind::Branch),
+            ("v1.2-docs", Some("draft"), Kind::Branch),
+            ("v5.0.1-1-gabcdef", None, Kind::Branch),
+            ("odd", Some("major"), Kind::Release),
+        ] {
+            assert_eq!(
+                kind(slug, given, None, &refs(slug)).0,
+                expected,
+                "{slug} {given:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refs_that_are_not_shown_are_told_of() {
+        let many = (0..MAX_REFS + 3).map(|number| Some(format!("u/{number}")));
+        let twice = many.clone().chain(many).collect();
+        let (shown, more) = names(Some(twice), Some("u/1".into()));
+        assert_eq!((shown.len(), more), (MAX_REFS, 3));
+        let told = not_shown("build", "7", more).unwrap();
+        assert!(told.contains("and 3 more"), "{told}");
+        assert_eq!(not_shown("build", "7", 0), None);
     }
 
     #[test]

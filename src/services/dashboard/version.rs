@@ -4,9 +4,6 @@ use std::cmp::Ordering;
 
 /// Most digits of a number in a version; what has more is a name.
 const MAX_DIGITS: usize = 18;
-/// Words that begin a pre-release where no hyphen does.
-const CANDIDATES: [&str; 8] = ["dev", "a", "alpha", "b", "beta", "pre", "c", "rc"];
-
 /// A version as tags have them: `v1.2.3`, `1.2`, `v1.0-rc.1`, `v12_1_rc1`, `w_2026_07`. Later ones are greater.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -17,11 +14,31 @@ pub struct Version {
     post: u64,
 }
 
-/// A part of a pre-release; numbers come before words (Semantic Versioning 2.0.0 section 11).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A part of what follows the numbers, in the order of PEP 440: `dev` before all else, even before nothing at all
+/// (`b2.dev1`, `b2`, `b2.1`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
+    Dev,
+    End,
     Number(u64),
-    Word(String),
+    Alpha,
+    Beta,
+    Candidate,
+    Post,
+}
+
+impl Part {
+    /// The words that are known; with any other one it is a name.
+    fn word(text: &str) -> Option<Part> {
+        Some(match text.to_ascii_lowercase().as_str() {
+            "dev" => Part::Dev,
+            "a" | "alpha" => Part::Alpha,
+            "b" | "beta" => Part::Beta,
+            "c" | "rc" | "pre" => Part::Candidate,
+            "post" => Part::Post,
+            _ => return None,
+        })
+    }
 }
 
 impl Version {
@@ -124,17 +141,14 @@ fn suffix(text: &str) -> Option<(Vec<Part>, u64)> {
     if text.is_empty() {
         return Some((Vec::new(), 0));
     }
-    let hyphen = text.starts_with('-');
-    let rest = text.trim_start_matches(['-', '.', '_']);
-    let parts = parts(rest)?;
-    match parts.first() {
-        Some(Part::Word(word)) if word == "post" => match parts.get(1) {
-            None => Some((Vec::new(), 1)),
-            Some(Part::Number(number)) => Some((Vec::new(), number.saturating_add(1))),
-            Some(Part::Word(_)) => None,
-        },
-        Some(Part::Word(word)) if CANDIDATES.contains(&word.as_str()) => Some((parts, 0)),
-        Some(_) if hyphen => Some((parts, 0)),
+    let mut parts = parts(text.trim_start_matches(['-', '.', '_']))?;
+    match parts[..] {
+        [Part::Post] => Some((Vec::new(), 1)),
+        [Part::Post, Part::Number(number)] => Some((Vec::new(), number.saturating_add(1))),
+        [Part::Dev | Part::Alpha | Part::Beta | Part::Candidate, ..] if !parts.contains(&Part::Post) => {
+            parts.push(Part::End);
+            Some((parts, 0))
+        }
         _ => None,
     }
 }
@@ -152,7 +166,7 @@ fn parts(text: &str) -> Option<Vec<Part>> {
             let end = rest
                 .find(|c: char| !c.is_ascii_alphabetic())
                 .unwrap_or(rest.len());
-            parts.push(Part::Word(rest[..end].to_ascii_lowercase()));
+            parts.push(Part::word(&rest[..end])?);
             end
         } else if matches!(first, '.' | '-' | '_') {
             1
@@ -180,7 +194,14 @@ mod tests {
             "v2.0.0rc1",
             "v2.0.0-beta",
             "v2.0.0-alpha.1",
+            "v2.0.0.dev1",
+            "v1.10.1",
             "v1.10",
+            "v1.10rc1",
+            "v1.10b2",
+            "v1.10b2.dev3",
+            "v1.10a1",
+            "v1.10.dev1",
             "v1.9.1",
             "1.9",
             "v1.1",
@@ -218,12 +239,19 @@ mod tests {
             "v99999999999999999999",
             "",
             "v1fix",
+            "v2-migration",
+            "2.0-fix-typos",
+            "v1.2-docs",
+            "v5.0.1-1-gabcdef",
+            "v1.0-rc1-fix",
+            "v1.0.post1.fix",
+            "v1.0-",
             "é1.2",
         ] {
             assert_eq!(Version::parse(name), None, "{name}");
         }
         assert!(!Version::parse("v1.0.post1").unwrap().is_pre_release());
-        assert!(Version::parse("v1.0-anything").unwrap().is_pre_release());
+        assert!(Version::parse("v1.0-rc.1").unwrap().is_pre_release());
         assert!(!Version::parse("v1.0+build.5").unwrap().is_pre_release());
     }
 

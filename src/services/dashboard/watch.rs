@@ -41,6 +41,9 @@ pub fn watch(dashboard: Arc<Dashboard>, jobs: Jobs, stop: CancellationToken) -> 
                 if let Err(error) = retry(&dashboard, &jobs).await {
                     tracing::warn!(%error, "failed dashboards not looked at");
                 }
+                if let Err(error) = find_lost(&dashboard).await {
+                    tracing::warn!(%error, "lost calls not looked for");
+                }
             }
         }
     };
@@ -62,6 +65,17 @@ pub fn watch(dashboard: Arc<Dashboard>, jobs: Jobs, stop: CancellationToken) -> 
             () = sweeping => {}
         }
     })
+}
+
+/// What was called for is tried again also if its job ended before it came to that: no executor of it lives to say so.
+async fn find_lost(dashboard: &Dashboard) -> Result<(), WatchError> {
+    for lost in dashboard.store.lost_calls(RETRIES).await? {
+        if dashboard.store.note_lost_call(&lost).await? {
+            let ProductId { keeper, slug } = &lost.product;
+            tracing::warn!(job = %lost.job, keeper, slug, "a job ended before its dashboard was made; it is tried again");
+        }
+    }
+    Ok(())
 }
 
 async fn retry(dashboard: &Dashboard, jobs: &Jobs) -> Result<(), WatchError> {
@@ -173,7 +187,8 @@ async fn send(dashboard: &Dashboard, jobs: &Jobs, products: Vec<ProductId>) -> R
         .collect();
     if !errands.is_empty() {
         let service: &dyn Service = dashboard;
-        jobs.send(service, errands, None, dashboard.debounce()).await?;
+        jobs.send(service, errands, None, dashboard.debounce(), None)
+            .await?;
     }
     Ok(())
 }

@@ -147,7 +147,10 @@ pub enum WireError {
     /// A page instead of a document.
     #[error("it answered with a page of HTML instead of JSON")]
     Html,
-    /// No JSON, or of another shape.
+    /// No JSON, or not to its end.
+    #[error("it answered with what is not JSON: {0}")]
+    Syntax(String),
+    /// JSON of another shape.
     #[error("it answered with JSON that is not as expected: {0}")]
     Shape(String),
     /// Lists within lists within lists.
@@ -194,18 +197,14 @@ pub fn product(body: &[u8]) -> Result<ProductRow, WireError> {
 }
 
 /// Reads a list of URLs of the first API, in the field of this name.
-pub fn urls<const MOST: usize>(body: &[u8], field: &str) -> Result<Vec<String>, WireError> {
+pub fn urls<const MOST: usize>(body: &[u8], field: &str) -> Result<Rows<String>, WireError> {
     #[derive(Deserialize)]
     struct Urls<'a, const MOST: usize> {
         #[serde(borrow, alias = "editions", alias = "builds", alias = "products")]
         urls: List<'a, MOST>,
     }
     let list: Urls<'_, MOST> = one(body)?;
-    list.urls
-        .within(field)?
-        .iter()
-        .map(|url| serde_json::from_str(url.get()).map_err(|error| WireError::Shape(quoted(&error))))
-        .collect()
+    Ok(Rows::read(&list.urls.within(field)?, &format!("URL of {field}")))
 }
 
 /// Reads the slugs of a list of projects of the second API.
@@ -223,7 +222,13 @@ fn one<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
     if depth(body) > MAX_DEPTH {
         return Err(WireError::Deep);
     }
-    serde_json::from_slice(body).map_err(|error| WireError::Shape(quoted(&error)))
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            WireError::Shape(quoted(&error))
+        } else {
+            WireError::Syntax(quoted(&error))
+        }
+    })
 }
 
 /// How deep lists and objects lie in each other.
@@ -316,7 +321,7 @@ mod tests {
         assert_eq!((bulk.editions.good.len(), bulk.builds.good.len()), (7, 8));
         assert!(bulk.editions.bad.is_empty() && bulk.builds.bad.is_empty());
         let listed = include_bytes!("../../../tests/it/data/keeper/v1-editions.json");
-        assert_eq!(urls::<MAX_EDITIONS>(listed, "editions").unwrap().len(), 7);
+        assert_eq!(urls::<MAX_EDITIONS>(listed, "editions").unwrap().good.len(), 7);
         let rows = editions(include_bytes!("../../../tests/it/data/keeper/v2-editions.json")).unwrap();
         assert_eq!(rows.good[0].tracked_ref.as_deref(), Some("main"));
         assert_eq!(rows.good[0].kind.as_deref(), Some("main"));
@@ -340,17 +345,30 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_entry_in_a_list_costs_no_other() {
+        let read = urls::<3>(br#"{"editions": ["a", 7, "b"]}"#, "editions").unwrap();
+        assert_eq!(read.good, ["a", "b"]);
+        assert!(
+            read.bad[0].starts_with("URL of editions 2: invalid type"),
+            "{:?}",
+            read.bad
+        );
+        assert!(urls::<3>(br#"{"editions": ["a", "b", "c", "d"]}"#, "editions").is_err());
+    }
+
+    #[test]
     fn what_is_no_answer_is_refused_for_what_it_is() {
         assert_eq!(bulk(b" <!doctype html>").unwrap_err(), WireError::Html);
         assert!(matches!(bulk(b"[]"), Err(WireError::Shape(_))));
         assert!(matches!(
             bulk(b"{\"product\":{\"slug\":\"x\"}"),
-            Err(WireError::Shape(_))
+            Err(WireError::Syntax(_))
         ));
         assert!(matches!(
             product(b"{\"slug\":\"\xff\"}"),
-            Err(WireError::Shape(_))
+            Err(WireError::Syntax(_))
         ));
+        assert!(matches!(product(b"{\"slug\":7}"), Err(WireError::Shape(_))));
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(product(deep.as_bytes()).unwrap_err(), WireError::Deep);
         assert_eq!(depth(br#"{"a": "[[[\"[[", "b": [{}]}"#), 3);

@@ -27,8 +27,12 @@ use crate::{
 
 /// Most products of a call.
 const MAX_URLS: usize = 100;
+/// Most jobs in the queue that calls may make. What is queued for a product that is called for again is no more.
+const MAX_QUEUED: u64 = 2_000;
 /// Longest body, in bytes: so many of the longest URLs.
 const MAX_BODY: usize = 512 << 10;
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// `GET /healthz`.
 pub fn health() -> Response {
@@ -47,6 +51,7 @@ struct Built<'a> {
 /// `POST /build`.
 pub async fn build(site: &Arc<Site>, anonymous: bool, mut request: Request) -> Result<Response, Problem> {
     if anonymous {
+        check_no_page(request.headers())?;
         let address = request.remote_addr().as_socket_addr();
         site.hold_to_rate(&address.map_or_else(String::new, |address| address.ip().to_string()))?;
     } else {
@@ -73,7 +78,13 @@ pub async fn build(site: &Arc<Site>, anonymous: bool, mut request: Request) -> R
     let run_id = request.data::<RequestId>().map(|id| id.0.as_str());
     let sent = site
         .jobs
-        .send(&*site.dashboard, errands, run_id, site.dashboard.debounce())
+        .send(
+            &*site.dashboard,
+            errands,
+            run_id,
+            site.dashboard.debounce(),
+            Some(MAX_QUEUED),
+        )
         .await?;
     let built: Vec<Built<'_>> = wanted
         .iter()
@@ -94,6 +105,18 @@ pub async fn build(site: &Arc<Site>, anonymous: bool, mut request: Request) -> R
         response.headers_mut().insert(header::LOCATION, url);
     }
     Ok(response)
+}
+
+/// Refuses what a page in a browser sends: where nobody has to show a secret, any page that somebody reads could call.
+fn check_no_page(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_foreign = |site: &HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
+    if headers.contains_key(header::ORIGIN) || headers.get_all(SEC_FETCH_SITE).iter().any(is_foreign) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "a page of another site may not call here",
+        ));
+    }
+    Ok(())
 }
 
 /// Lets in who shows the Keeper's secret, or has a role.
@@ -206,6 +229,25 @@ mod tests {
         ] {
             let message = product_urls(body.as_bytes()).unwrap_err().to_string();
             assert!(message.contains(part), "{body}: {message}");
+        }
+    }
+
+    #[test]
+    fn no_page_of_another_site_calls() {
+        let judged = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            check_no_page(&headers).map_err(|problem| problem.status())
+        };
+        assert!(check_no_page(&HeaderMap::new()).is_ok());
+        assert!(judged(SEC_FETCH_SITE, "none").is_ok() && judged(SEC_FETCH_SITE, "same-origin").is_ok());
+        for (name, value) in [
+            ("origin", "https://evil.example.org"),
+            ("origin", "null"),
+            (SEC_FETCH_SITE, "cross-site"),
+            (SEC_FETCH_SITE, "same-site"),
+        ] {
+            assert_eq!(judged(name, value), Err(StatusCode::FORBIDDEN), "{name}: {value}");
         }
     }
 

@@ -20,6 +20,10 @@ use crate::{
 
 pub use products::Products;
 
+/// Calls that a Keeper may send each second, and twice as many at once: it does not send again what was refused. How much
+/// they come to is bounded by the queue.
+const CALLS_PER_SECOND: u64 = 1_000;
+
 /// What the routes share.
 pub struct Site {
     dashboard: Arc<Dashboard>,
@@ -45,8 +49,8 @@ impl Site {
             secret: secret.map(|secret| auth::hash(secret.expose_secret())),
             public: settings.dashboard.public,
             rates: Rates::default(),
-            per_second: Some(settings.quota.requests_per_second)
-                .filter(|rate| *rate > 0 && settings.auth.mode != AuthMode::Local),
+            per_second: Some(CALLS_PER_SECOND)
+                .filter(|_| settings.quota.requests_per_second > 0 && settings.auth.mode != AuthMode::Local),
         })
     }
 
