@@ -1025,6 +1025,28 @@ async fn namesakes_of_two_keepers_are_one_job() {
 }
 
 #[tokio::test]
+async fn copies_that_cannot_be_stored_do_not_stop_the_other_products() {
+    let scene = Scene::start(Backend::Embedded).await;
+    // Short enough for a product, too long for the name of a result.
+    let long = "a".repeat(195);
+    let mut other = pipes();
+    other["product"]["slug"] = json!(long);
+    scene.keeper.publish(&other);
+    let form = [
+        ("PHASE", "RUN"),
+        ("PRODUCT", long.as_str()),
+        ("PRODUCT", "sqr-900"),
+    ];
+    let job = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    assert_eq!(scene.ended(job.location()).await["phase"], "ERROR");
+    let error = scene.site.get(&format!("{}/error", job.location())).await.text();
+    assert!(error.contains("1 of 2 products failed"), "{error}");
+    for slug in [&long, "sqr-900"] {
+        scene.page(&format!("{slug}/v/")).await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_asked_for_before_a_run_is_done_by_it() {
     const ASKED: &str = "GET /products/sqr-900/dashboard";
     let scene = Scene::start(Backend::Embedded).await;
