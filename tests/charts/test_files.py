@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 
 import pytest
 import yaml
@@ -50,7 +51,9 @@ def test_what_the_dockerfile_copies_is_sent_to_it():
         for path in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', file.read_text().split("#[cfg(test)]")[0]):
             taken = (file.parent / path).resolve().relative_to(ROOT)
             assert any(taken.is_relative_to(one) for one in copied), f"{file}: {taken}"
-    assert "askama" not in (ROOT / "Cargo.toml").read_text() or "templates" in copied
+    templates = tomllib.loads((ROOT / "askama.toml").read_text())["general"]["dirs"]
+    for path in ["askama.toml", *templates]:
+        assert any(pathlib.PurePath(path).is_relative_to(one) for one in copied), path
     for path in copied:
         assert (ROOT / path).exists(), path
         assert any(path == one or path.startswith(one + "/") for one in allowed), path

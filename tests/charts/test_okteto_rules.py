@@ -71,7 +71,10 @@ def test_synced_folders_are_there_and_say_what_stays(name):
             lines = (folder / ".stignore").read_text().splitlines()
             assert ".git" in lines
             assert not [line for line in lines if line.startswith("#include") or line.startswith("(?d)")]
-    assert {"target", "node_modules", "web-app/dist", ".env*"} <= set((ROOT / ".stignore").read_text().splitlines())
+    own = set((ROOT / ".stignore").read_text().splitlines())
+    assert {"/target", "/data", "node_modules", "web-app/dist", ".env*"} <= own
+    # Without a slash they would be left out wherever they are: so would the data of tests.
+    assert own.isdisjoint({"target", "data"})
     assert {"node_modules", "dist"} <= set((ROOT / "web-app/.stignore").read_text().splitlines())
 
 
