@@ -58,5 +58,10 @@ mod tests {
             "---\n# Source: a\nkind: Service\nmetadata: {name: a}\n---\nkind: SecretStore\n"
         );
         assert_eq!(without_secrets("kind: Secret\nx: 1"), "");
+        let judged = "NAME: a\nHOOKS:\n---\nkind: Secret\nx: hush\nMANIFEST:\n---\nkind: Service\n";
+        assert_eq!(
+            without_secrets(judged),
+            "---\nNAME: a\nHOOKS:\n---\nkind: Service\n"
+        );
     }
 }

@@ -174,7 +174,8 @@ async fn judge(run: &mut Run<'_>, chart: &Chart, facts: &Facts, dry: DryRun) -> 
         let text = run
             .read("upgrade", &plan::judged(chart, place, wanted, facts))
             .await?;
-        run.report.text(&text)?;
+        // Helm hides the secrets of manifests, not those of hooks.
+        run.report.text(&manifests::without_secrets(&text))?;
     }
     if wanted.diff {
         let which = if dry == DryRun::Server {
