@@ -28,7 +28,7 @@ use super::{
 };
 
 /// Where faults have forms of their own.
-const OURS: [&str; 4] = ["/api/", "/app", "/account/", "/dashboards"];
+const OURS: [&str; 4] = ["/api", "/app", "/account", "/dashboards"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -129,7 +129,10 @@ impl Edge {
         let of_account = below.starts_with("/account/");
         let always_json = of_account || below.starts_with("/api/v1/");
         let of_dasher = matches!(below, "/build" | "/healthz");
-        let is_ours = OURS.iter().any(|ours| below.starts_with(ours));
+        let is_ours = OURS.iter().any(|ours| {
+            let rest = below.strip_prefix(ours);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
         let span = tracing::info_span!("request", %id, %method, path = told(path, &self.base_path));
         request.set_data(RequestId(id.clone()));
 
