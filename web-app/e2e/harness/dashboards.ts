@@ -42,7 +42,7 @@ export const test = plain.extend<{ keeper: Keeper; server: Server }>({
       const other = await Keeper.start(large('pipelines', 12, 30))
       const server = await Server.start({
         ...quiet,
-        SIDEREAL_CONFIG: await settingsOf(keeper.settings('lsst'), other.settings('spec', 'spec')),
+        SIDEREAL_CONFIG: await settingsOf(keeper.settings('lsst'), other.settings('spec', '_spec')),
       })
       await build(server, 'sqr-900', 'pipes', 'empty', 'ldm-151', 'spec/pipelines')
       await use(server)

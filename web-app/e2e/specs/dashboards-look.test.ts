@@ -47,8 +47,8 @@ for (const path of [
   'empty/builds/',
   'ldm-151/v/',
   'ldm-151/builds/page-2.html',
-  'spec/',
-  'spec/pipelines/v/',
+  '_spec/',
+  '_spec/pipelines/v/',
 ]) {
   test(`the public page /dashboards/${path}: axe in light and dark, wide and 390 px; nothing sideways`, async ({
     page,
