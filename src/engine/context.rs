@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
     time::{self, Instant},
@@ -22,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Engine, Failure, deadline::Deadline};
 use crate::{
     notify::Change,
-    objects::{ObjectsError, Stored},
+    objects::{ObjectsError, Stored, digest_of_name},
     store::{Claimed, Lease, LeaseLost, NewLine, Progress, Recipe, Report, StoredResult},
     uws::{JobId, ParameterValue, Parameters},
 };
@@ -207,7 +206,7 @@ impl Context {
         let key = self.key(name);
         if let Err(error) = self.engine.results.copy(&earlier.object, &key).await {
             tracing::debug!(job = %self.job, %error, "an earlier result cannot be had");
-            self.pending().names.remove(&digest(name));
+            self.pending().names.remove(&digest_of_name(name));
             return Ok(false);
         }
         self.add(StoredResult {
@@ -345,7 +344,7 @@ impl Context {
         if !fits {
             return Err(Failure::fatal(format!("A result cannot be named {name:?}.")));
         }
-        if self.pending().names.insert(digest(name)) {
+        if self.pending().names.insert(digest_of_name(name)) {
             Ok(())
         } else {
             Err(Failure::fatal(format!("Two results are named {name:?}.")))
@@ -416,13 +415,6 @@ impl Context {
             }
         }
     }
-}
-
-/// Two names share it as good as never.
-fn digest(name: &str) -> [u8; 16] {
-    let mut short = [0; 16];
-    short.copy_from_slice(&Sha256::digest(name)[..16]);
-    short
 }
 
 /// A result that was made by no recipe, and that is none of the principal ones.

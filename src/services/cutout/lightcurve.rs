@@ -72,6 +72,12 @@ impl Point {
         &self.imaged.columns
     }
 
+    /// By what those of one time are put in order.
+    fn order(&self) -> [&Option<Arc<str>>; 3] {
+        let image = self.image();
+        [&image.band, &image.collection, &image.image]
+    }
+
     /// What a light curve of so many points takes in memory at most while it is written, in bytes.
     pub fn room(points: usize) -> u64 {
         // The columns, once as they are gathered, once as FITS and once as CSV.
@@ -82,16 +88,11 @@ impl Point {
 /// The light curve of the position of a row as a FITS file and as CSV, in the order of time.
 pub fn write(job: JobId, position: &Row, mut points: Vec<Point>, date: &str) -> Result<[Bytes; 2], Failure> {
     let time = |point: &Point| point.sample.middle().unwrap_or(f64::INFINITY);
-    let of = |point: &Point| {
-        let ImageColumns {
-            band,
-            collection,
-            image,
-            ..
-        } = point.image().clone();
-        (band, collection, image)
-    };
-    points.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| of(a).cmp(&of(b))));
+    points.sort_by(|a, b| {
+        time(a)
+            .total_cmp(&time(b))
+            .then_with(|| a.order().cmp(&b.order()))
+    });
     let text = |text: &str| Value::Text(text.to_owned());
     let mut cards = vec![NewCard::new("OBJECT", text(&position.id), "name of the position")];
     if let (Some(ra), Some(dec)) = (position.ra, position.dec) {

@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use sha2::{Digest, Sha256};
-
-use crate::store::Image;
+use crate::{objects::digest_of_name, store::Image};
 
 /// Longest name, its ending included; the store of results takes 200 bytes.
 const LONGEST: usize = 180;
@@ -54,14 +52,14 @@ impl Names {
 
     /// The number of the next like it that is not taken.
     fn number(&mut self, name: &str, ending: &str) -> u32 {
-        let first = digest(&numbered(name, 1, ending));
+        let first = digest_of_name(&numbered(name, 1, ending));
         let Some(mut number) = self.taken.get(&first).copied() else {
             self.taken.insert(first, 1);
             return 1;
         };
         loop {
             number += 1;
-            if let Entry::Vacant(free) = self.taken.entry(digest(&numbered(name, number, ending))) {
+            if let Entry::Vacant(free) = self.taken.entry(digest_of_name(&numbered(name, number, ending))) {
                 free.insert(1);
                 break;
             }
@@ -98,13 +96,6 @@ fn numbered(name: &str, number: u32, ending: &str) -> String {
         number => format!("_{number}{ending}"),
     };
     format!("{}{ending}", &name[..name.len().min(LONGEST - ending.len())])
-}
-
-/// Two names share it as good as never.
-fn digest(name: &str) -> [u8; 16] {
-    let mut short = [0; 16];
-    short.copy_from_slice(&Sha256::digest(name)[..16]);
-    short
 }
 
 /// The name of a cutout's picture.
