@@ -2,11 +2,10 @@
 # Targets: `runtime` (no shell), `debug` (with one), `dev` (the toolchain, for Okteto), `binary` (the file alone).
 #     docker buildx build --target runtime --tag sidereal .
 # The commands are those of the Makefile; for arm64 and amd64 it compiles on the builder's own processor.
-ARG RUST=1.94
-ARG NODE=22
-ARG DEBIAN=bookworm
+# .github/renovate.json has the digests of the images kept up to date.
+ARG RUST=rust:1.94-bookworm@sha256:6ae102bdbf528294bc79ad6e1fae682f6f7c2a6e6621506ba959f9685b308a55
 
-FROM --platform=$BUILDPLATFORM node:${NODE}-${DEBIAN}-slim AS web
+FROM --platform=$BUILDPLATFORM node:22-bookworm-slim@sha256:53ada149d435c38b14476cb57e4a7da73c15595aba79bd6971b547ceb6d018bf AS web
 WORKDIR /build/web-app
 COPY web-app/package.json web-app/package-lock.json web-app/.npmrc ./
 RUN npm ci --no-audit --no-fund
@@ -14,7 +13,7 @@ COPY openapi /build/openapi
 COPY web-app ./
 RUN --network=none npm run build
 
-FROM --platform=$BUILDPLATFORM rust:${RUST}-${DEBIAN} AS toolchain
+FROM --platform=$BUILDPLATFORM ${RUST} AS toolchain
 ARG CARGO_CHEF=0.1.78
 ARG CARGO_AUDITABLE=0.7.7
 RUN cargo install --locked "cargo-chef@${CARGO_CHEF}" "cargo-auditable@${CARGO_AUDITABLE}"
@@ -59,7 +58,7 @@ RUN --network=none target="$(cat /processor)-unknown-linux-gnu" \
 FROM scratch AS binary
 COPY --from=build /sidereal /sidereal
 
-FROM gcr.io/distroless/cc-debian12:debug-nonroot AS debug
+FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f AS server
 COPY --from=build /sidereal /usr/local/bin/sidereal
 COPY --from=build --chown=65532:65532 /data /data
 COPY --from=web /build/web-app/dist /usr/share/sidereal/web-app
@@ -71,8 +70,15 @@ USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/sidereal"]
 CMD ["serve"]
 
+FROM busybox:1.37-musl@sha256:fc6dddc4c44b1bfe37f41cae8e67d1693828e8f42a91862816d7953e2c9d3f23 AS shell
+RUN mkdir /busybox && cp /bin/busybox /busybox/ && /busybox/busybox --install -s /busybox
+
+FROM server AS debug
+COPY --from=shell /busybox /busybox
+ENV PATH=/usr/local/bin:/busybox
+
 # The sources come by Okteto, and so does what compiling leaves: see okteto/.
-FROM rust:${RUST}-${DEBIAN} AS dev
+FROM ${RUST} AS dev
 ARG CARGO_WATCH=8.5.3
 RUN cargo install --locked "cargo-watch@${CARGO_WATCH}" && rustup component add clippy rustfmt
 # hadolint ignore=DL3008
@@ -92,14 +98,4 @@ USER 1000:1000
 CMD ["bash"]
 
 # The last is what is built when no target is named.
-FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
-COPY --from=build /sidereal /usr/local/bin/sidereal
-COPY --from=build --chown=65532:65532 /data /data
-COPY --from=web /build/web-app/dist /usr/share/sidereal/web-app
-ENV SIDEREAL_WEB_APP_DIR=/usr/share/sidereal/web-app SIDEREAL_DATA_DIR=/data
-WORKDIR /
-EXPOSE 8080 9090
-STOPSIGNAL SIGTERM
-USER 65532:65532
-ENTRYPOINT ["/usr/local/bin/sidereal"]
-CMD ["serve"]
+FROM server AS runtime

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -33,10 +34,22 @@ def test_the_dockerfile_is_sound():
     text = (ROOT / "Dockerfile").read_text()
     targets = re.findall(r"^FROM .* AS (\S+)$", text, re.M)
     assert {"runtime", "debug", "dev", "binary"} <= set(targets) and targets[-1] == "runtime"
+    stages = {
+        name: (base, lines)
+        for base, name, lines in re.findall(r"^FROM (?:--\S+ )?(\S+) AS (\S+)\n(.*?)(?=\n\nFROM|\n\n#|\Z)", text, re.S | re.M)
+    }
+    _, server = stages["server"]
+    assert "USER 65532:65532" in server and "STOPSIGNAL SIGTERM" in server
+    assert 'ENTRYPOINT ["/usr/local/bin/sidereal"]' in server and "RUN" not in server
     for target in ("runtime", "debug"):
-        stage = re.search(rf" AS {target}\n(.*?)(?=\n\nFROM|\n\n#|\Z)", text, re.S)[1]
-        assert "USER 65532:65532" in stage and "STOPSIGNAL SIGTERM" in stage
-        assert 'ENTRYPOINT ["/usr/local/bin/sidereal"]' in stage and "RUN" not in stage
+        base, lines = stages[target]
+        # The same, but for a shell.
+        assert base == "server" and not re.search("RUN|USER|ENTRYPOINT|CMD", lines)
+    # A tag may mean another image tomorrow.
+    arguments = dict(re.findall(r"^ARG (\w+)=(.*)$", text, re.M))
+    for name, (base, _) in stages.items():
+        base = re.sub(r"\$\{(\w+)\}", lambda found: arguments[found[1]], base)
+        assert base in {*stages, "scratch"} or re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", base), name
     # What is compiled is compiled without a network, from what the lock file says.
     assert re.search(r"RUN --network=none [^\n]*\n[^\n]*cargo auditable build --locked --offline", text)
 
@@ -87,7 +100,7 @@ def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
     text = file.read_text()
     workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {"contents": "read"}
-    for line in re.findall(r"uses: (.*)", text):
+    for line in re.findall(r"uses: (?!\./)(.*)", text):
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
     on = workflow[True]
     assert "pull_request_target" not in on
@@ -95,7 +108,13 @@ def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
         # What strangers send: no secret, nothing that is pushed.
         assert list(on) == ["pull_request"]
         assert "secrets." not in text and "--push" not in text and "write" not in text
+    for image in re.findall(r"container: (.*)", text):
+        assert re.fullmatch(r"[\w.:-]+@sha256:[0-9a-f]{64}", image), image
     for job in workflow["jobs"].values():
+        if "uses" in job:
+            # One of these files, with no more rights than it asks for itself.
+            assert (ROOT / job["uses"]) in WORKFLOWS and "secrets" not in job and "permissions" not in job
+            continue
         assert "timeout-minutes" in job
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
@@ -106,13 +125,24 @@ def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
 
 def test_production_comes_after_staging_and_one_at_a_time():
     jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
-    assert jobs["staging"]["needs"] == "build" and jobs["production"]["needs"] == "staging"
+    assert jobs["staging"]["needs"] == ["check", "build"] and "staging" in jobs["production"]["needs"]
+    assert jobs["check"]["uses"] == "./.github/workflows/check.yml", "nothing is deployed that no test has seen"
     for name in ("staging", "production"):
         assert jobs[name]["environment"] == name
         assert jobs[name]["concurrency"] == {"group": f"deploy-{name}", "cancel-in-progress": False}
-    builds = [name for name, job in jobs.items() if any("--push" in step.get("run", "") for step in job["steps"])]
+    builds = [name for name, job in jobs.items() if any("--push" in step.get("run", "") for step in job.get("steps", []))]
     assert builds == ["build"], "what staging has tried is what production gets"
-    assert any("image.digest=$DIGEST" in step.get("run", "") for step in jobs["production"]["steps"])
+    for name in ("staging", "production"):
+        [step] = [step for step in jobs[name]["steps"] if "--deploy" in step.get("run", "")]
+        assert "image.digest=$DIGEST" in step["run"]
+        assert step["env"]["DIGEST"] == "${{ needs.build.outputs.digest }}" and "build" in jobs[name]["needs"]
+
+
+def test_what_main_deploys_is_signed_with_what_is_in_it():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
+    signed = [step["with"] for step in jobs["build"]["steps"] if step.get("uses", "").startswith("actions/attest@")]
+    assert [one.get("sbom-path") for one in signed] == ["sbom.spdx.json", None]
+    assert {one["subject-digest"] for one in signed} == {"${{ steps.pushed.outputs.digest }}"}
 
 
 @pytest.mark.parametrize(("tag", "says"), [
@@ -128,7 +158,7 @@ def test_a_release_is_called_as_cargo_toml_has_it(tag, says):
         assert done.returncode == 1 and says in done.stderr
 
 
-def test_kubernetes_is_shown_github_s_token():
+def test_kubernetes_is_shown_github_s_token(tmp_path):
     """`kube-context credential` against a stand-in for GitHub's endpoint: what kubectl gets is its token, for our audience."""
     asked = []
 
@@ -144,12 +174,17 @@ def test_kubernetes_is_shown_github_s_token():
 
     server = http.server.HTTPServer(("127.0.0.1", 0), GitHub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Every process of the machine can read the words of another's command.
+    curl, words = tmp_path / "curl", tmp_path / "words"
+    curl.write_text(f"""#!/bin/sh\necho "$@" >'{words}'\nexec '{shutil.which("curl")}' "$@"\n""")
+    curl.chmod(0o755)
     done = run(ROOT / ".github/kube-context", "credential", env={
-        "PATH": os.environ["PATH"], "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "proof",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "proof",
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/token?api-version=2",
     })
     server.shutdown()
     assert done.returncode == 0, done.stderr
+    assert "audience" in words.read_text() and "proof" not in words.read_text()
     assert asked == [("/token?api-version=2&audience=sidereal-kubernetes", "Bearer proof")]
     credential = json.loads(done.stdout)
     assert credential["kind"] == "ExecCredential" and credential["status"] == {"token": "a.b.c"}
