@@ -78,6 +78,15 @@ def fingerprint(cluster, name):
     return {(one["kind"], one["metadata"]["name"]): (one["metadata"]["uid"], one["metadata"].get("generation")) for one in found}
 
 
+def left(cluster, namespace):
+    """All that is in a namespace, but for what every one has."""
+    kinds = [kind for kind in cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").stdout.split()
+             if not kind.startswith(("events", "endpointslices", "endpoints"))]
+    cluster.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=180s")
+    found = json.loads(cluster.kubectl("get", ",".join(kinds), "--namespace", namespace, "--output", "json").stdout)["items"]
+    return {(one["kind"], one["metadata"]["name"]) for one in found} - {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_the_api_server_takes_every_manifest(cluster, name):
     """Custom resources too, by their own definitions; strictly, so that a field that it does not know is an error."""
@@ -191,6 +200,23 @@ def test_a_migration_that_fails_leaves_the_pods_alone(installed):
     assert {image(one) for one in deployments(installed, "production").values()} == {"registry.example.org/sidereal:0.3.0"}
 
 
+def test_what_a_failed_migration_leaves_ends_by_itself(cluster):
+    """docs/deploying.md says what stays of a release that is uninstalled after it: the Job, for an hour."""
+    cluster.kubectl("create", "namespace", "failed")
+    values = ["--namespace", "failed", "--set-string", "database.url=postgres://x:y@nowhere/x,fullnameOverride=sidereal"]
+    install = ["upgrade", "--install", "sidereal", CHART, *values, "--wait", "--timeout", "180s"]
+    cluster.helm(*install, "--set", "migrations.mode=none")
+    cluster.helm(*install, "--set", "migrations.mode=hook,migrations.activeDeadlineSeconds=2", "--set-string", "image.tag=missing", check=False)
+    wait = ["wait", "job/sidereal-migrate", "--namespace", "failed", "--timeout=180s"]
+    cluster.kubectl(*wait, "--for=condition=Failed")
+    cluster.helm("uninstall", "sidereal", "--namespace", "failed", "--wait", "--timeout", "180s")
+    assert left(cluster, "failed") == {("Job", "sidereal-migrate"), ("PersistentVolumeClaim", "sidereal-data")}
+    # The hour is over.
+    cluster.kubectl("patch", "job/sidereal-migrate", "--namespace", "failed", "--type=merge", "--patch", '{"spec": {"ttlSecondsAfterFinished": 0}}')
+    cluster.kubectl(*wait, "--for=delete")
+    assert left(cluster, "failed") == {("PersistentVolumeClaim", "sidereal-data")}
+
+
 def test_the_default_and_its_volume(cluster):
     """Uninstalling leaves the volume with jobs and results, and what comes next takes it up."""
     cluster.kubectl("create", "namespace", "trial")
@@ -206,17 +232,12 @@ def test_the_default_and_its_volume(cluster):
 
 def test_uninstalling_leaves_nothing(installed):
     """Last: of each release in turn, while the others stay as they are."""
-    kinds = [kind for kind in installed.kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").stdout.split()
-             if not kind.startswith(("events", "endpointslices", "endpoints"))]
     for index, name in enumerate(reversed(INSTALLED)):
         release, namespace, _ = SETS[name]
         others = [one for one in INSTALLED[: len(INSTALLED) - 1 - index]]
         before = {one: fingerprint(installed, one) for one in others}
         installed.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "180s")
-        installed.kubectl("wait", "--for=delete", "pods", "--all", "--namespace", namespace, "--timeout=180s")
-        left = {(one["kind"], one["metadata"]["name"]) for one in get(installed, name, ",".join(kinds))}
-        # What every namespace has.
-        assert left == {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}, f"{name}: {left}"
+        assert not left(installed, namespace), name
         assert before == {one: fingerprint(installed, one) for one in others}
 
 

@@ -1,5 +1,7 @@
 """What names the chart's objects from outside: Okteto's files, Argo CD's applications, the deploy command's files."""
 
+import re
+import subprocess
 import tomllib
 
 import pytest
@@ -8,6 +10,7 @@ import yaml
 import chart
 from chart import CHART, ROOT, SETS, named, objects, of_kind, pod
 from test_okteto_rules import dev
+from test_server import BINARY
 
 
 @pytest.mark.parametrize("name", ["dev1", "dev2"])
@@ -53,6 +56,19 @@ def test_environments_are_what_the_values_say(name):
     assert settings["SIDEREAL_PUBLIC_URL"] == f"https://{environment['domain']}"
     values = yaml.safe_load((CHART / f"values-{name}.yaml").read_text())
     assert values["image"]["repository"] == f"{environment['registry']}/sidereal"
+
+
+def test_a_migration_ends_before_those_who_wait_for_it_give_up():
+    """Else it would change the schema when the release has been rolled back."""
+    (job,) = [one for one in of_kind(objects("production"), "Job") if one["metadata"]["name"].endswith("-migrate")]
+    said = subprocess.run([BINARY, "deploy", "--help"], capture_output=True, text=True, check=True).stdout
+    waits = re.findall(r"--timeout <TIME>.*?\[default: (\d+m)\]", said, re.S)
+    assert len(waits) == 1
+    for file in [*(ROOT / "docs").glob("*.md"), *(ROOT / ".github/workflows").glob("*.yml")]:
+        waits += re.findall(r"--timeout[ =](\d+m)", file.read_text())
+    assert len(waits) > 3
+    for wait in waits:
+        assert job["spec"]["activeDeadlineSeconds"] <= int(wait.removesuffix("m")) * 60 - 60, wait
 
 
 def argo(name):

@@ -276,6 +276,21 @@ def test_network_policies():
     assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule["from"]] == ["test"]
 
 
+def test_rules_without_ports_are_left_out():
+    """Kubernetes takes a rule with an empty list of ports for one of all ports."""
+    rule = {"ports": [{"port": 9000}]}
+    for values, expected in [
+        ("networkPolicy.egressPorts=[]", None),
+        (f"networkPolicy={json.dumps({'egressPorts': [], 'extraEgress': [rule]})}", [rule]),
+    ]:
+        manifests = render("--set-json", values)
+        server = named(manifests, "NetworkPolicy", "sidereal-server")["spec"]
+        assert server.get("egress") == expected and "Egress" in server["policyTypes"]
+        for policy in of_kind(manifests, "NetworkPolicy"):
+            for rule_of in policy["spec"].get("egress", []) + policy["spec"].get("ingress", []):
+                assert rule_of["ports"], title(policy)
+
+
 @every_set
 def test_secrets_are_in_secrets(name):
     for one in objects(name):
@@ -292,6 +307,29 @@ def test_nothing_may_do_anything_in_kubernetes(name):
     assert not of_kind(objects(name), "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
     for one in of_kind(objects(name), "ServiceAccount"):
         assert one["automountServiceAccountToken"] is False
+
+
+@every_set
+def test_the_server_s_account_is_the_server_s_alone(name):
+    """It may stand for rights at the cloud (`serviceAccount.annotations`), whoever mounts its token."""
+    accounts = {True: set(), False: set()}
+    for one in chart.with_pods(objects(name)):
+        component = one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
+        accounts[component in ("api", "worker")].add(pod(one)["serviceAccountName"])
+    (own,) = accounts[True]
+    if name == "all-off":
+        assert own == "default"
+    else:
+        assert own not in accounts[False]
+        made = [one for one in of_kind(objects(name), "ServiceAccount") if one["metadata"]["name"] not in accounts[True]]
+        assert not any(one["metadata"]["annotations"].keys() - {"helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy"} for one in made)
+
+
+@every_set
+def test_jobs_that_helm_forgets_end_by_themselves(name):
+    """Hooks are not the release's: one that has failed would else outlive it."""
+    for one in of_kind(objects(name), "Job"):
+        assert chart.is_hook(one) and one["spec"]["ttlSecondsAfterFinished"] == 3600, title(one)
 
 
 def test_the_migration_needs_only_what_is_there_before_the_release():

@@ -21,6 +21,12 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Of pods that are not the server's: its account may stand for rights at the cloud, such as those to the bucket. */}}
+{{- define "sidereal.nobody" -}}
+serviceAccountName: default
+automountServiceAccountToken: false
+{{- end -}}
+
 {{/* Labels: of whatever the release has, and of one component (dict "root" $ "component" "api"). */}}
 {{- define "sidereal.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
