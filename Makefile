@@ -48,7 +48,8 @@ test: web ## All tests, on SQLite and a folder and on PostgreSQL and S3; brings 
 charts: ## The tests of what deploys it: chart, Okteto, workflows, docs; on a control plane of their own
 	tests/setup/python.sh charts
 	cargo build --locked
-	kubernetes=$$(tests/setup/kubernetes.sh) && SIDEREAL_TEST_KUBERNETES="$$kubernetes" \
+	kubernetes=$$(tests/setup/kubernetes.sh) && keycloak=$$(tests/setup/keycloak.sh) && \
+		SIDEREAL_TEST_KUBERNETES="$$kubernetes" SIDEREAL_TEST_KEYCLOAK="$$keycloak" \
 		tests/setup/postgres.sh target/venv-charts/bin/python -m pytest tests/charts
 
 # Without npm it goes without the web app.

@@ -234,10 +234,10 @@ def test_dev_mode_s_web_app_is_off_by_itself():
 
 
 def test_environments_share_nothing():
-    """Production, staging and the two to develop in: own hosts, databases, buckets' prefixes, namespaces."""
+    """Production, staging and the two to develop in: own hosts, databases, buckets' prefixes, realms, namespaces."""
     names = ["production", "staging", "dev1", "dev2"]
     assert len({SETS[name][1] for name in names}) == 4
-    for key in ("SIDEREAL_PUBLIC_URL", "SIDEREAL_RESULTS_URL"):
+    for key in ("SIDEREAL_PUBLIC_URL", "SIDEREAL_RESULTS_URL", "SIDEREAL_AUTH__ISSUER"):
         values = [one["data"][key] for name in names for one in of_kind(objects(name), "ConfigMap") if key in one["data"]]
         assert len(set(values)) == 4, values
         assert not [1 for one in values for other in values if one != other and other.startswith(one + "/")], values
@@ -375,17 +375,26 @@ def test_long_names_stay_names():
         assert all(len(value) <= 63 for value in one["metadata"]["labels"].values())
 
 
-def test_the_realm_serves_every_public_url():
-    realm = json.loads(named(objects("all-on"), "ConfigMap", "everything-sidereal-realm")["data"]["realm.json"])
-    own = json.loads((CHART / "files/realm.json").read_text())
-    (web,) = [client for client in realm["clients"] if client["clientId"] == "sidereal-web"]
-    assert web["redirectUris"] == ["https://sky.example.org/sidereal/account/callback", "https://dev1.sky.example.org/account/callback"]
-    assert web["attributes"]["post.logout.redirect.uris"] == "https://sky.example.org/sidereal/##https://dev1.sky.example.org/"
+@pytest.mark.parametrize("name", ["dev1", "dev2", "all-on", "cnpg", "gateway"])
+def test_the_realm_is_the_one_that_is_asked_and_knows_the_release(name):
+    manifests = objects(name)
+    (found,) = [one["data"] for one in of_kind(manifests, "ConfigMap") if one["metadata"]["name"].endswith("-realm")]
+    (file, text), = found.items()
+    realm = json.loads(text)
+    (settings,) = [one["data"] for one in of_kind(manifests, "ConfigMap") if "SIDEREAL_PUBLIC_URL" in one["data"]]
+    assert settings["SIDEREAL_AUTH__ISSUER"].endswith(f"/realms/{realm['realm']}") and file == f"{realm['realm']}.json"
+    assert settings.get("SIDEREAL_AUTH__INTERNAL_URL", "/realms/" + realm["realm"]).endswith(f"/realms/{realm['realm']}")
+    url = settings["SIDEREAL_PUBLIC_URL"]
+    clients = {client["clientId"]: client for client in realm["clients"]}
+    assert {settings[f"SIDEREAL_AUTH__{key}"] for key in ("CLIENT_ID", "AUDIENCE", "CLI_CLIENT_ID")} <= clients.keys()
+    web = clients[settings["SIDEREAL_AUTH__CLIENT_ID"]]
+    assert web["redirectUris"] == [f"{url}/account/callback"]
+    assert web["attributes"]["post.logout.redirect.uris"] == f"{url}/"
+    assert web["attributes"]["backchannel.logout.url"] == f"{url}/account/backchannel-logout"
     assert web["secret"] == "${SIDEREAL_WEB_SECRET}"
-    assert "SIDEREAL_PUBLIC_URL" not in json.dumps(realm)
     # Nothing else is changed.
-    assert [client["clientId"] for client in realm["clients"]] == [client["clientId"] for client in own["clients"]]
-    assert realm["roles"] == own["roles"] and realm["clientScopeMappings"] == own["clientScopeMappings"]
+    shipped = (CHART / "files/realm.json").read_text().replace("${SIDEREAL_PUBLIC_URL}", url)
+    assert realm == {**json.loads(shipped), "realm": realm["realm"]}
 
 
 def test_images_go_by_digest_before_tag():
@@ -455,6 +464,11 @@ OIDC = "config.auth.mode=oidc,config.auth.issuer=https://l.example.org,config.au
     ("database.existingSecret.name=x,results.url=s3://b,worker.enabled=true,worker.autoscaling.enabled=true,worker.keda.enabled=true", "enable one"),
     ("database.existingSecret.name=x,results.url=s3://b,worker.keda.enabled=true", "set worker.enabled"),
     ("keycloak.dev.enabled=true", "keycloak.dev.existingSecret is needed"),
+    ("keycloak.dev.enabled=true,keycloak.dev.existingSecret=x", "on the host of an ingress or a gateway"),
+    (f"{OIDC},ingress.enabled=true,ingress.host=x,keycloak.dev.enabled=true,keycloak.dev.existingSecret=x", "makes the issuer: leave out"),
+    (f"{OIDC},keycloak.realmImport.enabled=true", "makes the realm that config.auth.issuer names"),
+    (f"{OIDC},keycloak.realmImport.enabled=true,config.auth.issuer=https://l.example.org/realms/a,config.auth.internalUrl=http://k/realms/b", "another realm"),
+    ("keycloak.realmImport.enabled=true,config.auth.clientId=mine", "has the clients sidereal-web"),
 ])
 def test_bad_values_are_refused_with_a_word_on_what_to_do(values, words):
     assert words in refusal("--set", values)

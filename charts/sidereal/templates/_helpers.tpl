@@ -86,21 +86,26 @@ http://127.0.0.1:8080
 {{- end -}}
 {{- end -}}
 
-{{/* Those of the Keycloak to develop with, if there is one and values name no other. */}}
+{{/* Keycloak: that to develop with, if there is one, else the one that values name. */}}
 {{- define "sidereal.issuer" -}}
-{{- if .Values.config.auth.issuer -}}
+{{- if not .Values.keycloak.dev.enabled -}}
 {{- .Values.config.auth.issuer -}}
-{{- else if and .Values.keycloak.dev.enabled (include "sidereal.host" .) -}}
+{{- else if include "sidereal.host" . -}}
 https://{{ include "sidereal.host" . }}{{ .Values.keycloak.dev.path }}/realms/sidereal
 {{- end -}}
 {{- end -}}
 
 {{- define "sidereal.issuerInside" -}}
-{{- if or .Values.config.auth.internalUrl .Values.config.auth.issuer -}}
-{{- .Values.config.auth.internalUrl -}}
-{{- else if .Values.keycloak.dev.enabled -}}
+{{- if .Values.keycloak.dev.enabled -}}
 http://{{ include "sidereal.fullname" . }}-keycloak:8080{{ .Values.keycloak.dev.path }}/realms/sidereal
+{{- else -}}
+{{- .Values.config.auth.internalUrl -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The realm that is asked, by the URL of an issuer: empty if that is no Keycloak's. */}}
+{{- define "sidereal.realm" -}}
+{{- regexFind "/realms/[A-Za-z0-9_-]+/?$" . | trimPrefix "/realms/" | trimSuffix "/" -}}
 {{- end -}}
 
 {{- define "sidereal.trustedProxies" -}}
