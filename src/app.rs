@@ -85,6 +85,8 @@ pub struct App {
     /// Ends the taking of jobs and the sweeps; from then on the server is not ready.
     stop_engine: CancellationToken,
     engine: Vec<JoinHandle<()>>,
+    /// How long requests are answered from then on, at least.
+    shutdown_delay: Duration,
     /// Ends the listeners and the wake-ups.
     stop_rest: CancellationToken,
     rest: Vec<JoinHandle<()>>,
@@ -151,14 +153,17 @@ impl App {
                 listener,
                 routes,
                 settings.connections_per_address(),
-                stop_rest.clone(),
+                (stop_engine.clone(), stop_rest.clone()),
             )
             .map_err(failed)?,
         );
         if let Some(listener) = internal {
             let beside = dashboard::routes::internal(dashboards, &settings);
             let routes = http::internal_routes(&jobs, &auth, true, beside, &stop_engine);
-            rest.push(http::serve(listener, routes, None, stop_rest.clone()).map_err(failed)?);
+            rest.push(
+                http::serve(listener, routes, None, (stop_engine.clone(), stop_rest.clone()))
+                    .map_err(failed)?,
+            );
         }
         let mut running = vec![engine.keep_house(stop_engine.clone())];
         if let Some(dashboard) = dashboard {
@@ -175,6 +180,7 @@ impl App {
             auth,
             stop_engine,
             engine: running,
+            shutdown_delay: settings.shutdown_delay,
             stop_rest,
             rest,
         })
@@ -190,15 +196,14 @@ impl App {
         self.home.as_deref()
     }
 
-    /// Takes no more jobs, lets running ones end or puts them back, while requests are still answered; then ends those
-    /// too.
+    /// Takes no more jobs, lets running ones end or puts them back, while requests are still answered, for the delay of
+    /// the settings at least; then ends those too.
     pub async fn drain(self) {
         self.stop_engine.cancel();
-        tracing::info!("draining");
-        for task in self.engine {
-            // A panic has been logged; there is nothing left to stop.
-            let _ = task.await;
-        }
+        tracing::info!(delay = ?self.shutdown_delay, "draining");
+        // A panic has been logged; there is nothing left to stop.
+        let worked = futures::future::join_all(self.engine);
+        tokio::join!(worked, tokio::time::sleep(self.shutdown_delay));
         self.jobs.close();
         self.stop_rest.cancel();
         let ended = futures::future::join_all(self.rest);

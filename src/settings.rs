@@ -59,6 +59,10 @@ pub struct Settings {
     /// Connections of one address to the public listener, 0 for any number; read it by
     /// [`Settings::connections_per_address`].
     pub connections_per_address: usize,
+    /// How long requests are answered after the server has been told to end, in seconds: whoever sends them learns of its
+    /// end a little later.
+    #[serde(deserialize_with = "seconds")]
+    pub shutdown_delay: Duration,
     /// Folder of the built web app.
     pub web_app_dir: PathBuf,
     /// Development server of the web app, on this machine; `/app/` is what it makes instead of the built one.
@@ -92,6 +96,7 @@ impl Default for Settings {
             max_body: 64 << 20,
             trusted_proxies: 0,
             connections_per_address: 1_000,
+            shutdown_delay: Duration::ZERO,
             web_app_dir: "web-app/dist".into(),
             web_app_dev_url: None,
             auth: AuthSettings::default(),
@@ -749,6 +754,9 @@ impl Settings {
         if self.max_body < 1 << 10 {
             faults.push(fault("max_body", "is less than 1 KiB"));
         }
+        if self.shutdown_delay > Duration::from_hours(1) {
+            faults.push(fault("shutdown_delay", "must be at most 3600 seconds"));
+        }
         if self.cutout.memory < 1 << 20 {
             faults.push(fault("cutout.memory", "is less than 1 MiB"));
         }
@@ -1192,6 +1200,7 @@ mod tests {
             ("SIDEREAL_CUTOUT__MEMORY", "64 MiB"),
             ("SIDEREAL_CUTOUT__MAX_POSITIONS", "7"),
             ("SIDEREAL_ENGINE__GRACE", "0.25"),
+            ("SIDEREAL_SHUTDOWN_DELAY", "7.5"),
             ("SIDEREAL_SERVICES", "echo, cutout,"),
             ("SIDEREAL_ROLE", "worker"),
             ("SIDEREAL_LOG__FORMAT", "json"),
@@ -1207,6 +1216,7 @@ mod tests {
         assert_eq!(settings.cutout.memory, 64 << 20);
         assert_eq!(settings.cutout.max_positions, 7);
         assert_eq!(settings.engine.grace, Duration::from_millis(250));
+        assert_eq!(settings.shutdown_delay, Duration::from_millis(7_500));
         assert_eq!(settings.services, ["echo", "cutout"]);
         assert!(settings.role.works() && !settings.role.serves());
         assert_eq!(settings.log.format, LogFormat::Json);
@@ -1260,6 +1270,7 @@ mod tests {
             results_url: Some("s3://key:secret@bucket/".into()),
             services: vec!["tea".into()],
             workers: Some(0),
+            shutdown_delay: Duration::from_millis(3_600_001),
             ..Settings::default()
         };
         settings.engine.lease = settings.engine.heartbeat * 2;
@@ -1272,6 +1283,7 @@ mod tests {
                 "results_url",
                 "services",
                 "workers",
+                "shutdown_delay",
                 "engine.lease"
             ]
         );

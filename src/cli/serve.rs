@@ -14,7 +14,8 @@ use crate::{
 /// Serve: answer requests and run jobs
 ///
 /// Everything can be set in sidereal.toml and by SIDEREAL_… in the environment too. SIGTERM or Ctrl-C drains: running
-/// jobs end or go back to the queue; a second one stops at once.
+/// jobs end or go back to the queue, and requests are answered for as long as shutdown_delay says; a second one stops at
+/// once.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[command(flatten)]

@@ -248,16 +248,17 @@ pub fn internal_routes(
     .around(whole)
 }
 
-/// Serves the routes to the connections of a listener, at most so many `of_address`, until `stop`: then no more are accepted, requests that are open
-/// get some time to end, and the task ends.
+/// Serves the routes to the connections of a listener, at most so many `of_address`, until it stops: then no more are
+/// accepted, requests that are open get some time to end, and the task ends. From `draining` on each connection is for one
+/// more request.
 pub fn serve(
     listener: TcpListener,
     routes: BoxEndpoint<'static>,
     of_address: Option<usize>,
-    stop: CancellationToken,
+    (draining, stop): (CancellationToken, CancellationToken),
 ) -> io::Result<JoinHandle<()>> {
     let gate = Gate::new(listener, of_address)?;
-    Ok(tokio::spawn(serve::serve(gate, routes, stop)))
+    Ok(tokio::spawn(serve::serve(gate, routes, draining, stop)))
 }
 
 /// The OpenAPI document with the API of the services: JSON, the same at every call, with a newline at its end. Its

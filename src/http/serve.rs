@@ -30,8 +30,14 @@ const STREAMS: u32 = 200;
 const HEADERS: u32 = 16 << 10;
 
 /// Serves the routes to the connections that the gate lets in, until `stop`: then no more are accepted, and requests that
-/// are open get some time to end.
-pub async fn serve(mut gate: Gate, routes: BoxEndpoint<'static>, stop: CancellationToken) {
+/// are open get some time to end. From `draining` on answers say that no request should follow on their connection: one
+/// that is on its way when all are closed would be lost.
+pub async fn serve(
+    mut gate: Gate,
+    routes: BoxEndpoint<'static>,
+    draining: CancellationToken,
+    stop: CancellationToken,
+) {
     let routes = Arc::new(routes);
     let (connections, over) = (TaskTracker::new(), CancellationToken::new());
     loop {
@@ -40,10 +46,11 @@ pub async fn serve(mut gate: Gate, routes: BoxEndpoint<'static>, stop: Cancellat
             accepted = gate.accept() => {
                 // Why one was not, the gate has told.
                 let Ok((io, local, remote, scheme)) = accepted else { continue };
-                let (routes, stop, over) = (Arc::clone(&routes), stop.clone(), over.clone());
+                let (routes, over) = (Arc::clone(&routes), over.clone());
+                let (draining, stop) = (draining.clone(), stop.clone());
                 connections.spawn(async move {
                     tokio::select! {
-                        () = connection(io, (local, remote, scheme), routes, stop) => {}
+                        () = connection(io, (local, remote, scheme), routes, draining, stop) => {}
                         () = over.cancelled() => {}
                     }
                 });
@@ -65,13 +72,22 @@ async fn connection(
     io: Connection,
     origin: Origin,
     routes: Arc<BoxEndpoint<'static>>,
+    draining: CancellationToken,
     stop: CancellationToken,
 ) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (routes, (local, remote, scheme)) = (Arc::clone(&routes), origin.clone());
+        let draining = draining.clone();
         async move {
+            // HTTP/2 has no such header.
+            let one_by_one = request.version() < http::Version::HTTP_2;
             let answer = routes.get_response((request, local, remote, scheme).into());
-            Ok::<http::Response<_>, Infallible>(answer.await.into())
+            let mut answer: http::Response<_> = answer.await.into();
+            if one_by_one && draining.is_cancelled() {
+                let connection = answer.headers_mut().entry(http::header::CONNECTION);
+                connection.or_insert(http::HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());

@@ -363,6 +363,18 @@ def test_a_change_of_settings_makes_new_pods_and_a_new_chart_alone_does_not():
     assert checksums("--set", "service.port=81") == before
 
 
+def test_pods_answer_until_ingresses_know_that_they_end():
+    """But for those that end before their successor begins: for them it would only be longer that nobody answers."""
+    for name in SETS:
+        for one in of_kind(objects(name), "Deployment"):
+            (container, *_) = pod(one)["containers"]
+            if container["name"] == "sidereal":
+                config = named(objects(name), "ConfigMap", container["envFrom"][0]["configMapRef"]["name"])["data"]
+                rolls = one["spec"]["strategy"]["type"] == "RollingUpdate"
+                assert config.get("SIDEREAL_SHUTDOWN_DELAY") == ("10" if rolls else None), f"{name}: {title(one)}"
+                assert pod(one)["terminationGracePeriodSeconds"] > 20
+
+
 def test_a_settings_file_with_tokens_is_mounted_from_a_secret():
     (api,) = of_kind(render("--set", "config.fileSecret=tokens"), "Deployment")
     assert {"name": "file", "secret": {"secretName": "tokens"}} in pod(api)["volumes"]
@@ -469,6 +481,10 @@ OIDC = "config.auth.mode=oidc,config.auth.issuer=https://l.example.org,config.au
     (f"{OIDC},keycloak.realmImport.enabled=true", "makes the realm that config.auth.issuer names"),
     (f"{OIDC},keycloak.realmImport.enabled=true,config.auth.issuer=https://l.example.org/realms/a,config.auth.internalUrl=http://k/realms/b", "another realm"),
     ("keycloak.realmImport.enabled=true,config.auth.clientId=mine", "has the clients sidereal-web"),
+    ("config.shutdownDelay=-1", "/config/shutdownDelay"),
+    ("config.shutdownDelay=3601", "/config/shutdownDelay"),
+    ("database.existingSecret.name=x,results.url=s3://b,config.shutdownDelay=50", "api.terminationGracePeriodSeconds must be more than"),
+    ("database.existingSecret.name=x,results.url=s3://b,worker.terminationGracePeriodSeconds=20", "worker.terminationGracePeriodSeconds must be more than"),
 ])
 def test_bad_values_are_refused_with_a_word_on_what_to_do(values, words):
     assert words in refusal("--set", values)

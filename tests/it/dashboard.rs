@@ -10,8 +10,8 @@ use sidereal::uws::Timestamp;
 use crate::{
     auth::oidc,
     harness::{
-        Answer, Backend, Html, Issuer, Keeper, Reply, Site, execute, fault, named, on_both_back_ends,
-        rewrite, said,
+        Answer, Backend, Html, Issuer, Keeper, Reply, Site, execute, fault, free_address, named,
+        on_both_back_ends, rewrite, said,
     },
     readme::{SERVER, blocks},
 };
@@ -725,10 +725,7 @@ async fn what_was_not_called_for_is_healed_by_the_sweep() {
 #[tokio::test]
 async fn only_a_keeper_or_someone_with_a_role_may_call() {
     let issuer = Issuer::start();
-    let internal = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().to_string()
-    };
+    let internal = free_address();
     let mut environment = oidc(issuer.issuer(), "a-secret-of-the-fake-issuers-client").to_vec();
     environment.push(("SIDEREAL_DASHBOARD__BUILD_SECRET", SECRET));
     environment.push(("SIDEREAL_DASHBOARD__PUBLIC", "false"));

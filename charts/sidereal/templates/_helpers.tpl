@@ -147,6 +147,11 @@ http://{{ include "sidereal.fullname" . }}-keycloak:8080{{ .Values.keycloak.dev.
 {{- if and .Values.config.devMode.enabled .Values.config.devMode.api.enabled -}}true{{- end -}}
 {{- end -}}
 
+{{/* Whether a pod of the API ends before the next one begins: nobody takes its requests over meanwhile. */}}
+{{- define "sidereal.recreated" -}}
+{{- if or (include "sidereal.embedded" .) (include "sidereal.devApi" .) -}}true{{- end -}}
+{{- end -}}
+
 {{/* The settings that are no secrets, as variables. */}}
 {{- define "sidereal.settings" -}}
 {{- $auth := .Values.config.auth -}}
@@ -161,6 +166,9 @@ SIDEREAL_RESULTS_URL: {{ . | quote }}
 SIDEREAL_SERVICES: {{ join "," . | quote }}
 {{- end }}
 SIDEREAL_MAX_BODY: {{ .Values.config.maxBody | quote }}
+{{- if not (include "sidereal.recreated" .) }}
+SIDEREAL_SHUTDOWN_DELAY: {{ .Values.config.shutdownDelay | quote }}
+{{- end }}
 SIDEREAL_TRUSTED_PROXIES: {{ include "sidereal.trustedProxies" . | quote }}
 SIDEREAL_LOG__FORMAT: {{ .Values.config.log.format }}
 SIDEREAL_LOG__LEVEL: {{ .Values.config.log.level | quote }}

@@ -1,14 +1,13 @@
 //! What the server lets in: probes, metrics, bodies, hosts and origins; and the description of its own interface.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
 
 use reqwest::{Body, Method};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Backend, Site, on_both_back_ends};
+use crate::harness::{Backend, Site, free_address, on_both_back_ends};
 use crate::uws::{ABORT, LIST, RUN, create, id};
 
 on_both_back_ends!(
@@ -20,17 +19,8 @@ on_both_back_ends!(
     the_interface_is_described,
 );
 
-/// A port of loopback that nobody has now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 async fn probes_on_both_listeners_and_metrics_on_the_internal_one(backend: Backend) {
-    let internal = format!("127.0.0.1:{}", free_port());
+    let internal = free_address();
     let site = Site::start_with(backend, &[("SIDEREAL_INTERNAL_LISTEN", &internal)]).await;
     let internal = format!("http://{internal}");
     for base in [site.address.as_str(), &internal] {

@@ -24,7 +24,7 @@ pub use keeper::{Answer, Keeper};
 pub use keycloak::Realm;
 pub use oracle::oracle;
 pub use postgres::Database;
-pub use process::{SIDEREAL, fault, named, program, said};
+pub use process::{SIDEREAL, fault, free_address, named, program, said};
 pub use site::{Backend, Reply, Site, execute, rewrite};
 pub use workshop::{DIGEST, Workshop};
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::thread::JoinHandle;
@@ -35,6 +36,12 @@ pub fn named(name: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = program(name, folder);
     command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", ours.display()));
     command
+}
+
+/// An address of loopback that nobody listens at now.
+pub fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").to_string()
 }
 
 /// Standard output of a program that ended well.
