@@ -9,6 +9,7 @@ import yaml
 import chart
 from chart import CHART, ROOT, SETS
 from cluster import TOOLS, Cluster
+from test_odd import TAKEN
 from test_operating import blocks
 
 # Side by side, in namespaces that let in nothing but what Kubernetes calls restricted.
@@ -92,6 +93,12 @@ def test_the_api_server_takes_every_manifest(cluster, name):
     """Custom resources too, by their own definitions; strictly, so that a field that it does not know is an error."""
     done = cluster.apply(chart.rendered(name), "--dry-run=server", "--validate=strict", "--namespace", SETS[name][1])
     # It warns of fields that are going away, and of pods that are not restricted.
+    assert "Warning" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_the_api_server_takes_odd_values(cluster, case):
+    done = cluster.apply(chart.helm("template", "odd", CHART, "--values", "-", input=TAKEN[case]), "--dry-run=server", "--validate=strict")
     assert "Warning" not in done.stderr, done.stderr
 
 

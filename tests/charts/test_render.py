@@ -475,6 +475,10 @@ def test_every_value_is_described_by_the_schema():
             return
         assert node["additionalProperties"] is False, path
         assert set(values) <= set(node["properties"]), path
+        # Null takes a default away: what the chart cannot do without is then named, and lists and open maps are empty.
+        needed = {key for key, value in values.items() if value is not None and not isinstance(value, list)
+                  and not (isinstance(value, dict) and "properties" not in node["properties"][key])}
+        assert set(node.get("required", [])) == needed, path
         for key, value in values.items():
             if isinstance(value, dict):
                 walk(value, node["properties"][key], f"{path}.{key}")

@@ -30,16 +30,16 @@ automountServiceAccountToken: false
 {{/* Labels: of whatever the release has, and of one component (dict "root" $ "component" "api"). */}}
 {{- define "sidereal.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "sidereal.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "sidereal.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: sidereal
 {{- end -}}
 
 {{- define "sidereal.selector" -}}
-app.kubernetes.io/name: {{ include "sidereal.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "sidereal.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -68,22 +68,22 @@ app.kubernetes.io/component: {{ .component }}
 {{- if .Values.ingress.enabled -}}{{ .Values.ingress.host }}{{- else if .Values.gateway.enabled -}}{{ .Values.gateway.host }}{{- end -}}
 {{- end -}}
 
-{{- define "sidereal.basePath" -}}
-{{- $path := "/" -}}
-{{- if .Values.ingress.enabled -}}{{- $path = .Values.ingress.path -}}{{- else if .Values.gateway.enabled -}}{{- $path = .Values.gateway.path -}}{{- end -}}
-{{- trimSuffix "/" $path -}}
-{{- end -}}
-
 {{- define "sidereal.publicUrl" -}}
 {{- $host := include "sidereal.host" . -}}
 {{- if .Values.config.publicUrl -}}
-{{- .Values.config.publicUrl -}}
+{{- .Values.config.publicUrl | trimSuffix "/" -}}
 {{- else if $host -}}
 {{- $https := or .Values.gateway.enabled .Values.ingress.tls.enabled -}}
-{{- printf "%s://%s%s" (ternary "https" "http" $https) $host (include "sidereal.basePath" .) -}}
+{{- $path := .Values.gateway.enabled | ternary .Values.gateway.path .Values.ingress.path -}}
+{{- printf "%s://%s%s" (ternary "https" "http" $https) $host $path | trimSuffix "/" -}}
 {{- else -}}
 http://127.0.0.1:8080
 {{- end -}}
+{{- end -}}
+
+{{/* Of the public URL, whatever leads there. */}}
+{{- define "sidereal.basePath" -}}
+{{- get (urlParse (include "sidereal.publicUrl" .)) "path" -}}
 {{- end -}}
 
 {{/* Keycloak: that to develop with, if there is one, else the one that values name. */}}
@@ -227,59 +227,47 @@ capabilities:
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Secrets, as variables: what a server must not have in a ConfigMap. */}}
-{{- define "sidereal.databaseEnv" -}}
-{{- with include "sidereal.databaseSecret" . }}
-- name: SIDEREAL_DATABASE_URL
+{{/* Secrets, as variables: what a server must not have in a ConfigMap. First one of them (list NAME SECRET KEY). */}}
+{{- define "sidereal.fromSecret" -}}
+- name: {{ index . 0 }}
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ include "sidereal.databaseKey" $ }}
+      name: {{ index . 1 | quote }}
+      key: {{ index . 2 | quote }}
+{{- end -}}
+
+{{- define "sidereal.databaseEnv" -}}
+{{- with include "sidereal.databaseSecret" . }}
+{{ include "sidereal.fromSecret" (list "SIDEREAL_DATABASE_URL" . (include "sidereal.databaseKey" $)) }}
 {{- end }}
 {{- end -}}
 
 {{- define "sidereal.secretEnv" -}}
 {{- include "sidereal.databaseEnv" . }}
-{{- if eq .Values.config.auth.mode "oidc" }}
-- name: SIDEREAL_AUTH__CLIENT_SECRET
-  valueFrom:
-    secretKeyRef:
-      name: {{ default (include "sidereal.fullname" .) .Values.config.auth.existingSecret.name }}
-      key: {{ ternary .Values.config.auth.existingSecret.key "client-secret" (ne .Values.config.auth.existingSecret.name "") }}
+{{- $there := .Values.config.auth.existingSecret }}
+{{- if ne .Values.config.auth.mode "oidc" }}
+{{- else if $there.name }}
+{{ include "sidereal.fromSecret" (list "SIDEREAL_AUTH__CLIENT_SECRET" $there.name $there.key) }}
+{{- else }}
+{{ include "sidereal.fromSecret" (list "SIDEREAL_AUTH__CLIENT_SECRET" (include "sidereal.fullname" .) "client-secret") }}
 {{- end }}
 {{- with .Values.config.dashboardSecret }}
 {{- if and .name .buildSecretKey }}
-- name: SIDEREAL_DASHBOARD__BUILD_SECRET
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .buildSecretKey }}
+{{ include "sidereal.fromSecret" (list "SIDEREAL_DASHBOARD__BUILD_SECRET" .name .buildSecretKey) }}
 {{- end }}
 {{- if and .name .fastlyKeyKey }}
-- name: SIDEREAL_DASHBOARD__FASTLY_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .fastlyKeyKey }}
+{{ include "sidereal.fromSecret" (list "SIDEREAL_DASHBOARD__FASTLY_KEY" .name .fastlyKeyKey) }}
 {{- end }}
 {{- end }}
 {{- with .Values.results.s3.existingSecret }}
 {{- if .name }}
-- name: AWS_ACCESS_KEY_ID
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .accessKeyIdKey }}
-- name: AWS_SECRET_ACCESS_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .secretAccessKeyKey }}
+{{ include "sidereal.fromSecret" (list "AWS_ACCESS_KEY_ID" .name .accessKeyIdKey) }}
+{{ include "sidereal.fromSecret" (list "AWS_SECRET_ACCESS_KEY" .name .secretAccessKeyKey) }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -303,7 +291,7 @@ imagePullSecrets:
 - name: data
   {{- if and .Values.persistence.enabled (include "sidereal.embedded" .) }}
   persistentVolumeClaim:
-    claimName: {{ default (printf "%s-data" (include "sidereal.fullname" .)) .Values.persistence.existingClaim }}
+    claimName: {{ default (printf "%s-data" (include "sidereal.fullname" .)) .Values.persistence.existingClaim | quote }}
   {{- else }}
   emptyDir:
     sizeLimit: 1Gi
@@ -314,7 +302,7 @@ imagePullSecrets:
 {{- if .Values.config.fileSecret }}
 - name: file
   secret:
-    secretName: {{ .Values.config.fileSecret }}
+    secretName: {{ .Values.config.fileSecret | quote }}
 {{- else if .Values.config.file }}
 - name: file
   configMap:
@@ -368,13 +356,13 @@ spec:
         {{- end }}
       annotations:
         # A change of what they hold makes new pods.
-        checksum/config: {{ printf "%s%s" (include "sidereal.settings" $) $.Values.config.file | sha256sum }}
-        checksum/secret: {{ printf "%s %s" $.Values.database.url $.Values.config.auth.clientSecret | sha256sum }}
+        checksum/config: {{ printf "%s%s" (include "sidereal.settings" $) $.Values.config.file | sha256sum | quote }}
+        checksum/secret: {{ printf "%s %s" $.Values.database.url $.Values.config.auth.clientSecret | sha256sum | quote }}
         {{- with $values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
-      serviceAccountName: {{ include "sidereal.serviceAccount" $ }}
+      serviceAccountName: {{ include "sidereal.serviceAccount" $ | quote }}
       # The server asks Kubernetes for nothing. Workload identity brings a token of its own.
       automountServiceAccountToken: false
       enableServiceLinks: false
@@ -383,7 +371,7 @@ spec:
         {{- include "sidereal.podSecurity" (dict "user" ($dev | ternary 1000 65532)) | nindent 8 }}
       terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
       {{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:
@@ -421,7 +409,7 @@ spec:
       initContainers:
         # Pods that start together take turns, by a lock in the database.
         - name: migrate
-          image: {{ include "sidereal.image" $ }}
+          image: {{ include "sidereal.image" $ | quote }}
           imagePullPolicy: {{ $.Values.image.pullPolicy }}
           args: [migrate]
           env:
@@ -440,7 +428,7 @@ spec:
       {{- end }}
       containers:
         - name: sidereal
-          image: {{ include "sidereal.image" $ }}
+          image: {{ include "sidereal.image" $ | quote }}
           imagePullPolicy: {{ $.Values.image.pullPolicy }}
           args: [serve]
           ports:
@@ -450,13 +438,13 @@ spec:
               containerPort: 9090
           envFrom:
             - configMapRef:
-                name: {{ include "sidereal.fullname" $ }}
+                name: {{ include "sidereal.fullname" $ | quote }}
             {{- with $.Values.extraEnvFrom }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
           env:
             - name: SIDEREAL_ROLE
-              value: {{ .role }}
+              value: {{ .role | quote }}
             {{- if $values.jobs }}
             - name: SIDEREAL_WORKERS
               value: {{ $values.jobs | quote }}
@@ -507,6 +495,6 @@ spec:
         {{- if $dev }}
         - name: dev
           persistentVolumeClaim:
-            claimName: {{ default (printf "%s-api-dev" (include "sidereal.fullname" $)) $.Values.config.devMode.api.pvc.existingClaim }}
+            claimName: {{ default (printf "%s-api-dev" (include "sidereal.fullname" $)) $.Values.config.devMode.api.pvc.existingClaim | quote }}
         {{- end }}
 {{- end -}}
