@@ -13,7 +13,7 @@ use super::{Usage, say};
 use crate::{
     deploy::{
         DryRun, PRODUCTION, REGISTRY_PASSWORD, REGISTRY_USER, Setting, Wanted, Where, Which, changed, deploy,
-        list, rollback, status,
+        is_tag, list, rollback, status,
     },
     settings::environment,
 };
@@ -59,7 +59,7 @@ enum Action {
         #[command(flatten)]
         shown: Shown,
     },
-    /// Take a release back to a revision; to the good one before if none is named
+    /// Take a release back to a revision; to the newest one that was good before what stands if none is named
     Rollback {
         chart: String,
         revision: Option<u64>,
@@ -119,11 +119,16 @@ struct Deployment {
     /// A file of values after the environment's; the last one wins
     #[arg(long, value_name = "FILE")]
     values: Vec<String>,
-    /// A value after those of the files; tags and digests are always texts
+    /// A value after those of the files; tags, digests and secrets are always texts
+    ///
+    /// What is called like a secret (password, secret, token, credential, key, passphrase) and the URL with a password
+    /// are given to Helm in private files, and are not printed; `null`, `true`, `false` and the names of objects
+    /// (existingSecret.name) are as others. Everybody on the machine can read the words of this command too: where that
+    /// matters, say secrets by --values or secrets/CHART.ENV.yaml.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Deploy the image of this tag, which is in the registry already
-    #[arg(long, value_name = "TAG", conflicts_with_all = ["build", "push", "push_only"])]
+    /// Deploy the image that has this tag in the registry, by its digest
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with_all = ["build", "push", "push_only"])]
     image_tag: Option<String>,
     /// Fetch newer versions of what the chart depends on, instead of those in Chart.lock
     #[arg(long)]
@@ -161,7 +166,7 @@ struct To {
     /// Instead of the environment's; kubectl must point there all the same
     #[arg(long, value_name = "NAME")]
     kube_context: Option<String>,
-    /// Production is meant (not needed where CI is set)
+    /// Production is meant: its environment, namespace or cluster (not needed where CI is set)
     #[arg(long)]
     yes: bool,
 }
@@ -271,7 +276,7 @@ impl Deployment {
             .zip(environment.remove(REGISTRY_PASSWORD));
         let mut sets = Vec::new();
         for text in &self.set {
-            sets.extend(settings(text)?);
+            sets.extend(Setting::all(text).map_err(|expected| Usage(format!("--set: {expected}")))?);
         }
         let wanted = Wanted {
             setup: !self.no_setup,
@@ -332,6 +337,12 @@ impl Shown {
     }
 }
 
+/// A tag that can be one, and nothing besides.
+fn tag(text: &str) -> Result<String, &'static str> {
+    let expected = "expected at most 128 of A-Z, a-z, 0-9, _, . and -, the first neither . nor -";
+    is_tag(text).then(|| text.to_owned()).ok_or(expected)
+}
+
 /// A time as Helm and kubectl have it.
 fn duration(text: &str) -> Result<String, String> {
     let is_good = text.starts_with(|c: char| c.is_ascii_digit())
@@ -341,38 +352,6 @@ fn duration(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("expected a time such as 10m or 1h30m".to_owned())
-}
-
-/// The settings of a text as Helm has it: several are parted by commas that no backslash or brace guards.
-fn settings(text: &str) -> Result<Vec<Setting>, Usage> {
-    let mut parts = vec![String::new()];
-    let (mut depth, mut guarded) = (0_u32, false);
-    for c in text.chars() {
-        match c {
-            '{' if !guarded => depth += 1,
-            '}' if !guarded => depth = depth.saturating_sub(1),
-            ',' if !guarded && depth == 0 => {
-                parts.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        guarded = c == '\\' && !guarded;
-        if let Some(part) = parts.last_mut() {
-            part.push(c);
-        }
-    }
-    let setting = |part: String| {
-        let (key, value) = part.split_once('=').filter(|(key, _)| !key.is_empty())?;
-        Some(Setting {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        })
-    };
-    parts
-        .into_iter()
-        .map(|part| setting(part).ok_or_else(|| Usage("--set: expected KEY=VALUE".into())))
-        .collect()
 }
 
 /// A file from where the command is given; commands are run elsewhere.
@@ -387,22 +366,6 @@ fn existing(file: &str) -> Result<String, Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pairs(text: &str) -> Vec<(String, String)> {
-        let settings = settings(text).expect("settings");
-        settings.into_iter().map(|one| (one.key, one.value)).collect()
-    }
-
-    #[test]
-    fn settings_are_parted_as_helm_parts_them() {
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(pairs("a=1,image.tag=2"), [pair("a", "1"), pair("image.tag", "2")]);
-        assert_eq!(pairs(r"a=1\,2"), [pair("a", r"1\,2")]);
-        assert_eq!(pairs("a={1,2},b=x=y"), [pair("a", "{1,2}"), pair("b", "x=y")]);
-        for wrong in ["a", "=1", "a=1,", ""] {
-            assert!(settings(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn times_are_those_of_helm() {

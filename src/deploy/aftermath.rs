@@ -1,40 +1,17 @@
-//! What is left of a release after a failure: the last events, what unready pods say, and which revision stands.
+//! What Kubernetes knows about a release that does not run: the last events, and what unready pods say.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     command::Command,
     failure::Failure,
-    plan::{Place, helm, kubectl, selector},
+    plan::{Place, kubectl, selector},
     report::warn,
     runner::Runner,
 };
 
 /// How many of the last events are shown.
 const EVENTS: usize = 20;
-
-/// One revision of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Revision {
-    /// From 1.
-    #[serde(rename = "revision")]
-    pub number: u64,
-    /// `deployed`, `failed`, `pending-upgrade`, …
-    pub status: String,
-    #[serde(default)]
-    pub description: String,
-}
-
-/// The revisions that Helm remembers, the last one last; empty if there is no release, nothing if Helm cannot say.
-pub async fn history(runner: &mut Runner, place: &Place) -> Result<Option<Vec<Revision>>, Failure> {
-    let command = helm(place, &["history", &place.release, "--output", "json"]);
-    let answer = runner.ask(&command).await?;
-    if answer.is_good() {
-        return Ok(serde_json::from_str(&answer.out).ok());
-    }
-    Ok(answer.err.contains("not found").then(Vec::new))
-}
 
 /// Tells on standard error what Kubernetes knows about what does not run.
 pub async fn diagnose(runner: &mut Runner, place: &Place) -> Result<(), Failure> {

@@ -108,6 +108,17 @@ impl Chart {
         } else {
             DeployFile::default()
         };
+        for image in &declared.images {
+            let file = format!("charts/{name}/deploy.toml");
+            expect(&file, "name", &image.name, is_repository, "a name of an image")?;
+            expect(
+                &file,
+                "value_key",
+                &image.value_key,
+                is_value_key,
+                "names of values",
+            )?;
+        }
         Ok(Chart {
             libraries: libraries(&about, &format!("charts/{name}")),
             images: declared.images,
@@ -153,12 +164,18 @@ impl Chart {
                 }
             )));
         }
-        toml(
-            &self
-                .root
-                .join(self.folder())
-                .join(format!("environments/{name}.toml")),
-        )
+        let path = format!("{}/environments/{name}.toml", self.folder());
+        let environment: Environment = toml(&self.root.join(&path))?;
+        let registry = environment.registry.as_str();
+        expect(
+            &path,
+            "namespace",
+            &environment.namespace,
+            is_label,
+            "a name of a namespace",
+        )?;
+        expect(&path, "registry", registry, is_registry, "host[:port][/path]")?;
+        Ok(environment)
     }
 
     /// The values of an environment, from the root of the repository.
@@ -198,6 +215,72 @@ fn toml<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
         .build()
         .and_then(Config::try_deserialize)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// A text of a file that is said to Helm among others: it must be unable to say more than itself.
+fn expect(file: &str, key: &str, text: &str, is: fn(&str) -> bool, what: &str) -> Result<(), Failure> {
+    if is(text) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{file}: {key}: expected {what}, not {text:?}"
+    )))
+}
+
+/// A name of RFC 1123 without dots, such as a namespace's.
+pub fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_part(text, "-")
+}
+
+/// A name of a release, by Helm's rule.
+pub fn is_release(text: &str) -> bool {
+    text.len() <= 53 && text.split('.').all(|part| is_part(part, "-"))
+}
+
+/// A tag of an image, by the OCI's distribution specification.
+pub fn is_tag(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+/// A name of an image, by the same.
+fn is_repository(text: &str) -> bool {
+    text.split('/').all(|part| is_part(part, "._-"))
+}
+
+fn is_registry(text: &str) -> bool {
+    let (host, path) = text
+        .split_once('/')
+        .map_or((text, None), |(host, path)| (host, Some(path)));
+    let (host, port) = host
+        .rsplit_once(':')
+        .map_or((host, "0"), |(host, port)| (host, port));
+    is_part(&host.to_ascii_lowercase(), ".-")
+        && !port.is_empty()
+        && port.bytes().all(|c| c.is_ascii_digit())
+        && path.is_none_or(is_repository)
+}
+
+/// Names of values with dots between: `image`, `web.image`.
+fn is_value_key(text: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    text.split('.').all(is_name)
+}
+
+/// Of a-z and 0-9, and of these within.
+fn is_part(text: &str, within: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(is_inner)
+        && text.ends_with(is_inner)
+        && text.chars().all(|c| is_inner(c) || within.contains(c))
 }
 
 /// A plain value of Chart.yaml, whose form is narrow: a key at the beginning of a line.
@@ -245,6 +328,9 @@ fn normal(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    /// What says that a text is right, some that are, and some that are not.
+    type Rule = (fn(&str) -> bool, &'static [&'static str], &'static [&'static str]);
+
     #[test]
     fn what_chart_yaml_says_is_found() {
         let text = "apiVersion: v2\nname: \"sky\" # ours\ndependencies:\n  - name: common\n    version: 1.0.0\n    \
@@ -252,5 +338,43 @@ mod tests {
                     repository: https://example.org\n";
         assert_eq!(top_level(text, "name"), Some("sky"));
         assert_eq!(libraries(text, "charts/sky"), ["charts/common", "charts/sky/own"]);
+    }
+
+    #[test]
+    fn what_is_said_to_helm_says_itself_alone() {
+        let long = "a".repeat(129);
+        let rules: &[Rule] = &[
+            (
+                is_tag,
+                &["1", "v1.2_3-x", "_"],
+                &["", ".1", "-1", "a,b=c", "a b", "ä"],
+            ),
+            (is_label, &["sky-dev1", "1"], &["", "-a", "a-", "a.b", "A"]),
+            (is_release, &["sky.1-a"], &["", "a..b", "a_b", "--x"]),
+            (
+                is_repository,
+                &["sky", "a/b_c.d"],
+                &["", "/a", "a/", "a,b=c", "A", "a:1"],
+            ),
+            (
+                is_registry,
+                &["localhost:5000", "GHCR.io/us/x", "a.example.org"],
+                &["", "a:", "a:x", "a,b=c", "https://a", "a/", "a@b"],
+            ),
+            (
+                is_value_key,
+                &["image", "web.image_1"],
+                &["", ".a", "a.", "a,b=c", "a[0]", "a=b", "a\\b"],
+            ),
+        ];
+        for (is, good, bad) in rules {
+            for text in *good {
+                assert!(is(text), "{text}");
+            }
+            for text in *bad {
+                assert!(!is(text), "{text}");
+            }
+        }
+        assert!(!is_tag(&long) && !is_label(&long) && !is_release(&long));
     }
 }

@@ -7,6 +7,11 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::{
+    failure::{Class, Failure},
+    private_file::PrivateFile,
+};
+
 /// What the words of commands stand for, as far as it is known by now.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -19,8 +24,12 @@ pub struct Known {
 #[derive(Debug, Clone)]
 enum Word {
     Plain(String),
-    /// `key=value`, whose value is not for eyes.
-    Hidden(String, SecretString),
+    /// `key=` and the paths of private files with these texts, in braces if it is a list.
+    Hidden {
+        key: String,
+        texts: Vec<SecretString>,
+        is_list: bool,
+    },
     /// `key=` and the digest of an image in its registry.
     Digest(String, String),
     /// The file that is decrypted from this one.
@@ -57,10 +66,21 @@ impl Command {
         self
     }
 
-    /// `key=value`, printed as `key=***`.
-    pub fn hidden(mut self, key: impl Into<String>, value: impl Into<SecretString>) -> Command {
-        self.words.push(Word::Hidden(key.into(), value.into()));
+    /// `--set-file` with files of these texts that last as long as the command does, printed as `key=***`: what stands
+    /// among the words of a program can be read by everybody on the machine.
+    pub fn hidden(mut self, key: impl Into<String>, texts: Vec<String>, is_list: bool) -> Command {
+        self = self.word("--set-file");
+        self.words.push(Word::Hidden {
+            key: key.into(),
+            texts: texts.into_iter().map(SecretString::from).collect(),
+            is_list,
+        });
         self
+    }
+
+    /// `--values` with a file.
+    pub fn values(self, path: &str) -> Command {
+        self.words(["--values".to_owned(), one_path(path)])
     }
 
     /// `key=sha256:…` of an image whose digest will be known by then.
@@ -86,32 +106,49 @@ impl Command {
         self
     }
 
-    /// The words to run it with, or what is not known yet.
-    pub fn arguments(&self, known: &Known) -> Result<Vec<String>, String> {
-        self.words
-            .iter()
-            .map(|word| match word {
-                Word::Plain(word) => Ok(word.clone()),
-                Word::Hidden(key, value) => Ok(format!("{key}={}", value.expose_secret())),
-                Word::Digest(key, reference) => known
-                    .digests
-                    .get(reference)
-                    .map(|digest| format!("{key}={digest}"))
-                    .ok_or_else(|| format!("the digest of {reference} is not known")),
-                Word::Decrypted(from) => known
-                    .decrypted
-                    .as_deref()
-                    .map(|path: &Path| path.display().to_string())
-                    .ok_or_else(|| format!("{from} is not decrypted")),
-            })
-            .collect()
+    /// The words to run it with, and the private files that they name.
+    ///
+    /// # Errors
+    /// Something of them is not known yet, or a file cannot be made.
+    pub fn arguments(&self, known: &Known) -> Result<(Vec<String>, Vec<PrivateFile>), Failure> {
+        let unknown = |text: String| Failure::new(Class::Setup, text);
+        let mut files = Vec::new();
+        let words = self.words.iter().map(|word| match word {
+            Word::Plain(word) => Ok(word.clone()),
+            Word::Hidden { key, texts, is_list } => {
+                let mut paths = Vec::new();
+                for text in texts {
+                    let file = PrivateFile::new(text.expose_secret(), "")?;
+                    paths.push(escaped(&file.path().display().to_string()));
+                    files.push(file);
+                }
+                let paths = paths.join(",");
+                Ok(if *is_list {
+                    format!("{key}={{{paths}}}")
+                } else {
+                    format!("{key}={paths}")
+                })
+            }
+            Word::Digest(key, reference) => known
+                .digests
+                .get(reference)
+                .map(|digest| format!("{key}={digest}"))
+                .ok_or_else(|| unknown(format!("the digest of {reference} is not known"))),
+            Word::Decrypted(from) => known
+                .decrypted
+                .as_deref()
+                .map(|path: &Path| one_path(&path.display().to_string()))
+                .ok_or_else(|| unknown(format!("{from} is not decrypted"))),
+        });
+        let words = words.collect::<Result<_, Failure>>()?;
+        Ok((words, files))
     }
 
     /// Program and words for eyes and logs: no secret in them, and `<…>` for what is not known yet.
     pub fn shown(&self, known: &Known) -> Vec<String> {
         let words = self.words.iter().map(|word| match word {
             Word::Plain(word) => without_password(word),
-            Word::Hidden(key, _) => format!("{key}=***"),
+            Word::Hidden { key, .. } => format!("{key}=***"),
             Word::Digest(key, reference) => match known.digests.get(reference) {
                 Some(digest) => format!("{key}={digest}"),
                 None => format!("{key}=<digest of {reference}>"),
@@ -122,8 +159,28 @@ impl Command {
     }
 }
 
+/// A text among Helm's settings that says nothing but itself.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if "\\,{}".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// A path where Helm reads a line of CSV: one with a comma would be two.
+fn one_path(path: &str) -> String {
+    if path.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", path.replace('"', "\"\""));
+    }
+    path.to_owned()
+}
+
 /// `scheme://user:password@host` without the password.
-fn without_password(word: &str) -> String {
+pub fn without_password(word: &str) -> String {
     let Some(start) = word.find("://").map(|at| at + 3) else {
         return word.to_owned();
     };
@@ -164,29 +221,36 @@ mod tests {
     fn what_is_secret_is_run_and_not_shown() {
         let command = Command::new("helm")
             .words(["--set-string", "url=postgres://me:top@host/db"])
-            .hidden("auth.password", "hush")
+            .hidden("auth.password", vec!["hush".into()], false)
             .digest("image.digest", "r/i:t")
             .decrypted("secrets/x.yaml");
         let mut known = Known::default();
         assert_eq!(
             line(&command.shown(&known)),
-            "helm --set-string 'url=postgres://me:***@host/db' 'auth.password=***' \
+            "helm --set-string 'url=postgres://me:***@host/db' --set-file 'auth.password=***' \
              'image.digest=<digest of r/i:t>' '<decrypted secrets/x.yaml>'"
         );
         assert!(command.arguments(&known).is_err());
         known.digests.insert("r/i:t".into(), "sha256:1".into());
         known.decrypted = Some("/tmp/y".into());
+        let (words, files) = command.arguments(&known).expect("all is known");
+        let path = files[0].path().to_owned();
         assert_eq!(
-            command.arguments(&known).expect("all is known"),
-            [
-                "--set-string",
-                "url=postgres://me:top@host/db",
-                "auth.password=hush",
-                "image.digest=sha256:1",
-                "/tmp/y"
-            ]
+            words[3],
+            format!("auth.password={}", escaped(&path.display().to_string()))
         );
+        assert_eq!(words[4..], ["image.digest=sha256:1", "/tmp/y"]);
+        assert_eq!(std::fs::read_to_string(&path).expect("the file"), "hush");
+        drop(files);
+        assert!(!path.exists());
         assert!(!format!("{command:?}").contains("hush"));
+    }
+
+    #[test]
+    fn paths_are_one_to_helm() {
+        assert_eq!(escaped(r"/a,b/{c}\d"), r"/a\,b/\{c\}\\d");
+        assert_eq!(one_path("/a b/c"), "/a b/c");
+        assert_eq!(one_path("/a,\"b\""), "\"/a,\"\"b\"\"\"");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum Failure {
     /// A person or a machine asked it to end.
     #[error("ended by signal {signal}")]
     Interrupted {
-        /// 1, 2 or 15.
+        /// 1, 2, 3 or 15.
         signal: u8,
     },
     /// Standard output, or a file of ours.

@@ -10,16 +10,27 @@ use super::{
 /// The documents of a text of YAML but those of kind Secret.
 pub fn without_secrets(text: &str) -> String {
     let text = format!("\n{text}\n");
-    let kept = text.split("\n---").filter(|document| {
-        !document.lines().any(|line| {
-            line.strip_prefix("kind:")
-                .is_some_and(|kind| kind.trim().trim_matches(['"', '\'']) == "Secret")
-        })
-    });
+    let kept = text.split("\n---").filter(|document| !is_secret(document));
     kept.map(str::trim_end)
         .filter(|document| !document.trim().is_empty())
         .flat_map(|document| ["---", document, "\n"])
         .collect()
+}
+
+/// Whether any part of a document, however it is written, says that it is of this kind; rather one too many than one
+/// too few.
+fn is_secret(document: &str) -> bool {
+    let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
+    document.split(['\n', '{', ',', '}']).any(|part| {
+        let part = part.split(" #").next().unwrap_or_default();
+        part.trim_start_matches([' ', '-'])
+            .split_once(':')
+            .is_some_and(|(key, value)| {
+                // A tag or an anchor may stand before it.
+                let kind = bare(value.split_whitespace().last().unwrap_or_default());
+                bare(key) == "kind" && (kind == "Secret" || kind == "SecretList")
+            })
+    })
 }
 
 /// How one text becomes another, as a unified diff; empty if it does not.
@@ -57,7 +68,17 @@ mod tests {
             shown,
             "---\n# Source: a\nkind: Service\nmetadata: {name: a}\n---\nkind: SecretStore\n"
         );
-        assert_eq!(without_secrets("kind: Secret\nx: 1"), "");
+        for secret in [
+            "kind: Secret\nx: 1",
+            "kind: Secret # ours\nx: 1",
+            "\"kind\" : 'Secret'\nx: 1",
+            "kind: !!str Secret\nx: 1",
+            "{\"apiVersion\": \"v1\", \"kind\":\"Secret\", \"data\": {}}",
+            "kind: List\nitems:\n- kind: Secret\n  x: 1",
+            "kind: SecretList\nitems: []",
+        ] {
+            assert_eq!(without_secrets(secret), "", "{secret}");
+        }
         let judged = "NAME: a\nHOOKS:\n---\nkind: Secret\nx: hush\nMANIFEST:\n---\nkind: Service\n";
         assert_eq!(
             without_secrets(judged),

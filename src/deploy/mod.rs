@@ -8,29 +8,32 @@ mod chart;
 mod command;
 mod failure;
 mod git;
+mod guard;
+mod history;
 mod manifests;
 mod plan;
 mod private_file;
 mod report;
 mod run;
 mod runner;
+mod setting;
 
 use std::path::Path;
 
 use serde::Serialize;
 
+pub use self::{chart::is_tag, failure::Failure, plan::Wanted, setting::Setting};
 use self::{
-    chart::{Chart, Environment, charts, named},
+    chart::{Chart, Environment, charts, is_label, is_release, named},
     command::Command,
     failure::Class,
+    git::Tag,
+    guard::{refusals, unconfirmed, wrong_context},
+    history::{good_before, history},
     plan::{Action, Facts, Image, Place, Step, Values},
     report::{Report, warn},
     run::Run,
     runner::{Output, Runner},
-};
-pub use self::{
-    failure::Failure,
-    plan::{Setting, Wanted},
 };
 
 /// The environment that is protected most, and that is meant if none is named.
@@ -109,12 +112,15 @@ async fn one(
     report: Report,
 ) -> Result<(), Failure> {
     let place = place(chart, at)?;
-    let facts = facts(runner, chart, &place, wanted, dry).await?;
+    let mut facts = facts(runner, chart, &place, wanted, dry).await?;
     for refusal in refusals(runner, chart, &place, at, wanted, &facts).await? {
         if dry.is_none() {
             return Err(refusal);
         }
         warn(&format!("sidereal: this would be refused: {refusal}"));
+    }
+    if wanted.deploy {
+        facts.lacks_namespace = lacks_namespace(runner, &place, dry.is_some()).await?;
     }
     let steps = plan::steps(chart, &place, wanted, &facts);
     let Environment {
@@ -194,7 +200,7 @@ async fn judge(run: &mut Run<'_>, chart: &Chart, facts: &Facts, dry: DryRun) -> 
     Ok(())
 }
 
-/// Takes a release back to a revision; to the last good one before this, if none is named.
+/// Takes a release back to a revision; to the newest one that was good before what stands, if none is named.
 ///
 /// # Errors
 /// As [`deploy`].
@@ -207,8 +213,9 @@ pub async fn rollback(
     json: bool,
 ) -> Result<(), Failure> {
     let (mut runner, charts) = repository().await?;
-    let place = place(&named(charts, name)?, at)?;
-    let mut refused: Vec<Failure> = unconfirmed(&place, at, "rollback").into_iter().collect();
+    let chart = named(charts, name)?;
+    let place = place(&chart, at)?;
+    let mut refused: Vec<Failure> = unconfirmed(&chart, &place, at, "rollback")?.into_iter().collect();
     refused.extend(wrong_context(&mut runner, &place).await?);
     for refusal in refused {
         if !dry {
@@ -217,8 +224,8 @@ pub async fn rollback(
         warn(&format!("sidereal: this would be refused: {refusal}"));
     }
     let revision = match revision {
-        None if !dry => Some(good_before(&mut runner, &place).await?),
-        named => named,
+        None => last_good(&mut runner, &place).await?,
+        Some(named) => named,
     };
     let major = major(&mut runner, dry).await?;
     let report = Report { json };
@@ -236,16 +243,16 @@ pub async fn rollback(
     }
 }
 
-/// The last revision before the one that stands which was deployed well.
-async fn good_before(runner: &mut Runner, place: &Place) -> Result<u64, Failure> {
-    let revisions = aftermath::history(runner, place).await?.unwrap_or_default();
-    let before = revisions.iter().rev().find(|one| one.status == "superseded");
-    before.map(|one| one.number).ok_or_else(|| {
-        let namespace = &place.environment.namespace;
-        let text = format!(
-            "release {} in namespace {namespace} has no revision to go back to",
-            place.release
-        );
+/// The revision to go back to if none is named.
+async fn last_good(runner: &mut Runner, place: &Place) -> Result<u64, Failure> {
+    let namespace = &place.environment.namespace;
+    let release = format!("release {} in namespace {namespace}", place.release);
+    let Some(revisions) = history(runner, place).await? else {
+        let text = format!("the revisions of {release} are not known: ask `helm history`");
+        return Err(Failure::new(Class::NotRolledBack, text));
+    };
+    good_before(&revisions).ok_or_else(|| {
+        let text = format!("{release} has no good revision before what stands: name one, if that is meant");
         Failure::new(Class::NotRolledBack, text)
     })
 }
@@ -357,13 +364,24 @@ fn place(chart: &Chart, at: &Where) -> Result<Place, Failure> {
     if let Some(context) = &at.context {
         environment.context.clone_from(context);
     }
+    let release = at.release.as_ref().unwrap_or(&chart.name);
+    if !is_release(release) {
+        return Err(Failure::usage(format!(
+            "--release: expected at most 53 of a-z, 0-9, - and ., not {release:?}"
+        )));
+    }
     if let Some(namespace) = &at.namespace {
+        if !is_label(namespace) {
+            return Err(Failure::usage(format!(
+                "--namespace: expected at most 63 of a-z, 0-9 and -, not {namespace:?}"
+            )));
+        }
         environment.namespace.clone_from(namespace);
     }
     Ok(Place {
         name: at.environment.clone(),
         environment,
-        release: at.release.clone().unwrap_or_else(|| chart.name.clone()),
+        release: release.clone(),
     })
 }
 
@@ -376,8 +394,15 @@ async fn facts(
 ) -> Result<Facts, Failure> {
     let mut images = Vec::new();
     for file in &chart.images {
+        let tag = match &wanted.image_tag {
+            Some(named) => Tag {
+                name: named.clone(),
+                dirty: false,
+            },
+            None => git::tag(runner, &file.paths).await?,
+        };
         images.push(Image {
-            tag: git::tag(runner, &file.paths).await?,
+            tag,
             repository: format!("{}/{}", place.environment.registry, file.name),
             file: file.clone(),
         });
@@ -398,12 +423,24 @@ async fn facts(
             4
         },
         has_diff,
+        lacks_namespace: false,
         images,
         has_lock: chart.has("Chart.lock"),
         has_tests: chart.has("templates/tests"),
         values: chart.values(&place.name)?,
         secret: chart.secret(&place.name),
     })
+}
+
+/// Whether the namespace is known not to be there. Who may not ask may not make it either, and Helm says what is missing.
+async fn lacks_namespace(runner: &mut Runner, place: &Place, may_fail: bool) -> Result<bool, Failure> {
+    let namespace = &place.environment.namespace;
+    let command = plan::kubectl(place, &["get", "namespace", namespace, "--output", "name"]);
+    match runner.ask(&command).await {
+        Ok(answer) => Ok(!answer.is_good() && answer.err.contains("(NotFound)")),
+        Err(Failure::At { .. }) if may_fail => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The first number of Helm's version; 4 where it need not be there and is not.
@@ -435,87 +472,4 @@ async fn major(runner: &mut Runner, may_be_missing: bool) -> Result<u32, Failure
             format!("Helm {} is none of 3 and later", version.trim()),
         )
     })
-}
-
-/// Why it must not be done.
-async fn refusals(
-    runner: &mut Runner,
-    chart: &Chart,
-    place: &Place,
-    at: &Where,
-    wanted: &Wanted,
-    facts: &Facts,
-) -> Result<Vec<Failure>, Failure> {
-    let mut refusals = Vec::new();
-    if wanted.deploy {
-        refusals.extend(unconfirmed(place, at, "deploy"));
-    }
-    let dirty = facts.images.iter().find(|image| image.tag.dirty);
-    if let Some(image) = dirty {
-        let has_production = chart.environments().iter().any(|name| name == PRODUCTION);
-        let is_production = place.name == PRODUCTION
-            || (has_production && chart.environment(PRODUCTION)?.registry == place.environment.registry);
-        let name = image.reference();
-        if wanted.push && is_production {
-            refusals.push(Failure::usage(format!(
-                "{name} has changes that are in no commit, and is not pushed to production's registry: commit them"
-            )));
-        } else if wanted.deploy && wanted.image_tag.is_none() && place.name == PRODUCTION {
-            refusals.push(Failure::usage(format!(
-                "{name} has changes that are in no commit, and is not deployed to production: commit them"
-            )));
-        } else {
-            warn(&format!("sidereal: {name} has changes that are in no commit"));
-        }
-    }
-    let alone = !(wanted.build || wanted.push || wanted.deploy);
-    if wanted.setup && (wanted.push || alone) && wanted.login.is_none() {
-        refusals.push(Failure::new(
-            Class::Setup,
-            format!(
-                "{REGISTRY_USER} and {REGISTRY_PASSWORD} are not set: set them to log in to {}, or log in yourself and \
-                 say --no-setup",
-                place.environment.registry
-            ),
-        ));
-    }
-    if wanted.deploy {
-        refusals.extend(wrong_context(runner, place).await?);
-    }
-    Ok(refusals)
-}
-
-fn unconfirmed(place: &Place, at: &Where, what: &str) -> Option<Failure> {
-    (place.name == PRODUCTION && !at.confirmed).then(|| {
-        Failure::usage(format!(
-            "{what} goes to production: say --yes if that is meant, or --env ENV"
-        ))
-    })
-}
-
-/// kubectl points at another cluster than the one that is meant.
-async fn wrong_context(runner: &mut Runner, place: &Place) -> Result<Option<Failure>, Failure> {
-    let wanted = &place.environment.context;
-    let is = match runner
-        .ask(&Command::new("kubectl").words(["config", "current-context"]))
-        .await
-    {
-        Ok(answer) if answer.is_good() => answer.out.trim().to_owned(),
-        Ok(_) => String::new(),
-        Err(failure @ Failure::At { .. }) => return Ok(Some(failure)),
-        Err(failure) => return Err(failure),
-    };
-    if is == *wanted {
-        return Ok(None);
-    }
-    let is = if is.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("{is:?}")
-    };
-    let text = format!(
-        "the current context is {is}, and {} is deployed in {wanted:?}: kubectl config use-context {wanted}",
-        place.name
-    );
-    Ok(Some(Failure::new(Class::Setup, text)))
 }

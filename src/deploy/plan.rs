@@ -7,6 +7,7 @@ use super::{
     command::Command,
     failure::Class,
     git::Tag,
+    setting::Setting,
 };
 
 /// What is asked for.
@@ -45,15 +46,6 @@ pub struct Wanted {
     pub login: Option<(String, SecretString)>,
 }
 
-/// One `KEY=VALUE` of `--set`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// Names of values, with dots between.
-    pub key: String,
-    /// As Helm wants it, with its escapes.
-    pub value: String,
-}
-
 /// Where it goes.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -65,11 +57,14 @@ pub struct Place {
 
 /// What was found out beforehand.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact")]
 pub struct Facts {
     /// The first number of Helm's version.
     pub helm: u32,
     /// Helm's plugin `diff` is there.
     pub has_diff: bool,
+    /// The namespace is not there yet.
+    pub lacks_namespace: bool,
     pub images: Vec<Image>,
     /// Folder has Chart.lock.
     pub has_lock: bool,
@@ -229,7 +224,7 @@ fn setup(place: &Place, wanted: &Wanted) -> Vec<Step> {
 /// Whether the values are told the digest of their images: not of one that somebody else names.
 fn by_digest(image: &Image, wanted: &Wanted) -> bool {
     let named = ["digest", "tag"].map(|end| format!("{}.{end}", image.file.value_key));
-    wanted.image_tag.is_none() && !wanted.sets.iter().any(|set| named.contains(&set.key))
+    !wanted.sets.iter().any(|set| named.contains(&set.key))
 }
 
 fn image_steps(image: &Image, wanted: &Wanted) -> Vec<Step> {
@@ -295,21 +290,20 @@ pub enum Values {
 }
 
 fn values(wanted: &Wanted, facts: &Facts, which: Values) -> Command {
-    let mut command = Command::new("helm").words(["--values", &facts.values]);
+    let mut command = Command::new("helm").values(&facts.values);
     if let Some(secret) = facts.secret.as_ref().filter(|_| which != Values::Shown) {
         command = command.word("--values").decrypted(secret);
     }
     for file in &wanted.values {
-        command = command.words(["--values", file]);
+        command = command.values(file);
     }
     for image in &facts.images {
         let key = &image.file.value_key;
-        let tag = wanted.image_tag.as_ref().unwrap_or(&image.tag.name);
         command = command
             .word("--set-string")
             .word(format!("{key}.repository={}", image.repository))
             .word("--set-string")
-            .word(format!("{key}.tag={tag}"))
+            .word(format!("{key}.tag={}", image.tag.name))
             .word("--set-string");
         command = if which == Values::Whole && by_digest(image, wanted) {
             command.digest(format!("{key}.digest"), image.reference())
@@ -318,30 +312,19 @@ fn values(wanted: &Wanted, facts: &Facts, which: Values) -> Command {
             command.word(format!("{key}.digest="))
         };
     }
-    for set in &wanted.sets {
-        let is_text = ["tag", "digest", "repository"].iter().any(|end| {
-            set.key == *end
-                || set
-                    .key
-                    .strip_suffix(end)
-                    .is_some_and(|before| before.ends_with('.'))
-        });
-        command = command.word(if is_text { "--set-string" } else { "--set" });
-        command = if is_secret(&set.key) {
-            command.hidden(&set.key, set.value.clone())
+    for (at, set) in wanted.sets.iter().enumerate() {
+        // Helm takes them by kind of option; among those of one name the last one wins all the same.
+        if wanted.sets[at + 1..].iter().any(|later| later.key == set.key) {
+            continue;
+        }
+        command = if set.is_secret() {
+            command.hidden(&set.key, set.texts(), set.is_list())
         } else {
-            command.word(format!("{}={}", set.key, set.value))
+            let option = if set.is_text() { "--set-string" } else { "--set" };
+            command.words([option.to_owned(), format!("{}={}", set.key, set.value)])
         };
     }
     command
-}
-
-/// Whether a value of this name should not be shown.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["password", "secret", "token", "credential", "key", "passphrase"]
-        .iter()
-        .any(|word| key.contains(word))
 }
 
 /// `helm template`: the manifests, without a cluster.
@@ -460,17 +443,11 @@ pub fn rollouts(place: &Place, wanted: &Wanted) -> Option<Step> {
 }
 
 fn upgrade(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Command {
-    let mut command = helm(
-        place,
-        &[
-            "upgrade",
-            "--install",
-            &place.release,
-            &chart.folder(),
-            "--create-namespace",
-        ],
-    )
-    .and(&values(wanted, facts, Values::Whole));
+    let mut command = helm(place, &["upgrade", "--install", &place.release, &chart.folder()]);
+    if facts.lacks_namespace {
+        command = command.word("--create-namespace");
+    }
+    command = command.and(&values(wanted, facts, Values::Whole));
     // Going back means having waited.
     if wanted.wait && wanted.rollback {
         command = command.word(if facts.helm >= 4 {

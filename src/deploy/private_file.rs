@@ -16,7 +16,9 @@ pub struct PrivateFile(PathBuf);
 impl PrivateFile {
     /// With this text; `ending` is the end of its name.
     pub fn new(text: &str, ending: &str) -> io::Result<PrivateFile> {
-        let path = std::env::temp_dir().join(format!("sidereal-{}{ending}", Uuid::now_v7().simple()));
+        let name = format!("sidereal-{}{ending}", Uuid::now_v7().simple());
+        // Who is told of it may be in another folder.
+        let path = std::path::absolute(std::env::temp_dir().join(name))?;
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -5,9 +5,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{
-    aftermath::{Revision, diagnose, history},
+    aftermath::diagnose,
     command::{Command, Known, line},
     failure::{Class, Failure},
+    history::{Revision, history},
     manifests::{difference, without_secrets},
     plan::{Action, Place, Step, Wanted, helm},
     private_file::PrivateFile,
@@ -26,6 +27,7 @@ pub struct Run<'a> {
     known: Known,
     decrypted: Option<PrivateFile>,
     before: Option<Vec<Revision>>,
+    is_upgraded: bool,
 }
 
 impl<'a> Run<'a> {
@@ -45,13 +47,22 @@ impl<'a> Run<'a> {
             known: Known::default(),
             decrypted: None,
             before: None,
+            is_upgraded: false,
         }
     }
 
     /// Does the steps in their order; the first that fails is the last.
     pub async fn all(&mut self, steps: &[Step]) -> Result<(), Failure> {
         for step in steps {
-            self.step(step).await?;
+            let done = self.step(step).await;
+            if self.is_upgraded && matches!(done, Err(Failure::Interrupted { .. })) {
+                let (release, namespace) = (&self.place.release, &self.place.environment.namespace);
+                warn(&format!(
+                    "release {release} in namespace {namespace} is upgraded; whether it works was not awaited"
+                ));
+            }
+            done?;
+            self.is_upgraded |= matches!(step.action, Action::Upgrade(_));
         }
         Ok(())
     }
@@ -303,7 +314,7 @@ impl<'a> Run<'a> {
                 format!("{failure}\nnot rolled back: what is there is left as it is"),
             ));
         };
-        let command = rollback(self.place, self.wanted, self.helm, Some(revision));
+        let command = rollback(self.place, self.wanted, self.helm, revision);
         let answer = self.run("rollback", &command, Output::Passed).await?;
         Ok(if answer.is_good() {
             Failure::new(
@@ -335,15 +346,10 @@ impl<'a> Run<'a> {
     }
 }
 
-/// `helm rollback`, to the revision before if none is named.
-pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: Option<u64>) -> Command {
+/// `helm rollback`.
+pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: u64) -> Command {
     let wait = if major >= 4 { "--wait=watcher" } else { "--wait" };
-    let revision = revision.map(|revision| revision.to_string());
-    let words: Vec<&str> = ["rollback", &place.release]
-        .into_iter()
-        .chain(revision.as_deref())
-        .collect();
-    let command = helm(place, &words);
+    let command = helm(place, &["rollback", &place.release, &revision.to_string()]);
     let command = if wanted.wait {
         command.words([wait, "--wait-for-jobs"])
     } else {

@@ -67,6 +67,7 @@ pub struct Runner {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    quit: Signal,
     hidden: Vec<&'static str>,
 }
 
@@ -78,6 +79,7 @@ impl Runner {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
             hidden: hidden.to_vec(),
         })
     }
@@ -92,9 +94,8 @@ impl Runner {
         if let Some(signal) = self.signalled().now_or_never() {
             return Err(Failure::Interrupted { signal });
         }
-        let arguments = command
-            .arguments(known)
-            .map_err(|missing| Failure::new(Class::Setup, missing))?;
+        // The files are gone when it has ended.
+        let (arguments, _files) = command.arguments(known)?;
         let mut process = Process::new(command.program);
         process.args(arguments).current_dir(&self.root).kill_on_drop(true);
         for name in &self.hidden {
@@ -132,33 +133,36 @@ impl Runner {
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
         };
-        let ended = async { tokio::join!(child.wait(), write, read(stdout), read(stderr)) };
-        tokio::pin!(ended);
-        let mut caught = None;
-        let (status, (), out, err) = loop {
+        let exchange = async { tokio::join!(write, read(stdout), read(stderr)) };
+        tokio::pin!(exchange);
+        let (mut caught, mut status, mut said) = (None, None, None);
+        // One that was asked to end may leave children that hold its output; they are not waited for.
+        while status.is_none() || (said.is_none() && caught.is_none()) {
             tokio::select! {
-                done = &mut ended => break done,
+                ended = child.wait(), if status.is_none() => status = Some(ended?),
+                ((), out, err) = &mut exchange, if said.is_none() => said = Some((out?, err?)),
                 signal = self.signalled() => {
                     // Helm ends what it does in order, and rolls back; who cannot wait asks twice.
                     let how = if caught.is_some() { "KILL" } else { "TERM" };
                     caught.get_or_insert(signal);
-                    if let Some(id) = id {
+                    if let Some(id) = id.filter(|_| status.is_none()) {
                         let kill = Process::new("kill").args([format!("-{how}"), id.to_string()]).status();
                         // If it has ended by now there is nothing to end.
                         let _ = kill.await;
                     }
                 }
             }
-        };
+        }
         if let Some(signal) = caught {
             return Err(Failure::Interrupted { signal });
         }
-        let status = status?;
-        let by_signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|number| 128 + number);
+        let by_signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
+        let code = status.and_then(|status| status.code());
+        let (out, err) = said.unwrap_or_default();
         Ok(Answer {
-            code: status.code().or(by_signal).unwrap_or(1),
-            out: out?,
-            err: err?,
+            code: code.or(by_signal.map(|number| 128 + number)).unwrap_or(1),
+            out,
+            err,
         })
     }
 
@@ -166,6 +170,7 @@ impl Runner {
         tokio::select! {
             _ = self.hang_up.recv() => 1,
             _ = self.interrupt.recv() => 2,
+            _ = self.quit.recv() => 3,
             _ = self.terminate.recv() => 15,
         }
     }

@@ -6,16 +6,9 @@ use serde_json::Value;
 
 use crate::harness::{DIGEST, Workshop, fault, said};
 
-const ALL: &[&str] = &["sky", "--env", "dev1", "--build", "--push", "--deploy", "--test"];
-const AT_HELM: &str = "--kube-context development --namespace sky-dev1";
-const AT: &str = "--context development --namespace sky-dev1";
-
-/// Values of an image of dev1 as Helm is told.
-fn image(tag: &str, digest: &str) -> String {
-    format!(
-        "--set-string image.repository=dev.example.org/sky --set-string image.tag={tag} --set-string image.digest={digest}"
-    )
-}
+const ALL: &str = "sky --env dev1 --build --push --deploy --test";
+/// A deployment that asks no registry.
+const DEPLOY: &str = "sky --env dev1 --no-setup --deploy --set image.tag=1";
 
 /// Those of the notes that begin with one of these, for the commands that matter to a test.
 fn only(notes: &[String], beginnings: &[&str]) -> Vec<String> {
@@ -23,198 +16,40 @@ fn only(notes: &[String], beginnings: &[&str]) -> Vec<String> {
     notes.iter().filter(begins).cloned().collect()
 }
 
-#[tokio::test]
-async fn everything_in_its_order() {
-    let workshop = Workshop::new();
-    let (tag, name) = (
-        workshop.head(),
-        format!("dev.example.org/sky:{}", workshop.head()),
-    );
-    let output = workshop.run(ALL).await;
-    said(&output);
-    let values = format!("--values charts/sky/values-dev1.yaml {}", image(&tag, DIGEST));
-    let rollout = format!("kubectl rollout status --watch --timeout=10m {AT}");
-    let inspect = format!("docker buildx imagetools inspect --format {{{{json .Manifest}}}} {name}");
-    assert_eq!(
-        workshop.notes(),
-        [
-            "helm version --template {{.Version}}",
-            "kubectl config current-context",
-            "docker login dev.example.org --username robot --password-stdin",
-            "< hunter2",
-            &format!("kubectl auth can-i create deployments.apps {AT}"),
-            &inspect,
-            &format!("docker buildx build --load --file Dockerfile --target runtime --tag {name} ."),
-            &format!("docker push {name}"),
-            &inspect,
-            &format!("helm lint charts/sky --strict {AT_HELM} {values}"),
-            &format!("helm history sky --output json {AT_HELM}"),
-            &format!(
-                "helm upgrade --install sky charts/sky --create-namespace {AT_HELM} {values} --rollback-on-failure \
-                 --wait=watcher --wait-for-jobs --timeout 10m --cleanup-on-fail --history-max 10"
-            ),
-            &format!(
-                "kubectl get deployments,statefulsets,daemonsets --selector app.kubernetes.io/instance=sky --output \
-                 name {AT}"
-            ),
-            &format!("{rollout} deployment.apps/sky-api"),
-            &format!("{rollout} statefulset.apps/sky-db"),
-            &format!("{rollout} daemonset.apps/sky-log"),
-            &format!("helm test sky --timeout 10m {AT_HELM}"),
-        ]
-    );
-    // What is said has no password in it either.
-    let text = format!("{output:?}");
+/// What is short in the files of commands.
+const SHORT: &[(&str, &str)] = &[
+    (
+        "{rollouts}",
+        "kubectl get deployments,statefulsets,daemonsets --selector app.kubernetes.io/instance=sky --output name {kubectl}\n\
+         kubectl rollout status --watch --timeout=10m {kubectl} deployment.apps/sky-api\n\
+         kubectl rollout status --watch --timeout=10m {kubectl} statefulset.apps/sky-db\n\
+         kubectl rollout status --watch --timeout=10m {kubectl} daemonset.apps/sky-log",
+    ),
+    ("{kubectl}", "--context development --namespace sky-dev1"),
+    ("{helm}", "--kube-context development --namespace sky-dev1"),
+    ("{values}", "--values charts/sky/values-dev1.yaml"),
+    (
+        "{image}",
+        "--set-string image.repository=dev.example.org/sky --set-string image.tag={tag} --set-string image.digest={digest}",
+    ),
+    ("{digest}", DIGEST),
+];
+
+/// Runs it, and gives what it says of its failure, which is of this code and has this text.
+async fn fails(workshop: &Workshop, words: &str, code: i32, text: &str) -> String {
+    let (ended, told) = fault(&workshop.run(words).await);
     assert!(
-        !text.contains("hunter2") && text.contains("https://dev1.example.org"),
-        "{text}"
+        ended == Some(code) && told.contains(text),
+        "{words}: {ended:?} {told}"
     );
-
-    // Once more: what is in the registry is not built again, and nothing is pulled to know it.
-    said(
-        &workshop
-            .run(&["sky", "--env", "dev1", "--no-setup", "--build", "--push"])
-            .await,
-    );
-    assert_eq!(only(&workshop.notes(), &["docker"]), [inspect]);
+    told
 }
 
-#[tokio::test]
-async fn options_change_the_commands() {
-    let workshop = Workshop::new();
-    let tag = workshop.head();
-    workshop.write("more.yaml", "{}");
-    let more = workshop.root.join("more.yaml").display().to_string();
-    let upgrade = |values: &str, rest: &str| {
-        format!(
-            "helm upgrade --install sky charts/sky --create-namespace {AT_HELM} --values charts/sky/values-dev1.yaml {values}{rest}"
-        )
-    };
-    let waiting = " --rollback-on-failure --wait=watcher --wait-for-jobs";
-    let end = " --timeout 10m --cleanup-on-fail --history-max 10";
-    // A tag that is all digits stays a text, and a digest in a file does not win over it.
-    let named = image("1234567", "");
-    let cases: &[(&[&str], String)] = &[
-        (
-            &["--image-tag", "1234567"],
-            upgrade(&named, &format!("{waiting}{end}")),
-        ),
-        (&["--image-tag", "1234567", "--no-wait"], upgrade(&named, end)),
-        (
-            &[
-                "--image-tag",
-                "1234567",
-                "--no-rollback",
-                "--timeout",
-                "8s",
-                "--history-max",
-                "3",
-            ],
-            upgrade(
-                &named,
-                " --wait=watcher --wait-for-jobs --timeout 8s --cleanup-on-fail --history-max 3",
-            ),
-        ),
-        (
-            &[
-                "--values",
-                "more.yaml",
-                "--set",
-                "image.digest=sha256:1,replicas=2",
-            ],
-            format!(
-                "helm upgrade --install sky charts/sky --create-namespace {AT_HELM} --values \
-                 charts/sky/values-dev1.yaml --values {more} {} --set-string image.digest=sha256:1 --set \
-                 replicas=2{waiting}{end}",
-                image(&tag, "")
-            ),
-        ),
-    ];
-    for (words, expected) in cases {
-        let words = [&["sky", "--env", "dev1", "--no-setup", "--deploy"], *words].concat();
-        said(&workshop.run(&words).await);
-        let notes = workshop.notes();
-        assert_eq!(
-            only(&notes, &["helm upgrade"]),
-            std::slice::from_ref(expected),
-            "{words:?}"
-        );
-        // None asks a registry, logs in, forces anything, or takes over values that no file has.
-        for never in ["docker", "--force", "--reuse-values", "helm test"] {
-            assert!(
-                !notes.iter().any(|note| note.contains(never)),
-                "{words:?}: {notes:?}"
-            );
-        }
-        let waits = !words.contains(&"--no-wait");
-        assert_eq!(
-            notes.iter().any(|note| note.starts_with("kubectl rollout")),
-            waits
-        );
-    }
-
-    workshop.answer("helm-version", "echo v3.21.4+g1");
-    let place = ["--namespace", "mine", "--release", "night", "--image-tag", "1"];
-    let words = [
-        &["sky", "--env", "dev1", "--no-setup", "--deploy", "--update-deps"][..],
-        &place,
-    ]
-    .concat();
-    said(&workshop.run(&words).await);
-    let helm = only(&workshop.notes(), &["helm upgrade", "helm dependency"]);
-    assert_eq!(helm[0], "helm dependency update charts/sky");
-    let there = "helm upgrade --install night charts/sky --create-namespace --kube-context development --namespace mine";
-    assert!(helm[1].starts_with(there), "{helm:?}");
-    assert!(helm[1].contains(" --atomic --wait --wait-for-jobs "), "{helm:?}");
-
-    // Locked dependencies are those of the lock.
-    workshop.write("charts/sky/Chart.lock", "");
-    said(
-        &workshop
-            .run(&[
-                "sky",
-                "--env",
-                "dev1",
-                "--no-setup",
-                "--deploy",
-                "--image-tag",
-                "1",
-            ])
-            .await,
-    );
-    assert_eq!(
-        only(&workshop.notes(), &["helm dependency"]),
-        ["helm dependency build charts/sky"]
-    );
-}
-
-#[tokio::test]
-async fn each_step_alone() {
-    let workshop = Workshop::new();
-    said(&workshop.run(&["sky", "--env", "dev1"]).await);
-    let setup = workshop.notes();
-    assert_eq!(setup.len(), 3, "{setup:?}");
-
-    said(
-        &workshop
-            .run(&["sky", "--env", "dev1", "--no-setup", "--build"])
-            .await,
-    );
-    let built = workshop.notes();
-    assert_eq!(built.len(), 2, "{built:?}");
-
-    // As in the tool that this one follows; what is built already is pushed by a word of its own.
-    let output = workshop
-        .run(&["sky", "--env", "dev1", "--no-setup", "--push"])
-        .await;
-    assert!(fault(&output).1.contains("--push is ignored without --build"));
-    assert_eq!(workshop.notes(), Vec::<String>::new());
-    said(
-        &workshop
-            .run(&["sky", "--env", "dev1", "--no-setup", "--push-only"])
-            .await,
-    );
-    assert!(workshop.notes()[0].starts_with("docker push dev.example.org/sky:"));
+/// The events of `--output json`.
+fn events(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
 }
 
 /// A revision as Helm tells it.
@@ -226,6 +61,90 @@ fn history(revisions: &[(u32, &str, &str)]) -> String {
         })
         .collect();
     format!("echo '{}'", Value::from(told))
+}
+
+/// The cases of a file of tests/it/data/deploy/: what goes before, the words, and all commands.
+async fn commands(file: &str, is_pushed: bool) {
+    let cases = std::fs::read_to_string(format!("tests/it/data/deploy/{file}")).expect("the file");
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for case in cases
+        .split("\n\n")
+        .filter(|case| case.contains("\n$ ") || case.starts_with("$ "))
+    {
+        let workshop = Workshop::new();
+        if is_pushed {
+            workshop.has_pushed();
+        }
+        let (mut words, mut expected) = ("", Vec::<String>::new());
+        for line in case.lines() {
+            match line.split_at_checked(2) {
+                Some(("# ", _)) => {}
+                Some(("! ", rest)) => {
+                    let (tool, answer) = rest.split_once(' ').expect("an answer");
+                    workshop.answer(tool, answer);
+                }
+                Some(("+ ", rest)) => {
+                    let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                    workshop.write(path, text);
+                }
+                Some(("$ ", rest)) => words = rest,
+                Some(("  ", rest)) => {
+                    let last = expected.last_mut().expect("a line that goes on");
+                    last.extend([" ", rest.trim()]);
+                }
+                _ => expected.push(line.to_owned()),
+            }
+        }
+        let mut expected = expected.join("\n");
+        for (short, long) in SHORT.iter().chain([&("{tag}", &*workshop.head())]) {
+            expected = expected.replace(short, long);
+        }
+        said(&workshop.run(words).await);
+        let notes = workshop.notes();
+        if notes.join("\n") != expected {
+            wrong.push(format!("$ {words}\n{}", notes.join("\n")));
+        }
+        assert_eq!(workshop.left(), 0, "{words}");
+        for never in ["--force", "--reuse-values", "docker pull"] {
+            assert!(
+                !notes.iter().any(|note| note.contains(never)),
+                "{words}: {notes:?}"
+            );
+        }
+        tried += 1;
+    }
+    assert!(tried > 5, "{file} has {tried} cases");
+    assert!(
+        wrong.is_empty(),
+        "{file}: otherwise than expected:\n{}",
+        wrong.join("\n\n")
+    );
+}
+
+#[tokio::test]
+async fn commands_of_builds() {
+    commands("build", false).await;
+}
+
+#[tokio::test]
+async fn commands_of_deployments() {
+    commands("deploy", true).await;
+}
+
+#[tokio::test]
+async fn commands_of_what_reads_and_goes_back() {
+    commands("other", true).await;
+}
+
+#[tokio::test]
+async fn what_is_said_has_no_password() {
+    let workshop = Workshop::new();
+    let output = workshop.run(ALL).await;
+    assert!(said(&output).contains("https://dev1.example.org"));
+    assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+    let output = workshop.run("sky --env dev1 --no-setup --push").await;
+    said(&output);
+    assert!(fault(&output).1.contains("--push is ignored without --build"));
 }
 
 /// What one tool answers, the exit code, what is said, and the last command that is run (of those that change things).
@@ -302,27 +221,15 @@ async fn the_first_failure_is_the_last_step() {
         ),
         ("helm-test", "exit 1", 8, "test failed", "helm test"),
     ];
-    let changing = [
-        "docker login",
-        "kubectl auth",
-        "docker buildx build",
-        "docker push",
-        "helm dependency",
-        "sops",
-        "helm lint",
-        "helm upgrade",
-        "kubectl rollout",
-        "helm test",
-    ];
+    let mut changing: Vec<&str> = cases.iter().map(|case| case.4).collect();
+    changing.dedup();
     for (tool, answer, code, text, last) in cases {
         let workshop = Workshop::new();
         workshop.write("charts/sky/Chart.lock", "");
         workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
         workshop.commit();
         workshop.answer(tool, answer);
-        let (ended, told) = fault(&workshop.run(ALL).await);
-        assert_eq!(ended, Some(*code), "{tool} {answer}: {told}");
-        assert!(told.contains(text), "{tool} {answer}: {told}");
+        fails(&workshop, ALL, *code, text).await;
         let done = only(&workshop.notes(), &changing);
         assert!(
             done.last().is_some_and(|note| note.starts_with(last)),
@@ -346,18 +253,9 @@ async fn a_tool_that_is_missing_is_told() {
         workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
         workshop.commit();
         std::fs::remove_file(workshop.tools.join(tool)).expect("the tool");
-        let mut command = workshop.command(&[
-            "sky",
-            "--env",
-            "dev1",
-            "--no-setup",
-            "--set",
-            "image.tag=1",
-            needs,
-        ]);
-        // Only git is the machine's: it may have some of the others.
-        std::os::unix::fs::symlink("/usr/bin/git", workshop.tools.join("git")).expect("a link");
-        for name in ["sh", "sed", "cat", "stat", "touch"] {
+        let mut command = workshop.command(&format!("sky --env dev1 --no-setup --set image.tag=1 {needs}"));
+        // Only these are the machine's: it may have some of the others.
+        for name in ["git", "sh", "sed", "cat", "stat", "touch"] {
             let path = ["/bin", "/usr/bin"].map(|folder| format!("{folder}/{name}"));
             let path = path
                 .iter()
@@ -385,30 +283,38 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
         (5, "deployed", "Rollback to 3"),
     ]);
     let stuck = history(&[(3, "superseded", ""), (4, "failed", "timed out")]);
-    let cases: &[(&str, &[&str], i32, &str)] = &[
+    let sky = "release sky in namespace sky-dev1";
+    let cases: &[(&str, &str, i32, &str)] = &[
         (
             &back,
-            &[],
+            "",
             6,
-            "rolled back: release sky in namespace sky-dev1 stands at revision 5 (Rollback to 3)",
+            &format!("rolled back: {sky} stands at revision 5 (Rollback to 3)"),
         ),
         (
             &good,
-            &[],
+            "",
             6,
-            "nothing was changed: release sky in namespace sky-dev1 stands at revision 3",
+            &format!("nothing was changed: {sky} stands at revision 3"),
         ),
         (
             &stuck,
-            &[],
+            "",
             7,
-            "the rollback failed too: release sky in namespace sky-dev1 is failed at revision 4 (timed out)",
+            &format!("the rollback failed too: {sky} is failed at revision 4 (timed out)"),
         ),
-        (&stuck, &["--no-rollback"], 7, "not rolled back, as was asked for"),
-        ("echo 'Error: release: not found' >&2; exit 1", &[], 7, "is gone"),
+        (&stuck, "--no-rollback", 7, "not rolled back, as was asked for"),
+        ("echo 'Error: release: not found' >&2; exit 1", "", 7, "is gone"),
+        // Nothing else that is not found is the release.
+        (
+            "echo 'Error: plugin \"x\" not found' >&2; exit 1",
+            "",
+            7,
+            "it is not known how release sky",
+        ),
         (
             "echo 'Error: unreachable' >&2; exit 1",
-            &[],
+            "",
             7,
             "it is not known how release sky",
         ),
@@ -427,27 +333,8 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
             r#"echo '{"items":[{"metadata":{"name":"sky-1"},"status":{"phase":"Pending"}}]}'"#,
         );
         workshop.answer("kubectl-logs", "echo 'no such table'");
-        let words = [
-            &[
-                "sky",
-                "--env",
-                "dev1",
-                "--no-setup",
-                "--deploy",
-                "--image-tag",
-                "1",
-            ],
-            *words,
-        ]
-        .concat();
-        let (ended, told) = fault(&workshop.run(&words).await);
-        assert_eq!(ended, Some(*code), "{after}: {told}");
-        for part in [
-            text,
-            "Failed to pull image",
-            "pod sky-1 is not ready",
-            "no such table",
-        ] {
+        let told = fails(&workshop, &format!("{DEPLOY} {words}"), *code, text).await;
+        for part in ["Failed to pull image", "pod sky-1 is not ready", "no such table"] {
             assert!(told.contains(part), "{after}: {told}");
         }
         let notes = workshop.notes();
@@ -461,20 +348,10 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
 
 #[tokio::test]
 async fn what_does_not_work_goes_back() {
-    let words = [
-        "sky",
-        "--env",
-        "dev1",
-        "--no-setup",
-        "--deploy",
-        "--test",
-        "--image-tag",
-        "1",
-    ];
     for (rollback, extra, code, text) in [
-        ("exit 0", None, 8, "rolled back to revision 3"),
-        ("exit 1", None, 7, "the rollback to revision 3 failed too"),
-        ("exit 0", Some("--no-rollback"), 8, "left as it is"),
+        ("exit 0", "", 8, "rolled back to revision 3"),
+        ("exit 1", "", 7, "the rollback to revision 3 failed too"),
+        ("exit 0", "--no-rollback", 8, "left as it is"),
     ] {
         let workshop = Workshop::new();
         workshop.answer(
@@ -483,15 +360,13 @@ async fn what_does_not_work_goes_back() {
         );
         workshop.answer("helm-test", "exit 1");
         workshop.answer("helm-rollback", rollback);
-        let words: Vec<&str> = words.iter().copied().chain(extra).collect();
-        let (ended, told) = fault(&workshop.run(&words).await);
-        assert_eq!(ended, Some(code), "{told}");
-        assert!(told.contains(text), "{told}");
-        let expected = format!(
-            "helm rollback sky 3 {AT_HELM} --wait=watcher --wait-for-jobs --timeout 10m --cleanup-on-fail"
+        fails(&workshop, &format!("{DEPLOY} --test {extra}"), code, text).await;
+        let back = only(&workshop.notes(), &["helm rollback"]);
+        assert_eq!(back.len(), usize::from(extra.is_empty()));
+        assert!(
+            back.iter().all(|note| note.starts_with("helm rollback sky 3 ")),
+            "{back:?}"
         );
-        let expected = if extra.is_none() { vec![expected] } else { vec![] };
-        assert_eq!(only(&workshop.notes(), &["helm rollback"]), expected);
     }
 }
 
@@ -499,123 +374,107 @@ async fn what_does_not_work_goes_back() {
 async fn a_release_without_workloads_is_fine() {
     let workshop = Workshop::new();
     workshop.answer("kubectl-get-deployments,statefulsets,daemonsets", "echo");
-    said(
-        &workshop
-            .run(&[
-                "sky",
-                "--env",
-                "dev1",
-                "--no-setup",
-                "--deploy",
-                "--image-tag",
-                "1",
-            ])
-            .await,
-    );
-    assert_eq!(
-        only(&workshop.notes(), &["kubectl rollout"]),
-        Vec::<String>::new()
-    );
+    said(&workshop.run(DEPLOY).await);
+    assert!(only(&workshop.notes(), &["kubectl rollout"]).is_empty());
 }
 
 #[tokio::test]
 async fn another_cluster_is_refused() {
     let workshop = Workshop::new();
-    let words = ["sky", "--env", "dev1", "--build", "--push", "--deploy"];
+    let words = "sky --env dev1 --build --push --deploy";
     for (answer, is) in [("echo production", "\"production\""), ("exit 1", "none")] {
         workshop.answer("kubectl-config-current-context", answer);
-        for words in [&words[..], &["rollback", "sky", "--env", "dev1"]] {
-            let (code, text) = fault(&workshop.run(words).await);
-            assert_eq!(code, Some(3), "{text}");
-            assert!(
-                text.contains(&format!(
-                    "the current context is {is}, and dev1 is deployed in \"development\""
-                )),
-                "{text}"
-            );
+        for words in [words, "rollback sky --env dev1"] {
+            let text = format!("the current context is {is}, and dev1 is deployed in \"development\"");
+            fails(&workshop, words, 3, &text).await;
+            let asked = ["helm version", "kubectl config"];
             let notes = workshop.notes();
-            assert!(
-                notes
-                    .iter()
-                    .all(|note| note.starts_with("helm version") || note.starts_with("kubectl config")),
-                "{notes:?}"
-            );
+            assert_eq!(only(&notes, &asked), notes);
         }
         // A dry run says so, and goes on.
-        let output = workshop.run(&[&words[..], &["--dry-run"]].concat()).await;
+        let output = workshop.run(&format!("{words} --dry-run")).await;
         said(&output);
         assert!(
             fault(&output)
                 .1
                 .contains("this would be refused: the current context")
         );
+        workshop.notes();
     }
-    // Named by hand, it must be the current one as well.
-    workshop.answer("kubectl-config-current-context", "echo mine");
-    let mine = [
-        "sky",
-        "--env",
-        "dev1",
-        "--no-setup",
-        "--deploy",
-        "--image-tag",
-        "1",
-        "--kube-context",
-        "mine",
-    ];
-    said(&workshop.run(&mine).await);
-    let there = only(&workshop.notes(), &["helm upgrade"]);
-    assert!(there[0].contains("--kube-context mine"), "{there:?}");
 }
 
 #[tokio::test]
 async fn production_is_meant_or_refused() {
     let workshop = Workshop::new();
     workshop.answer("kubectl-config-current-context", "echo production");
-    let words = ["sky", "--no-setup", "--deploy", "--image-tag", "1"];
-    let (code, text) = fault(&workshop.run(&words).await);
-    assert_eq!(code, Some(2), "{text}");
-    assert!(
-        text.contains("--yes") && only(&workshop.notes(), &["helm upgrade"]).is_empty(),
-        "{text}"
-    );
-    assert_eq!(fault(&workshop.run(&["rollback", "sky"]).await).0, Some(2));
-    workshop.notes();
-    said(&workshop.run(&[&words[..], &["--yes"]].concat()).await);
-    said(
-        &workshop
-            .command(&words)
-            .env("CI", "true")
+    let words = "sky --no-setup --deploy --set image.tag=1";
+    fails(&workshop, words, 2, "--yes").await;
+    assert!(only(&workshop.notes(), &["helm upgrade"]).is_empty());
+    fails(&workshop, "rollback sky", 2, "rollback goes to production").await;
+    said(&workshop.run(&format!("{words} --yes")).await);
+    let in_ci = async |is: &str| {
+        workshop
+            .command(words)
+            .env("CI", is)
             .output()
             .await
-            .expect("sidereal"),
-    );
-    assert_eq!(
-        fault(
-            &workshop
-                .command(&words)
-                .env("CI", "false")
-                .output()
-                .await
-                .expect("sidereal")
-        )
-        .0,
-        Some(2)
-    );
+            .expect("sidereal")
+    };
+    said(&in_ci("true").await);
+    assert_eq!(fault(&in_ci("false").await).0, Some(2));
     assert_eq!(only(&workshop.notes(), &["helm upgrade"]).len(), 2);
+}
+
+#[tokio::test]
+async fn production_is_known_by_where_it_is() {
+    let there = "sky --env dev1 --no-setup --set image.tag=1 --deploy --kube-context production";
+    let workshop = Workshop::new();
+    workshop.answer("kubectl-config-current-context", "echo production");
+    // No other environment is in its cluster.
+    for words in [there, "rollback sky 1 --env dev1 --kube-context production"] {
+        fails(
+            &workshop,
+            words,
+            2,
+            "production (context production, namespace sky-dev1)",
+        )
+        .await;
+    }
+    workshop.write("src/main", "mine");
+    fails(
+        &workshop,
+        &format!("{there} --yes"),
+        2,
+        "is not deployed to production",
+    )
+    .await;
+    assert!(only(&workshop.notes(), &["helm upgrade", "helm rollback"]).is_empty());
+    workshop.write("src/main", "one\n");
+    said(&workshop.run(&format!("{there} --yes")).await);
+    // It shares its cluster: then its own namespace is production, and those of others are not.
+    let file = "charts/sky/environments/dev1.toml";
+    let text = std::fs::read_to_string(workshop.root.join(file)).expect("the file");
+    workshop.write(file, &text.replace("\"development\"", "\"production\""));
+    said(&workshop.run(there).await);
+    fails(
+        &workshop,
+        &format!("{there} --namespace sky"),
+        2,
+        "namespace sky)",
+    )
+    .await;
+    // The same name in another cluster is not.
+    workshop.write(file, &text);
+    workshop.answer("kubectl-config-current-context", "echo development");
+    said(&workshop.run(&format!("{DEPLOY} --namespace sky")).await);
 }
 
 /// The tag that the chart's image would get now.
 async fn tag(workshop: &Workshop) -> String {
-    let listed: Value =
-        serde_json::from_str(&said(&workshop.run(&["list", "-o", "json"]).await)).expect("JSON");
+    let listed: Value = serde_json::from_str(&said(&workshop.run("list -o json").await)).expect("JSON");
     assert_eq!(listed[0]["chart"], "sky");
-    listed[0]["images"][0]
-        .as_str()
-        .expect("an image")
-        .strip_prefix("sky:")
-        .expect("its name")
-        .to_owned()
+    let image = listed[0]["images"][0].as_str().expect("an image");
+    image.strip_prefix("sky:").expect("its name").to_owned()
 }
 
 #[tokio::test]
@@ -656,16 +515,10 @@ async fn the_last_commit_of_its_paths_names_an_image() {
 
     // A clone that does not go back far enough would give another name.
     let shallow = Workshop::new();
-    shallow.git(&[
-        "fetch",
-        "--quiet",
-        "--depth=1",
-        &format!("file://{}", workshop.root.display()),
-        "main",
-    ]);
+    let from = format!("file://{}", workshop.root.display());
+    shallow.git(&["fetch", "--quiet", "--depth=1", &from, "main"]);
     shallow.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
-    let (code, text) = fault(&shallow.run(&["list"]).await);
-    assert!(code == Some(2) && text.contains("shallow"), "{text}");
+    fails(&shallow, "list", 2, "shallow").await;
 }
 
 #[tokio::test]
@@ -673,28 +526,15 @@ async fn what_is_in_no_commit_does_not_get_to_production() {
     let workshop = Workshop::new();
     workshop.write("src/main", "mine");
     workshop.answer("kubectl-config-current-context", "echo production");
-    for words in [["--build", "--push"], ["--deploy", "--yes"]] {
-        let (code, text) = fault(&workshop.run(&[&["sky", "--no-setup"], &words[..]].concat()).await);
-        assert_eq!(code, Some(2), "{text}");
-        assert!(text.contains("changes that are in no commit"), "{text}");
-        assert_eq!(
-            only(&workshop.notes(), &["docker", "helm upgrade"]),
-            Vec::<String>::new()
-        );
+    for words in ["sky --no-setup --build --push", "sky --no-setup --deploy --yes"] {
+        fails(&workshop, words, 2, "changes that are in no commit").await;
+        assert!(only(&workshop.notes(), &["docker", "helm upgrade"]).is_empty());
     }
     // Elsewhere it may, under a name that says so; it is never taken for built already.
     workshop.answer("kubectl-config-current-context", "echo development");
-    std::fs::write(workshop.tools.join("pushed"), "").expect("a file");
+    workshop.has_pushed();
     let output = workshop
-        .run(&[
-            "sky",
-            "--env",
-            "dev1",
-            "--no-setup",
-            "--build",
-            "--push",
-            "--deploy",
-        ])
+        .run("sky --env dev1 --no-setup --build --push --deploy")
         .await;
     said(&output);
     assert!(fault(&output).1.contains("changes that are in no commit"));
@@ -710,237 +550,255 @@ async fn what_is_in_no_commit_does_not_get_to_production() {
     let file = "charts/sky/environments/dev1.toml";
     let text = std::fs::read_to_string(workshop.root.join(file)).expect("the file");
     workshop.write(file, &text.replace("dev.example.org", "registry.example.org"));
-    let (code, text) = fault(
-        &workshop
-            .run(&["sky", "--env", "dev1", "--no-setup", "--build", "--push"])
-            .await,
-    );
-    assert!(
-        code == Some(2) && text.contains("production's registry"),
-        "{text}"
-    );
+    fails(
+        &workshop,
+        "sky --env dev1 --no-setup --build --push",
+        2,
+        "production's registry",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_image_that_is_not_in_the_registry_is_not_deployed() {
     let workshop = Workshop::new();
-    let (code, text) = fault(
-        &workshop
-            .run(&["sky", "--env", "dev1", "--no-setup", "--deploy"])
-            .await,
-    );
-    assert_eq!(code, Some(5), "{text}");
-    assert!(text.contains("is not in the registry"), "{text}");
-    assert_eq!(
-        only(&workshop.notes(), &["helm lint", "helm upgrade"]),
-        Vec::<String>::new()
-    );
+    for words in ["", "--image-tag 1.2.3"] {
+        let words = format!("sky --env dev1 --no-setup --deploy {words}");
+        fails(&workshop, &words, 5, "is not in the registry").await;
+        assert!(only(&workshop.notes(), &["helm lint", "helm upgrade"]).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn no_text_says_more_to_helm_than_itself() {
+    let workshop = Workshop::new();
+    for tag in ["1,image.repository=evil.example.org/x", "-x", "a/b", ""] {
+        let mut command = workshop.command("sky --env dev1 --no-setup --deploy");
+        let output = command
+            .arg(format!("--image-tag={tag}"))
+            .output()
+            .await
+            .expect("sidereal");
+        let (code, text) = fault(&output);
+        assert!(code == Some(2) && text.contains("--image-tag"), "{tag}: {text}");
+    }
+    for (file, from, to, text) in [
+        (
+            "environments/dev1.toml",
+            "dev.example.org",
+            "a,b=c",
+            "dev1.toml: registry: expected host",
+        ),
+        (
+            "environments/dev1.toml",
+            "sky-dev1",
+            "a b",
+            "dev1.toml: namespace: expected",
+        ),
+        (
+            "deploy.toml",
+            "\"sky\"",
+            "\"sky,a=b\"",
+            "deploy.toml: name: expected",
+        ),
+        (
+            "deploy.toml",
+            "\"image\"",
+            "\"image,a\"",
+            "deploy.toml: value_key: expected",
+        ),
+    ] {
+        let workshop = Workshop::new();
+        let file = format!("charts/sky/{file}");
+        let before = std::fs::read_to_string(workshop.root.join(&file)).expect("the file");
+        workshop.write(&file, &before.replacen(from, to, 1));
+        fails(&workshop, DEPLOY, 2, text).await;
+    }
+    fails(
+        &workshop,
+        &format!("{DEPLOY} --release a,b"),
+        2,
+        "--release: expected",
+    )
+    .await;
+    fails(
+        &workshop,
+        &format!("{DEPLOY} --namespace a,b"),
+        2,
+        "--namespace: expected",
+    )
+    .await;
+    assert!(workshop.notes().is_empty());
 }
 
 #[tokio::test]
 async fn secrets_are_seen_by_helm_alone() {
     let workshop = Workshop::new();
     workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
-    let words = [
-        "sky",
-        "--env",
-        "dev1",
-        "--no-setup",
-        "--deploy",
-        "--image-tag",
-        "1",
-    ];
-    let secret = [
-        "--set",
-        "auth.clientSecret=xyzzy",
-        "--set",
-        "url=postgres://me:plugh@host/db",
-    ];
+    let secret =
+        "--set auth.clientSecret=xyzzy --set url=postgres://me:plugh@host/db --set tokens={plover,Y2}";
     for output in ["text", "json"] {
-        let words = [&words[..], &secret, &["--output", output]].concat();
-        let done = workshop.run(&words).await;
+        let done = workshop
+            .run(&format!("{DEPLOY} {secret} --output {output}"))
+            .await;
         let (text, told) = (said(&done), fault(&done).1);
-        for word in ["hush", "xyzzy", "plugh"] {
-            assert!(
-                !text.contains(word) && !told.contains(word),
-                "{output}: {text}{told}"
-            );
-        }
         assert!(
-            text.contains("auth.clientSecret=***") && text.contains("me:***@host"),
+            text.contains("auth.clientSecret=***") && text.contains("url=***"),
             "{text}"
         );
         assert!(text.contains("<decrypted secrets/sky.dev1.yaml>"), "{text}");
         let notes = workshop.notes();
-        assert!(only(&notes, &["sops"])[0].ends_with("secrets/sky.dev1.yaml"));
-        let upgrade = &only(&notes, &["helm upgrade"])[0];
-        assert!(
-            upgrade.contains("--values charts/sky/values-dev1.yaml --values TEMP --set-string"),
-            "{upgrade}"
-        );
-        assert!(upgrade.contains("auth.clientSecret=xyzzy"), "{upgrade}");
-        assert_eq!(only(&notes, &["="]), ["= 600 password: hush"; 2]);
+        // Neither what is said, nor the words of any command: those of Helm are in its files alone.
+        let files = only(&notes, &["="]);
+        let words: Vec<&String> = notes.iter().filter(|note| !files.contains(note)).collect();
+        for word in ["hush", "xyzzy", "plugh", "plover", "Y2"] {
+            assert!(
+                !format!("{text}{told}{words:?}").contains(word),
+                "{output}: {word}: {text}{told}{words:?}"
+            );
+            let seen = files
+                .iter()
+                .filter(|file| file.starts_with("= 600 ") && file.contains(word))
+                .count();
+            assert_eq!(seen, 2, "{word}: lint and upgrade are to see it: {files:?}");
+        }
         assert_eq!(workshop.left(), 0);
     }
     // Tools do not get the registry's password by the environment.
     workshop.answer("helm-upgrade", "env >>\"$TOOLS/log\"");
-    said(&workshop.run(&words).await);
+    said(&workshop.run(DEPLOY).await);
     assert!(!workshop.notes().iter().any(|note| note.contains("hunter2")));
+}
+
+/// Starts it, waits until the tool says so by the pipe `ready`, sends it a signal, and gives its end.
+async fn stopped(workshop: &Workshop, words: &str, signal: &str) -> (Option<i32>, String) {
+    let ready = workshop.tools.join("ready");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&ready)
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    let mut command = workshop.command(words);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sidereal");
+    let id = child.id().expect("it runs").to_string();
+    let waiting = tokio::task::spawn_blocking(move || std::fs::read(ready)).await;
+    waiting.expect("a thread").expect("that it waits");
+    let kill = format!("kill -{signal} {id}");
+    let sent = std::process::Command::new("sh")
+        .args(["-c", &kill])
+        .status()
+        .expect("sh");
+    assert!(sent.success());
+    fault(&child.wait_with_output().await.expect("its end"))
 }
 
 #[tokio::test]
 async fn signals_end_it_in_order() {
-    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
         let workshop = Workshop::new();
         workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
-        workshop.git(&["init", "--quiet"]);
-        let ready = workshop.tools.join("ready");
-        let made = std::process::Command::new("mkfifo")
-            .arg(&ready)
-            .status()
-            .expect("mkfifo");
-        assert!(made.success());
-        // It goes on until it is asked to end, and says then that it was.
+        // It goes on until it is asked to end, and says then that it was, and which private files there are still.
         workshop.answer(
             "helm-upgrade",
-            "sleep 1000 & \n trap 'kill $!; echo ended >>\"$TOOLS/log\"; exit 1' TERM\n echo >\"$TOOLS/ready\"\n wait $!",
+            "sleep 1000 & \n trap 'kill $!; echo \"ended with\" $(ls $TMPDIR | wc -l) >>\"$TOOLS/log\"; exit 1' TERM\n \
+             echo >\"$TOOLS/ready\"\n wait $!",
         );
-        let mut command = workshop.command(&[
-            "sky",
-            "--env",
-            "dev1",
-            "--no-setup",
-            "--deploy",
-            "--image-tag",
-            "1",
-        ]);
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("sidereal");
-        let id = child.id().expect("it runs").to_string();
-        tokio::task::spawn_blocking(move || std::fs::read(ready))
-            .await
-            .expect("a thread")
-            .expect("that it waits");
-        assert_eq!(workshop.left(), 1);
-        let sent = std::process::Command::new("sh")
-            .args(["-c", &format!("kill -{name} {id}")])
-            .status()
-            .expect("sh");
-        assert!(sent.success());
-        let (ended, text) = fault(&child.wait_with_output().await.expect("its end"));
+        let (ended, text) = stopped(&workshop, &format!("{DEPLOY} --set auth.password=x"), name).await;
         assert_eq!(ended, Some(code), "{text}");
+        assert!(
+            text.contains(&format!("ended by signal {}", code - 128)),
+            "{text}"
+        );
         assert_eq!(workshop.left(), 0);
         let notes = workshop.notes();
+        assert!(notes.contains(&"ended with 2".to_owned()), "{notes:?}");
+        assert!(only(&notes, &["kubectl rollout"]).is_empty(), "{notes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_signal_waits_for_no_grandchildren() {
+    for (tool, says) in [
+        ("helm-history", "ended by signal 15"),
+        (
+            "kubectl-get-deployments,statefulsets,daemonsets",
+            "is upgraded; whether it works was not awaited",
+        ),
+    ] {
+        let workshop = Workshop::new();
+        // The tool ends and leaves a child behind that has its output open, until this test ends it.
+        let lines = "sleep 1000 2>/dev/null & \n echo $! >\"$TOOLS/child\"; echo >\"$TOOLS/ready\"; wait";
+        workshop.answer(tool, lines);
+        let (ended, text) = stopped(&workshop, DEPLOY, "TERM").await;
+        let child = std::fs::read_to_string(workshop.tools.join("child")).expect("a process");
+        let kill = format!("kill {child}");
+        let was_alive = std::process::Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .expect("sh");
         assert!(
-            notes.contains(&"ended".to_owned()) && only(&notes, &["kubectl rollout"]).is_empty(),
-            "{notes:?}"
+            was_alive.success() && ended == Some(143) && text.contains(says),
+            "{text}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_dry_run_changes_nothing() {
+async fn a_dry_run_shows_the_commands_of_a_run() {
     let workshop = Workshop::new();
-    workshop.write("secrets/sky.production.yaml", "password: ENC[x]\n");
-    let words = ["sky", "--build", "--push", "--deploy", "--test"];
-    let text = said(&workshop.run(&[&words[..], &["--dry-run"]].concat()).await);
-    let name = format!("registry.example.org/sky:{}", workshop.head());
-    let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    let begins = [
-        "docker login registry.example.org --username robot --password-stdin",
-        "kubectl auth can-i",
-        "docker buildx imagetools inspect",
-        "docker buildx build --load",
-        &format!("docker push {name}"),
-        "docker buildx imagetools inspect --format '{{json .Manifest}}'",
-        "sops --decrypt --output-type yaml secrets/sky.production.yaml",
-        "helm lint charts/sky --strict",
-        "helm upgrade --install sky charts/sky --create-namespace --kube-context production --namespace sky",
-        "kubectl get deployments,statefulsets,daemonsets",
-        "kubectl rollout status --watch --timeout=10m",
-        "helm test sky",
-    ];
-    assert_eq!(commands.len(), begins.len(), "{text}");
-    for (command, begin) in commands.iter().zip(begins) {
-        assert!(command.starts_with(begin), "{command}");
-    }
-    assert!(
-        text.contains(&format!("'image.digest=<digest of {name}>'")),
-        "{text}"
-    );
-    assert!(!text.contains("hunter2"), "{text}");
-    assert_eq!(
-        workshop.notes(),
-        [
-            "helm version --template {{.Version}}",
-            "kubectl config current-context"
-        ]
-    );
-    // The same by its other name, all steps if none is named; and as events.
-    assert!(
-        said(
-            &workshop
-                .run(&["plan", "sky", "--env", "production", "--test"])
-                .await
-        ) == text
-    );
-    let events = said(&workshop.run(&["plan", "sky", "-o", "json"]).await);
-    let steps: Vec<Value> = events
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert!(
-        steps
-            .iter()
-            .any(|step| step["step"] == "upgrade" && step["argv"][0] == "helm"),
-        "{events}"
-    );
+    let text = said(&workshop.run(&format!("{ALL} --dry-run")).await);
+    let shown: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     workshop.notes();
-
-    workshop.answer(
-        "helm-template",
-        "printf -- '---\\nkind: Service\\n---\\nkind: Secret\\ndata: xyzzy\\n'",
-    );
-    let text = said(&workshop.run(&[&words[..], &["--dry-run=client"]].concat()).await);
-    assert!(text.ends_with("---\nkind: Service\n"), "{text}");
-    let notes = workshop.notes();
-    let last: Vec<&str> = notes[notes.len() - 2..].iter().map(|note| &note[..10]).collect();
-    assert_eq!(
-        (notes.len(), &last[..]),
-        (4, &["helm lint ", "helm templ"][..]),
-        "{notes:?}"
-    );
-
-    let text = said(&workshop.run(&[&words[..], &["--dry-run=server"]].concat()).await);
-    let notes = workshop.notes();
-    let upgrade = only(&notes, &["helm upgrade"]);
+    said(&workshop.run(ALL).await);
+    let ran = workshop.notes();
+    let ran: Vec<&String> = ran.iter().filter(|note| !note.starts_with("< ")).collect();
+    // As they are run, but for the digest that is not known yet, and the workloads.
+    let name = format!("dev.example.org/sky:{}", workshop.head());
+    let digest = format!("'image.digest=<digest of {name}>'");
+    for line in &shown {
+        let line = line.replace(&digest, &format!("image.digest={DIGEST}"));
+        let line = line.replace('\'', "");
+        assert!(ran.iter().any(|note| note.starts_with(&line)), "{line}: {ran:#?}");
+    }
+    assert_eq!(shown.len(), 11, "{text}");
+    assert!(text.contains(&digest) && !text.contains("hunter2"), "{text}");
+    // The same by its other name, all steps if none is named; and as events.
+    let plan = said(&workshop.run("plan sky --env dev1 --test").await);
+    let told = plan
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect::<Vec<_>>();
+    assert_eq!(told, shown);
+    let plan = events(&said(&workshop.run("plan sky --env dev1 -o json").await));
     assert!(
-        upgrade[0].ends_with("--dry-run=server --hide-secret"),
-        "{notes:?}"
+        plan.iter()
+            .any(|step| step["step"] == "upgrade" && step["argv"][0] == "helm"),
+        "{plan:?}"
     );
-    assert!(!text.contains("hush") && workshop.left() == 0, "{text}");
-    assert!(
-        only(&notes, &["docker", "kubectl rollout", "helm test"]).is_empty(),
-        "{notes:?}"
-    );
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_no_secrets() {
+    let workshop = Workshop::new();
+    workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
+    let manifests = "printf -- '---\\nkind: Service\\n---\\nkind: Secret\\ndata: xyzzy\\n'";
+    workshop.answer("helm-template", manifests);
+    workshop.answer("helm-upgrade", manifests);
+    for how in ["client", "server"] {
+        let text = said(&workshop.run(&format!("{ALL} --dry-run={how}")).await);
+        assert!(text.ends_with("---\nkind: Service\n"), "{text}");
+        assert!(!text.contains("hush") && workshop.left() == 0, "{text}");
+    }
 }
 
 #[tokio::test]
 async fn what_would_change_is_shown_without_secrets() {
     let workshop = Workshop::new();
-    let words = [
-        "sky",
-        "--env",
-        "dev1",
-        "--no-setup",
-        "--deploy",
-        "--diff",
-        "--image-tag",
-        "1",
-    ];
+    let words = format!("{DEPLOY} --diff");
     let manifest = |replicas: u32, secret: &str| {
         format!(
             "printf -- '---\\nkind: Deployment\\nreplicas: {replicas}\\n---\\nkind: Secret\\ndata: {secret}\\n'"
@@ -954,37 +812,14 @@ async fn what_would_change_is_shown_without_secrets() {
     assert_eq!(workshop.left(), 0);
     workshop.answer("helm-template", &manifest(1, "plugh"));
     assert!(said(&workshop.run(&words).await).contains("# no difference"));
-    // Helm's plugin does it better.
-    workshop.answer("helm-plugin", "echo 'NAME VERSION'; echo 'diff 3.12.0'");
-    workshop.notes();
-    said(&workshop.run(&words).await);
-    let notes = only(&workshop.notes(), &["helm diff", "helm get", "helm template"]);
-    assert!(
-        notes.len() == 1 && notes[0].starts_with("helm diff upgrade --allow-unreleased sky charts/sky"),
-        "{notes:?}"
-    );
 }
 
 #[tokio::test]
 async fn events_are_lines_of_json() {
     let workshop = Workshop::new();
     workshop.answer("helm-upgrade", "echo 'STATUS: deployed'");
-    let words = [
-        "sky",
-        "--env",
-        "dev1",
-        "--no-setup",
-        "--deploy",
-        "--image-tag",
-        "1",
-        "-o",
-        "json",
-    ];
-    let output = workshop.run(&words).await;
-    let events: Vec<Value> = said(&output)
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
+    let output = workshop.run(&format!("{DEPLOY} -o json")).await;
+    let events = events(&said(&output));
     let upgrade = events
         .iter()
         .find(|event| event["step"] == "upgrade")
@@ -1004,44 +839,35 @@ async fn charts_are_found_and_never_listed_by_hand() {
         "charts/sea/Chart.yaml",
         "apiVersion: v2\nname: sea\ndependencies:\n  - repository: file://../lib\n",
     );
-    for (path, text) in [("values-dev1.yaml", "{}\n"), ("environments/dev1.toml", "")] {
-        workshop.write(&format!("charts/sea/{path}"), text);
-    }
     let dev1 =
         std::fs::read_to_string(workshop.root.join("charts/sky/environments/dev1.toml")).expect("a file");
+    workshop.write("charts/sea/values-dev1.yaml", "{}\n");
     workshop.write("charts/sea/environments/dev1.toml", &dev1);
     workshop.write("charts/lib/Chart.yaml", "name: lib\n");
     let base = workshop.commit();
-    let names = said(&workshop.run(&["list"]).await);
+    let names = said(&workshop.run("list").await);
     let names: Vec<&str> = names.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(names, ["lib", "sea", "sky"]);
 
     for (words, text) in [
-        (
-            vec!["moon"],
-            "there is no chart \"moon\"; charts/ has lib, sea, sky",
-        ),
-        (vec!["sky", "--env", "mars"], "has dev1, production"),
-        (
-            vec!["sky", "--deploy", "--values", "none.yaml"],
-            "there is no file none.yaml",
-        ),
-        (vec!["sky", "--set", "x"], "expected KEY=VALUE"),
-        (vec!["sky", "--timeout", "soon"], "expected a time"),
-        (vec!["sky", "--all"], "cannot be used with"),
-        (vec!["--build"], "required"),
+        ("moon", "there is no chart \"moon\"; charts/ has lib, sea, sky"),
+        ("sky --env mars", "has dev1, production"),
+        ("sky --deploy --values none.yaml", "there is no file none.yaml"),
+        ("sky --set x", "expected KEY=VALUE"),
+        ("sky --timeout soon", "expected a time"),
+        ("sky --all", "cannot be used with"),
+        ("--build", "required"),
     ] {
-        let (code, told) = fault(&workshop.run(&words).await);
-        assert!(code == Some(2) && told.contains(text), "{words:?}: {told}");
+        fails(&workshop, words, 2, text).await;
     }
-    assert_eq!(workshop.notes(), Vec::<String>::new());
+    assert!(workshop.notes().is_empty());
 
     workshop.write("charts/lib/templates/x", "");
     let second = workshop.commit();
     workshop.write("src/main", "two");
     let third = workshop.commit();
     let changed = async |range: &str| -> Vec<String> {
-        let output = workshop.run(&["changed", range, "-o", "json"]).await;
+        let output = workshop.run(&format!("changed {range} -o json")).await;
         serde_json::from_str(&said(&output)).expect("JSON")
     };
     assert_eq!(changed(&format!("{base}..{second}")).await, ["lib", "sea"]);
@@ -1050,83 +876,57 @@ async fn charts_are_found_and_never_listed_by_hand() {
     assert_eq!(changed("").await, ["sky"]);
     assert!(changed("HEAD..HEAD").await.is_empty());
     // After a forced push, and at the first: what was before is not there.
-    for base in [
-        "0000000000000000000000000000000000000000",
-        "1234567890123456789012345678901234567890",
-    ] {
+    for base in ["0".repeat(40), "1234567890".repeat(4)] {
         assert_eq!(changed(&format!("{base}..HEAD")).await, ["lib", "sea", "sky"]);
     }
-    let (code, text) = fault(&workshop.run(&["changed", "HEAD..nothing"]).await);
-    assert!(code == Some(2) && text.contains("there is no commit"), "{text}");
+    fails(&workshop, "changed HEAD..nothing", 2, "there is no commit").await;
 
-    let words = ["--env", "dev1", "--no-setup", "--build"];
+    let words = "--env dev1 --no-setup --build";
     said(
         &workshop
-            .run(&[&[&*format!("--changed={second}..{third}")], &words[..]].concat())
+            .run(&format!("--changed={second}..{third} {words}"))
             .await,
     );
     assert_eq!(only(&workshop.notes(), &["docker buildx build"]).len(), 1);
-    let output = workshop
-        .run(&[&["--changed=HEAD..HEAD"], &words[..]].concat())
-        .await;
+    let output = workshop.run(&format!("--changed=HEAD..HEAD {words}")).await;
     assert!(said(&output).contains("nothing is changed"));
-    assert_eq!(workshop.notes(), Vec::<String>::new());
+    assert!(workshop.notes().is_empty());
 }
 
 #[tokio::test]
 async fn back_by_hand_is_to_what_was_good() {
     let workshop = Workshop::new();
-    let dev1 = ["--env", "dev1"];
-    let (code, text) = fault(&workshop.run(&[&["rollback", "sky"], &dev1[..]].concat()).await);
-    assert!(
-        code == Some(7) && text.contains("no revision to go back to"),
-        "{text}"
-    );
+    let words = "rollback sky --env dev1";
+    let none = "release sky in namespace sky-dev1 has no good revision before what stands";
+    fails(&workshop, words, 7, none).await;
+    workshop.answer("helm-history", "echo 'Error: kubeconfig not found' >&2; exit 1");
+    fails(&workshop, words, 7, "are not known").await;
+    let good = |number, description| (number, "superseded", description);
+    let now = |number, description| (number, "deployed", description);
+    // Revision 2 was bad, and went back to 1, which is 3 now: 2 is not what is good.
     workshop.answer(
         "helm-history",
-        &history(&[
-            (1, "superseded", ""),
-            (2, "failed", ""),
-            (3, "superseded", ""),
-            (4, "failed", ""),
-            (5, "deployed", ""),
-        ]),
+        &history(&[good(1, ""), good(2, ""), now(3, "Rollback to 1")]),
     );
-    workshop.notes();
-    said(&workshop.run(&[&["rollback", "sky"], &dev1[..]].concat()).await);
+    fails(&workshop, words, 7, none).await;
+    assert!(only(&workshop.notes(), &["helm rollback"]).is_empty());
+    // What else there may be is tried in src/deploy/history.rs.
+    let told = [
+        good(1, ""),
+        (2, "failed", ""),
+        good(3, ""),
+        (4, "failed", ""),
+        now(5, ""),
+    ];
+    workshop.answer("helm-history", &history(&told));
+    said(&workshop.run(words).await);
     let notes = workshop.notes();
     assert!(
         only(&notes, &["helm rollback"])[0].starts_with("helm rollback sky 3 "),
         "{notes:?}"
     );
-    assert_eq!(only(&notes, &["kubectl rollout"]).len(), 3);
-    said(
-        &workshop
-            .run(&[&["rollback", "sky", "1"], &dev1[..]].concat())
-            .await,
-    );
-    assert!(only(&workshop.notes(), &["helm rollback"])[0].starts_with("helm rollback sky 1 "));
     workshop.answer("helm-rollback", "exit 1");
-    assert_eq!(
-        fault(
-            &workshop
-                .run(&[&["rollback", "sky", "1"], &dev1[..]].concat())
-                .await
-        )
-        .0,
-        Some(7)
-    );
-
-    workshop.notes();
-    said(&workshop.run(&[&["status", "sky"], &dev1[..]].concat()).await);
-    let notes = workshop.notes();
-    assert!(
-        notes[0].starts_with("helm history sky --max 5") && notes[1].starts_with("kubectl get deployments,"),
-        "{notes:?}"
-    );
+    fails(&workshop, "rollback sky 1 --env dev1", 7, "rollback failed").await;
     workshop.answer("helm-history", "exit 1");
-    assert_eq!(
-        fault(&workshop.run(&[&["status", "sky"], &dev1[..]].concat()).await).0,
-        Some(8)
-    );
+    fails(&workshop, "status sky --env dev1", 8, "not to be seen").await;
 }

@@ -13,13 +13,11 @@ use super::process::{SIDEREAL, program};
 /// What every tool is: it notes its words, its input, and what is in the private files that it is given.
 const TOOL: &str = r#"#!/bin/sh
 tool=${0##*/}
-printf '%s %s\n' "$tool" "$*" | sed "s|$TMPDIR/[^ ]*|TEMP|g" >>"$TOOLS/log"
+printf '%s %s\n' "$tool" "$*" | sed "s|$TMPDIR/[^ ,}]*|TEMP|g" >>"$TOOLS/log"
 input=$(cat)
 [ -z "$input" ] || printf '< %s\n' "$input" >>"$TOOLS/log"
-for word in "$@"; do
-    case $word in
-    "$TMPDIR"/*) printf '= %s %s\n' "$(stat -c %a "$word")" "$(cat "$word")" >>"$TOOLS/log" ;;
-    esac
+for path in $(printf '%s\n' "$*" | sed 's/[ ={},]/\n/g' | sed -n "\|^$TMPDIR/|p"); do
+    printf '= %s %s\n' "$(stat -c %a "$path")" "$(cat "$path")" >>"$TOOLS/log"
 done
 for answer in "$tool-$1-$2" "$tool-$1" "$tool"; do
     if [ -e "$TOOLS/$answer.sh" ]; then
@@ -38,6 +36,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("helm-history", "echo 'Error: release: not found' >&2; exit 1"),
     ("kubectl-config-current-context", "echo development"),
     ("kubectl-auth", "echo yes"),
+    ("kubectl-get-namespace", "echo \"namespace/$3\""),
     ("kubectl-get-deployments,statefulsets,daemonsets", WORKLOADS),
     ("docker-push", "touch \"$TOOLS/pushed\""),
     (
@@ -166,12 +165,12 @@ impl Workshop {
         self.git(&["rev-parse", "HEAD"])[..12].to_owned()
     }
 
-    /// `sidereal deploy …`, ready to be run in the clone.
-    pub fn command(&self, words: &[&str]) -> Command {
+    /// `sidereal deploy …`, ready to be run in the clone; words have spaces between.
+    pub fn command(&self, words: &str) -> Command {
         let mut command = program(SIDEREAL, &self.root);
         command
             .arg("deploy")
-            .args(words)
+            .args(words.split_whitespace())
             .env("HOME", self.home.path())
             .env("PATH", format!("{}:/usr/bin:/bin", self.tools.display()))
             .env("TOOLS", &self.tools)
@@ -182,16 +181,22 @@ impl Workshop {
     }
 
     /// Runs it to its end.
-    pub async fn run(&self, words: &[&str]) -> Output {
+    pub async fn run(&self, words: &str) -> Output {
         self.command(words).output().await.expect("sidereal")
     }
 
-    /// What the tools noted since they were asked last, a line each.
+    /// What the tools noted since they were asked last, a line each; the clone is CLONE, a private file TEMP.
     pub fn notes(&self) -> Vec<String> {
         let path: &Path = &self.tools.join("log");
         let text = fs::read_to_string(path).unwrap_or_default();
         let _ = fs::remove_file(path);
+        let text = text.replace(&self.root.display().to_string(), "CLONE");
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// From now on every image is in the registry.
+    pub fn has_pushed(&self) {
+        fs::write(self.tools.join("pushed"), "").expect("a file");
     }
 
     /// How many private files are left.

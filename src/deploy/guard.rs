@@ -1,0 +1,126 @@
+//! What must not be done: to production by mistake, with changes that nobody else has, on another cluster than is meant.
+
+use super::{
+    PRODUCTION, REGISTRY_PASSWORD, REGISTRY_USER, Where,
+    chart::{Chart, Environment},
+    command::Command,
+    failure::{Class, Failure},
+    plan::{Facts, Place, Wanted},
+    report::warn,
+    runner::Runner,
+};
+
+/// Why a deployment must not be done.
+pub async fn refusals(
+    runner: &mut Runner,
+    chart: &Chart,
+    place: &Place,
+    at: &Where,
+    wanted: &Wanted,
+    facts: &Facts,
+) -> Result<Vec<Failure>, Failure> {
+    let mut refusals = Vec::new();
+    if wanted.deploy {
+        refusals.extend(unconfirmed(chart, place, at, "deploy")?);
+    }
+    let dirty = facts.images.iter().find(|image| image.tag.dirty);
+    if let Some(image) = dirty {
+        let is_production = is_production(chart, place)?;
+        let registry = production(chart)?.map(|environment| environment.registry);
+        let name = image.reference();
+        if wanted.push && (is_production || registry.as_ref() == Some(&place.environment.registry)) {
+            refusals.push(Failure::usage(format!(
+                "{name} has changes that are in no commit, and is not pushed to production's registry: commit them"
+            )));
+        } else if wanted.deploy && is_production {
+            refusals.push(Failure::usage(format!(
+                "{name} has changes that are in no commit, and is not deployed to production: commit them"
+            )));
+        } else {
+            warn(&format!("sidereal: {name} has changes that are in no commit"));
+        }
+    }
+    let alone = !(wanted.build || wanted.push || wanted.deploy);
+    if wanted.setup && (wanted.push || alone) && wanted.login.is_none() {
+        refusals.push(Failure::new(
+            Class::Setup,
+            format!(
+                "{REGISTRY_USER} and {REGISTRY_PASSWORD} are not set: set them to log in to {}, or log in yourself and \
+                 say --no-setup",
+                place.environment.registry
+            ),
+        ));
+    }
+    if wanted.deploy {
+        refusals.extend(wrong_context(runner, place).await?);
+    }
+    Ok(refusals)
+}
+
+/// Nobody has said that production is meant.
+pub fn unconfirmed(chart: &Chart, place: &Place, at: &Where, what: &str) -> Result<Option<Failure>, Failure> {
+    if at.confirmed || !is_production(chart, place)? {
+        return Ok(None);
+    }
+    let Environment {
+        context, namespace, ..
+    } = &place.environment;
+    Ok(Some(Failure::usage(format!(
+        "{what} goes to production (context {context}, namespace {namespace}): say --yes if that is meant, or --env ENV"
+    ))))
+}
+
+fn production(chart: &Chart) -> Result<Option<Environment>, Failure> {
+    let is_there = chart.environments().iter().any(|name| name == PRODUCTION);
+    is_there.then(|| chart.environment(PRODUCTION)).transpose()
+}
+
+/// Whether a place is production's, whatever it is called: its namespace there, or anything in a cluster that no other
+/// environment is in. Environments that share its cluster in namespaces of their own are not.
+fn is_production(chart: &Chart, place: &Place) -> Result<bool, Failure> {
+    if place.name == PRODUCTION {
+        return Ok(true);
+    }
+    let Environment {
+        context, namespace, ..
+    } = &place.environment;
+    let Some(production) = production(chart)?.filter(|production| production.context == *context) else {
+        return Ok(false);
+    };
+    if production.namespace == *namespace {
+        return Ok(true);
+    }
+    for name in chart.environments() {
+        if name != PRODUCTION && chart.environment(&name)?.context == *context {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// kubectl points at another cluster than the one that is meant.
+pub async fn wrong_context(runner: &mut Runner, place: &Place) -> Result<Option<Failure>, Failure> {
+    let wanted = &place.environment.context;
+    let is = match runner
+        .ask(&Command::new("kubectl").words(["config", "current-context"]))
+        .await
+    {
+        Ok(answer) if answer.is_good() => answer.out.trim().to_owned(),
+        Ok(_) => String::new(),
+        Err(failure @ Failure::At { .. }) => return Ok(Some(failure)),
+        Err(failure) => return Err(failure),
+    };
+    if is == *wanted {
+        return Ok(None);
+    }
+    let is = if is.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{is:?}")
+    };
+    let text = format!(
+        "the current context is {is}, and {} is deployed in {wanted:?}: kubectl config use-context {wanted}",
+        place.name
+    );
+    Ok(Some(Failure::new(Class::Setup, text)))
+}
