@@ -254,21 +254,61 @@ def shell(cluster, block):
     return done.stdout
 
 
+def secrets_that_pods_ask_for(name):
+    """With their keys; but for what the release brings itself."""
+    manifests = chart.objects(name)
+    made = {one["metadata"]["name"] for one in chart.of_kind(manifests, "Secret")}
+    asked = [variable["valueFrom"]["secretKeyRef"] for one in chart.with_pods(manifests) for container in chart.containers(one)
+             for variable in container.get("env", []) if "valueFrom" in variable]
+    return {(reference["name"], reference["key"]) for reference in asked if reference["name"] not in made}
+
+
+def secrets(cluster, name):
+    return {(one["metadata"]["name"], key) for one in get(cluster, name, "secrets") for key in one.get("data", {})}
+
+
+def test_the_documents_commands_for_an_environment_to_develop_in(cluster):
+    """All that its pods wait for is there before they are."""
+    cluster.kubectl("delete", "namespace", "sidereal-dev2", "--ignore-not-found", "--wait")
+    shell(cluster, blocks("deploying.md", "Developing on Kubernetes")[0])
+    assert secrets_that_pods_ask_for("dev2") == secrets(cluster, "dev2")
+    upgrade(cluster, "dev2")
+
+
+def test_the_documents_commands_for_argo_cd(cluster):
+    cluster.kubectl("create", "namespace", "argocd", check=False)
+    (block,) = blocks("deploying.md", "By Argo CD")
+    shell(cluster, block)
+    found = json.loads(cluster.kubectl("get", "applications", "--namespace", "argocd", "--output", "json").stdout)["items"]
+    assert {one["metadata"]["name"] for one in found} == {"sidereal", "sidereal-dev1", "sidereal-dev2"}
+
+
 def test_the_documents_commands(cluster):
     """Those of docs/deploying.md and docs/operating.md, as they stand, in a namespace that is not there yet."""
     cluster.kubectl("delete", "namespace", "sidereal", "--ignore-not-found", "--wait")
     install, uninstall = blocks("deploying.md", "By Helm")
     assert "Succeeded" in shell(cluster, install)
+    assert secrets_that_pods_ask_for("production") == {one for one in secrets(cluster, "production") if not one[0].startswith("sh.helm.")}
     upgrade_and_back, restart = blocks("operating.md", "On Kubernetes")
     said = shell(cluster, upgrade_and_back)
     assert "successfully rolled out" in said and "Rollback was a success" in said
     assert {image(one) for one in deployments(cluster, "production").values()} == {"registry.example.org/sidereal:0.1.0"}
     assert "successfully rolled out" in shell(cluster, restart)
+    stop, one, others = blocks("operating.md", "When it is lost")
+    shell(cluster, stop)
+    assert not json.loads(cluster.kubectl("get", "pods", "--namespace", "sidereal", "--output", "json").stdout)["items"]
+    shell(cluster, one)
+    assert deployments(cluster, "production")["sidereal-worker"]["spec"]["replicas"] == 0
+    shell(cluster, others)
+    assert all(one["status"]["readyReplicas"] == 2 for one in deployments(cluster, "production").values())
     (binding,) = blocks("deploying.md", "By GitHub's workflows")
     shell(cluster, binding)
     who = ["--as", "github:repo:ORGANIZATION/sidereal:environment:production"]
     for namespace, answer in (("sidereal", "yes"), ("sidereal-dev1", "no")):
         done = cluster.kubectl("auth", "can-i", "patch", "deployments", "--namespace", namespace, *who, check=False)
         assert done.stdout.strip() == answer
+    # It suffices for what `sidereal deploy` then asks for.
+    upgrade(cluster, "production", "--create-namespace", "--set-string", "image.tag=0.4.0", "--kube-as-user", who[1])
+    assert {image(one) for one in deployments(cluster, "production").values()} == {"registry.example.org/sidereal:0.4.0"}
     shell(cluster, uninstall)
     assert not deployments(cluster, "production")

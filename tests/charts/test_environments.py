@@ -1,5 +1,7 @@
 """What names the chart's objects from outside: Okteto's files, Argo CD's applications, the deploy command's files."""
 
+import json
+import os
 import re
 import subprocess
 import tomllib
@@ -69,6 +71,48 @@ def test_a_migration_ends_before_those_who_wait_for_it_give_up():
     assert len(waits) > 3
     for wait in waits:
         assert job["spec"]["activeDeadlineSeconds"] <= int(wait.removesuffix("m")) * 60 - 60, wait
+
+
+def test_what_the_documents_name_is_there():
+    """Commands for Okteto, Docker and its terminals, which no test can run."""
+    text = (ROOT / "docs/deploying.md").read_text()
+    commands = re.findall(r"okteto (up|down) -f (okteto/okteto-\S+) -n (\S+?)(?: ([a-z0-9-]+))?[`\n]", text)
+    assert len(commands) >= 5
+    for command, file, namespace, service in commands:
+        name = namespace.removeprefix("sidereal-")
+        assert file == f"okteto/okteto-{name}.yml" and namespace == SETS[name][1]
+        assert service in dev(name) if command == "up" else service == ""
+    # The table of ports: web app and debugger, API and metrics, what is reached from the pod, ssh.
+    rows = re.findall(r"^\| ([^|]+) \| ([\d, ]+) \| ([\d, ]+) \|$", text, re.M)
+    assert len(rows) == 4
+    for name, column in (("dev1", 1), ("dev2", 2)):
+        web, api = dev(name)[f"sidereal-{name}-web-dev"], dev(name)[f"sidereal-{name}-api"]
+        local = [[entry.split(":")[0] for entry in service["forward"]] for service in (web, api)]
+        local += [[entry.split(":")[1] for entry in api["reverse"]], [str(web["remote"]), str(api["remote"])]]
+        assert [row[column].split(", ") for row in rows] == local
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for target in re.findall(r"--target (\w+)", text):
+        assert re.search(rf" AS {target}$", dockerfile, re.M), target
+    assert "cargo watch -w src" in text and "cargo install --locked \"cargo-watch@" in dockerfile
+    scripts = json.loads((ROOT / "web-app/package.json").read_text())["scripts"]
+    assert set(re.findall(r"`?npm run (\w+)", text)) <= scripts.keys()
+    for path in re.findall(r"`((?:charts|okteto|tests|web-app|\.github)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_documents_calls_of_deploy_are_understood():
+    """As they stand, dry: nothing is built, pushed or asked for."""
+    text = (ROOT / "docs/deploying.md").read_text()
+    calls = set(re.findall(r"sidereal deploy (sidereal(?: --[a-z-]+(?: (?:dev\d|staging|production))?)*)", text))
+    assert {"sidereal --env dev2 --no-setup --build --push --deploy", "sidereal --build --push --deploy", "sidereal"} <= calls
+    environment = {**os.environ, "PATH": f"{chart.TOOLS}{os.pathsep}{os.environ['PATH']}", "KUBECONFIG": os.devnull}
+    environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(ROOT)}
+    for call in calls:
+        done = subprocess.run([BINARY, "deploy", *call.split(), "--dry-run"], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{call}: {done.stderr}"
+    said = subprocess.run([BINARY, "deploy", "--help"], capture_output=True, text=True, check=True).stdout
+    for word in ("rollback", "status", "list", "changed", "plan"):
+        assert re.search(rf"^ +{word}\b", said, re.M) and f"`{word}`" in text + "`rollback`"
 
 
 def argo(name):

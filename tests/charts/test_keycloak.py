@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from chart import of_kind, objects
+from test_operating import blocks
 from test_server import BINARY, SECRETS, environment, free_ports, servers
 
 # As tests/setup/keycloak.sh says: nothing where there is none, which it has said loudly.
@@ -109,12 +110,46 @@ def test_logins_come_back_to_the_release_alone(keycloak, name):
         assert (status, "kc-form-login" in page) == ((200, True) if other == name else (400, False)), other
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_logouts_are_told_to_the_release(keycloak, name):
+def administer(keycloak, path):
     form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "tests", "client_secret": "the tests' secret"})
     with urllib.request.urlopen(f"{keycloak}/realms/master/protocol/openid-connect/token", data=form.encode(), timeout=60) as answer:
         token = json.load(answer)["access_token"]
-    status, text = get(f"{keycloak}/admin/realms/{realm_of(name)}/clients?clientId=sidereal-web", Authorization=f"Bearer {token}")
+    status, text = get(f"{keycloak}/admin/realms/{path}", Authorization=f"Bearer {token}")
     assert status == 200, text
-    (client,) = json.loads(text)
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logouts_are_told_to_the_release(keycloak, name):
+    (client,) = administer(keycloak, f"{realm_of(name)}/clients?clientId=sidereal-web")
     assert client["attributes"]["backchannel.logout.url"] == f"{settings(name)['SIDEREAL_PUBLIC_URL']}/account/backchannel-logout"
+
+
+def test_the_documents_commands(keycloak, tmp_path):
+    """Last: those that make a realm and a first user, where nothing was."""
+    programs = {"kcadm.sh": f"exec sh '{DISTRIBUTION}/bin/kcadm.sh' \"$@\""}
+    (realm,) = [one["data"] for one in of_kind(objects("dev2"), "ConfigMap") if one["metadata"]["name"] == "sidereal-dev2-realm"]
+    # It has one answer to one question.
+    question = r"--namespace sidereal-dev2 get configmap sidereal-dev2-realm --output jsonpath={.data.sidereal-dev2\.json}"
+    programs["kubectl"] = f"[ \"$*\" = '{question}' ] && cat realm"
+    for program, text in programs.items():
+        (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / "realm").write_text(realm["sidereal-dev2.json"])
+    _, make_realm = blocks("deploying.md", "Developing on Kubernetes")
+    (make_user,) = blocks("deploying.md", "On a laptop")
+    script = f"""
+        kcadm.sh config credentials --server {keycloak} --realm master --client tests --secret "the tests' secret"
+        kcadm.sh delete realms/sidereal-dev2
+        {make_realm}
+        {make_user.replace(" -r sidereal ", " -r sidereal-dev2 ")}"""
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    (client,) = administer(keycloak, "sidereal-dev2/clients?clientId=sidereal-web")
+    secret = administer(keycloak, f"sidereal-dev2/clients/{client['id']}/client-secret")
+    assert secret["value"] == "SECRET OF sidereal-web"
+    (api,) = administer(keycloak, "sidereal-dev2/clients?clientId=sidereal-api")
+    (user,) = administer(keycloak, "sidereal-dev2/users?username=astronomer")
+    roles = administer(keycloak, f"sidereal-dev2/users/{user['id']}/role-mappings/clients/{api['id']}")
+    assert [role["name"] for role in roles] == ["admin"]

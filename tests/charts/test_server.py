@@ -109,7 +109,8 @@ def test_probes_and_metrics(tmp_path):
     server = subprocess.Popen([BINARY, "serve"], env={"PATH": os.environ["PATH"], **variables}, cwd=tmp_path,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        assert "listening on" in server.stdout.readline()
+        # As the tutorial of docs/deploying.md has it.
+        assert f"listening on http://127.0.0.1:{public}" in server.stdout.readline()
         (container,) = pod(deployment)["containers"]
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             get(f"http://127.0.0.1:{internal}{container[probe]['httpGet']['path']}")
