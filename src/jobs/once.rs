@@ -77,17 +77,28 @@ impl Jobs {
         };
         let mut sent = Vec::with_capacity(errands.len());
         let mut changed: Vec<Job> = Vec::with_capacity(errands.len());
-        for Errand { key, parameters } in errands {
-            if let Some(before) = change.lock_key(description.name, &key).await?
-                && let Some(job) = change.defer(before, pause, longest).await?
-            {
-                sent.push(Sent {
-                    key,
+        // All keys and queued jobs are held before the first job is made: that holds the owner's row, which whoever has one
+        // of these may be waiting for.
+        let mut before = Vec::with_capacity(errands.len());
+        for errand in &errands {
+            before.push(change.lock_key(description.name, &errand.key).await?);
+        }
+        let mut new = Vec::with_capacity(errands.len());
+        for (errand, before) in errands.into_iter().zip(before) {
+            let queued = match before {
+                Some(before) => change.defer(before, pause, longest).await?,
+                None => None,
+            };
+            match queued {
+                Some(job) => sent.push(Sent {
+                    key: errand.key,
                     job: job.id,
                     coalesced: true,
-                });
-                continue;
+                }),
+                None => new.push(errand),
             }
+        }
+        for Errand { key, parameters } in new {
             places = places.checked_sub(1).ok_or(JobsError::Crowded)?;
             let new = NewJob {
                 id: JobId::new(),
@@ -120,6 +131,7 @@ impl Jobs {
             changed.push(job);
         }
         change.commit().await?;
+        sent.sort_by(|one, other| one.key.cmp(&other.key));
         for job in changed {
             self.changed(job)?;
         }
