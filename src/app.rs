@@ -54,9 +54,9 @@ pub enum AppError {
     /// Logins cannot work with these settings.
     #[error("login: {0}")]
     Auth(#[from] ProviderError),
-    /// There can be no client for neighbours.
-    #[error("HTTP client: {0}")]
-    Neighbours(#[from] reqwest::Error),
+    /// The job type `dashboard` cannot be served.
+    #[error(transparent)]
+    Dashboard(#[from] dashboard::SetupError),
     /// Nothing can be served with these settings.
     #[error(transparent)]
     Routes(#[from] http::RoutesError),
@@ -230,7 +230,7 @@ fn dashboard(
     settings: &Settings,
     store: &Store,
     results: &Arc<Results>,
-) -> Result<Option<Arc<Dashboard>>, reqwest::Error> {
+) -> Result<Option<Arc<Dashboard>>, dashboard::SetupError> {
     if !settings.services.iter().any(|name| name == "dashboard") {
         return Ok(None);
     }

@@ -408,6 +408,25 @@ pub struct DashboardSettings {
     pub shrink_guard: ShrinkGuard,
     /// What the keys of tickets are appended to.
     pub tickets_url: Option<Url>,
+    /// What all the documentation is called, at the head of every page.
+    pub title: Option<String>,
+    /// The last words of every page.
+    pub footer: Option<String>,
+    /// File of the image at the head of every page: PNG, JPEG, WebP or SVG of at most 256 KiB.
+    pub logo: Option<PathBuf>,
+    /// Longest answer with all of a product, in bytes.
+    #[serde(deserialize_with = "bytes")]
+    pub max_bulk: u64,
+    /// Longest list of URLs, in bytes.
+    #[serde(deserialize_with = "bytes")]
+    pub max_list: u64,
+    /// Longest answer about one product, edition or build, in bytes.
+    #[serde(deserialize_with = "bytes")]
+    pub max_member: u64,
+    /// Most editions of a product.
+    pub max_editions: usize,
+    /// Most builds of a product.
+    pub max_builds: usize,
     /// The service of Fastly whose caches dashboards are purged from; none is purged without.
     pub fastly_service: Option<String>,
     /// Token that may purge it.
@@ -428,6 +447,14 @@ impl Default for DashboardSettings {
             sweep: Duration::from_hours(1),
             shrink_guard: ShrinkGuard::Warn,
             tickets_url: Url::parse("https://jira.lsstcorp.org/browse/").ok(),
+            title: None,
+            footer: None,
+            logo: None,
+            max_bulk: 64 << 20,
+            max_list: 16 << 20,
+            max_member: 256 << 10,
+            max_editions: 20_000,
+            max_builds: 100_000,
             fastly_service: None,
             fastly_key: None,
             fastly_url: None,
@@ -865,6 +892,41 @@ impl AuthSettings {
 }
 
 impl DashboardSettings {
+    fn check_words(&self, faults: &mut Vec<Fault>) {
+        let words = [
+            ("dashboard.title", &self.title, 100),
+            ("dashboard.footer", &self.footer, 500),
+        ];
+        for (key, text, most) in words {
+            let is_line = |text: &String| {
+                !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
+            };
+            if !text.as_ref().is_none_or(is_line) {
+                faults.push(fault(key, format!("must be 1 to {most} characters of one line")));
+            }
+        }
+    }
+
+    fn check_limits(&self, faults: &mut Vec<Fault>) {
+        for (key, bytes) in [
+            ("dashboard.max_bulk", self.max_bulk),
+            ("dashboard.max_list", self.max_list),
+            ("dashboard.max_member", self.max_member),
+        ] {
+            if !(1 << 10..=1 << 30).contains(&bytes) {
+                faults.push(fault(key, "must be 1 KiB to 1 GiB"));
+            }
+        }
+        for (key, rows) in [
+            ("dashboard.max_editions", self.max_editions),
+            ("dashboard.max_builds", self.max_builds),
+        ] {
+            if !(1..=1_000_000).contains(&rows) {
+                faults.push(fault(key, "must be 1 to 1000000"));
+            }
+        }
+    }
+
     fn check_keepers(&self, faults: &mut Vec<Fault>) {
         let is_name = |text: &str| {
             text.len() <= 40
@@ -951,6 +1013,8 @@ impl DashboardSettings {
         {
             faults.push(fault("dashboard.tickets_url", "must be http(s)"));
         }
+        self.check_words(faults);
+        self.check_limits(faults);
         if self.fastly_service.is_some() != self.fastly_key.is_some() {
             faults.push(fault(
                 "dashboard.fastly_key",
@@ -1319,6 +1383,14 @@ mod tests {
             ),
             ("[dashboard]\nbuild_secret = 'short'", "dashboard.build_secret"),
             ("[dashboard]\ndebounce = 60", "dashboard.debounce"),
+            ("[dashboard]\ntitle = ' '", "dashboard.title"),
+            ("[dashboard]\ntitle = \"two\\nlines\"", "dashboard.title"),
+            ("[dashboard]\nfooter = ''", "dashboard.footer"),
+            ("[dashboard]\nmax_bulk = 0", "dashboard.max_bulk"),
+            ("[dashboard]\nmax_list = '2 GiB'", "dashboard.max_list"),
+            ("[dashboard]\nmax_member = 1", "dashboard.max_member"),
+            ("[dashboard]\nmax_editions = 0", "dashboard.max_editions"),
+            ("[dashboard]\nmax_builds = 1000001", "dashboard.max_builds"),
             ("[dashboard]\nfastly_service = 'x'", "dashboard.fastly_key"),
             (
                 "[dashboard]\nfastly_service = '../x'\nfastly_key = 'x'",

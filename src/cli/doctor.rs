@@ -90,6 +90,9 @@ impl Doctor {
         }
         tell("web app", Ok(web_app(&settings)))?;
         if settings.services.iter().any(|service| service == "dashboard") {
+            if let Err(error) = dashboard::check_look(&settings.dashboard) {
+                tell("logo", Err(error.to_string()))?;
+            }
             for (name, listed) in dashboard::products_listed(&settings.dashboard).await {
                 let mend = "are its base_url, token and private_ok right, and does it run?";
                 let said = listed.map(|products| format!("{name}: {products} products"));

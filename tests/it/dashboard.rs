@@ -1,7 +1,7 @@
 //! Dashboards of documentation: what LTD Keeper says becomes pages when it calls, once however often it calls, and
 //! whatever it says or does meanwhile. The Keeper is a stand-in that gives recorded answers.
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ on_both_back_ends!(
     a_dashboard_is_removed_by_an_operator_and_comes_back_when_it_is_called_for,
     how_dashboards_stand_and_what_jobs_have_made_of_them_is_told,
     a_job_that_waits_for_another_leaves_its_place_to_others,
+    a_job_of_several_does_whichever_is_free,
+    a_burst_of_calls_loses_none,
     what_has_lost_too_much_is_held_back_if_that_is_wanted,
     a_call_makes_pages_and_the_same_again_changes_nothing,
     calls_in_a_row_are_two_runs_of_each_product_at_most,
@@ -200,10 +202,8 @@ async fn a_call_makes_pages_and_the_same_again_changes_nothing(backend: Backend)
     assert_eq!(index["builds"].as_array().map(Vec::len), Some(8));
     let style = text
         .split("/_dashboard/")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
+        .filter_map(|part| part.split('"').next())
+        .find(|name| name.split_once('.').is_some_and(|(_, kind)| kind == "css"))
         .unwrap();
     let style = scene.page(&format!("sqr-900/_dashboard/{style}")).await;
     assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
@@ -323,7 +323,7 @@ async fn the_queue_of_calls_has_an_end(backend: Backend) {
     let slugs: Vec<String> = (0..2_100).map(|number| format!("made-up-{number}")).collect();
     let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
     let mut refused = None;
-    for some in slugs.chunks(100) {
+    for some in slugs.chunks(99).take(21) {
         let reply = scene.call(some).await;
         if reply.status != 202 {
             refused = Some(reply);
@@ -332,8 +332,14 @@ async fn the_queue_of_calls_has_an_end(backend: Backend) {
     let refused = refused.expect("2,000 are queued").expect(503);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.json::<Value>()["status"], 503);
-    let again = scene.call(&slugs[1_999..2_000]).await.expect(202);
-    assert_eq!(again.json::<Value>()["jobs"][0]["coalesced"], true);
+    let coalesced = async |some: &[&str]| -> Vec<bool> {
+        let called: Value = scene.call(some).await.expect(202).json();
+        let jobs = called["jobs"].as_array().unwrap().iter();
+        jobs.map(|job| job["coalesced"] == true).collect()
+    };
+    assert_eq!(coalesced(&slugs[1_960..1_980]).await, [true; 20]);
+    // Of what was refused nothing was queued, so that a part of it has a place.
+    assert_eq!(coalesced(&slugs[1_980..1_990]).await, [false; 10]);
 }
 
 async fn what_is_owed_to_caches_is_paid_by_the_next_attempt(backend: Backend) {
@@ -621,6 +627,86 @@ async fn a_job_that_waits_for_another_leaves_its_place_to_others(backend: Backen
     );
 }
 
+async fn a_job_of_several_does_whichever_is_free(backend: Backend) {
+    const NOTE: &str = "GET /products/sqr-900/dashboard";
+    const PIPES: &str = "GET /products/pipes/dashboard";
+    const TUBES: &str = "GET /products/tubes/dashboard";
+    // Three dashboards at a time.
+    let scene = Scene::start_with(backend, "", &[("SIDEREAL_WORKERS", "6")]).await;
+    for slug in ["tubes", "valves", "wires"] {
+        let mut other = pipes();
+        other["product"]["slug"] = json!(slug);
+        scene.keeper.publish(&other);
+    }
+    scene.keeper.hold(true);
+    let mut jobs = Vec::new();
+    for (slug, asked) in [("sqr-900", NOTE), ("pipes", PIPES)] {
+        jobs.push(scene.call(&[slug]).await.expect(202).location().to_owned());
+        scene.keeper.until_asked(asked, 1).await;
+    }
+    let products = ["sqr-900", "pipes", "tubes"].map(|product| ("PRODUCT", product));
+    let form = [&[("PHASE", "RUN"), ("FORCE", "true")], &products[..]].concat();
+    let several = scene.site.post("/api/dashboard/async", &form).await.expect(303);
+    scene.keeper.until_asked(TUBES, 1).await;
+    // The first is taken for long, the second is given up.
+    scene.keeper.hold_only(NOTE);
+    scene.keeper.until_asked(PIPES, 2).await;
+    assert_eq!(scene.keeper.count(NOTE), 1);
+    // The one that waits keeps no place: there are two for others.
+    scene.site.wait(several.location(), "SUSPENDED").await;
+    for slug in ["valves", "wires"] {
+        let job = scene.call(&[slug]).await.expect(202).location().to_owned();
+        scene.site.wait(&job, "COMPLETED").await;
+    }
+    scene.keeper.hold(false);
+    jobs.push(several.location().to_owned());
+    for job in &jobs {
+        scene.site.wait(job, "COMPLETED").await;
+    }
+    assert_eq!(scene.keeper.count(NOTE), 2);
+}
+
+async fn a_burst_of_calls_loses_none(backend: Backend) {
+    const CALLS: usize = 1_000;
+    const PRODUCTS: usize = 10;
+    let scene = &Scene::start(backend).await;
+    let state = |slug: &str, state: usize| {
+        let mut changed = pipes();
+        changed["product"]["slug"] = json!(slug);
+        changed["product"]["title"] = json!(format!("State {state}."));
+        scene.keeper.publish(&changed);
+    };
+    let slugs: Vec<String> = (0..PRODUCTS).map(|number| format!("burst-{number}")).collect();
+    let (slugs, state) = (&slugs, &state);
+    let calls = stream::iter(0..CALLS).map(|call| async move {
+        let slug = slugs[call % PRODUCTS].as_str();
+        // Two at a time: the other one is known before, and may come through too.
+        let other = slugs[(call + 1) % PRODUCTS].as_str();
+        state(slug, call);
+        let called: Value = scene.call(&[slug, other]).await.expect(202).json();
+        let jobs = called["jobs"].as_array().unwrap();
+        assert_eq!(jobs.len(), 2, "{called}");
+        let jobs = jobs.iter().map(|job| job["job_url"].as_str().unwrap().to_owned());
+        jobs.collect::<Vec<_>>()
+    });
+    let jobs: Vec<Vec<String>> = calls.buffer_unordered(50).collect().await;
+    assert_eq!(jobs.len(), CALLS);
+    let jobs: std::collections::BTreeSet<String> = jobs.into_iter().flatten().collect();
+    for job in &jobs {
+        scene.site.wait(job, "COMPLETED").await;
+    }
+    // What was said last before a call is seen by the run that the call has got.
+    for slug in slugs {
+        let told: Value = scene
+            .site
+            .get_json(&format!("/dashboards/{slug}/v/index.json"))
+            .await;
+        let url = format!("{}/products/{slug}/dashboard", scene.keeper.url());
+        let last: Value = scene.site.get_json(&url).await;
+        assert_eq!(told["product"]["title"], last["product"]["title"], "{slug}");
+    }
+}
+
 async fn what_has_lost_too_much_is_held_back_if_that_is_wanted(backend: Backend) {
     let scene = Scene::start_with(backend, "", &[("SIDEREAL_DASHBOARD__SHRINK_GUARD", "hold")]).await;
     scene.built("sqr-900").await;
@@ -758,6 +844,27 @@ async fn only_a_keeper_or_someone_with_a_role_may_call() {
     send(scene.site.request(Method::POST, &url).json(&body))
         .await
         .expect(202);
+    // What is not there is said as LTD Dasher says it.
+    for (method, path, status, error, message) in [
+        (Method::GET, "nowhere", 404, "not found", "invalid resource URI"),
+        (Method::POST, "builds", 404, "not found", "invalid resource URI"),
+        (
+            Method::GET,
+            "build",
+            405,
+            "method not supported",
+            "the method is not supported",
+        ),
+    ] {
+        let request = scene.site.request(method, &format!("http://{internal}/{path}"));
+        let refused = send(request).await.expect(status);
+        assert_eq!(refused.header("content-type"), Some("application/json"), "{path}");
+        let expected = json!({ "status": status, "error": error, "message": message });
+        let refused: Value = refused.json();
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&refused[key], value, "{path}: {refused}");
+        }
+    }
     let of_a_page = scene.site.request(Method::POST, &url).json(&body);
     let refused = send(of_a_page.header("Origin", "https://evil.example.org")).await;
     assert_eq!(refused.expect(403).json::<Value>()["error"], "forbidden");
@@ -1022,25 +1129,90 @@ async fn namesakes_of_two_keepers_are_one_job() {
 }
 
 #[tokio::test]
-async fn copies_that_cannot_be_stored_do_not_stop_the_other_products() {
+async fn copies_of_products_with_long_names_have_shorter_ones() {
     let scene = Scene::start(Backend::Embedded).await;
-    // Short enough for a product, too long for the name of a result.
-    let long = "a".repeat(195);
-    let mut other = pipes();
-    other["product"]["slug"] = json!(long);
-    scene.keeper.publish(&other);
-    let form = [
-        ("PHASE", "RUN"),
-        ("PRODUCT", long.as_str()),
-        ("PRODUCT", "sqr-900"),
-    ];
+    let long = ["1", "2"].map(|end| format!("{}{end}", "a".repeat(199)));
+    for slug in &long {
+        let mut other = pipes();
+        other["product"]["slug"] = json!(slug);
+        scene.keeper.publish(&other);
+    }
+    let products = [long[0].as_str(), &long[1], "sqr-900"].map(|product| ("PRODUCT", product));
+    let form = [&[("PHASE", "RUN")], &products[..]].concat();
     let job = scene.site.post("/api/dashboard/async", &form).await.expect(303);
-    assert_eq!(scene.ended(job.location()).await["phase"], "ERROR");
-    let error = scene.site.get(&format!("{}/error", job.location())).await.text();
-    assert!(error.contains("1 of 2 products failed"), "{error}");
-    for slug in [&long, "sqr-900"] {
+    scene.site.wait(job.location(), "COMPLETED").await;
+    let document: Value = scene.site.get_json(job.location()).await;
+    let results = document["results"].as_array().unwrap();
+    assert_eq!(results.len(), 3 * 4 + 1, "{document}");
+    for result in results {
+        scene.site.get(result["href"].as_str().unwrap()).await.expect(200);
+    }
+    for slug in [&long[0], &long[1], "sqr-900"] {
         scene.page(&format!("{slug}/v/")).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_runs_the_server_has_a_word_on_its_pages() {
+    const LOGO: &[u8] = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><circle r='4'/></svg>";
+    let folder = tempfile::tempdir().unwrap();
+    let logo = folder.path().join("logo.svg");
+    std::fs::write(&logo, LOGO).unwrap();
+    let lines = format!(
+        "title = 'Docs of <b>us</b>'\nfooter = '\"Ask\" <script>us</script>'\nlogo = '{}'\n",
+        logo.display()
+    );
+    let scene = Scene::start_with(Backend::Embedded, &lines, &[]).await;
+    scene.built("sqr-900").await;
+    for path in ["sqr-900/v/", "sqr-900/builds/", ""] {
+        let page = scene.page(path).await.text();
+        let html = Html::of(&page);
+        html.check_harmless();
+        assert!(
+            page.contains("Docs of &#60;b&#62;us") && page.contains("&#60;script&#62;us"),
+            "{page}"
+        );
+        let base = reqwest::Url::parse(&format!("{}/dashboards/{path}", scene.site.address)).unwrap();
+        let loaded = html
+            .elements
+            .iter()
+            .filter_map(|element| match element.name.as_str() {
+                "script" | "img" => element.attribute("src"),
+                "link" if element.attribute("rel") != Some("canonical") => element.attribute("href"),
+                _ => None,
+            });
+        let mut types = Vec::new();
+        for asset in loaded {
+            let asset = scene.site.get(base.join(asset).unwrap().path()).await.expect(200);
+            assert!(asset.header("cache-control").unwrap().contains("immutable"));
+            assert_eq!(asset.header("x-content-type-options"), Some("nosniff"));
+            assert!(
+                asset
+                    .header("content-security-policy")
+                    .unwrap()
+                    .starts_with("default-src 'none'")
+            );
+            types.push(asset.header("content-type").unwrap().to_owned());
+            if types.len() == 4 {
+                assert_eq!(asset.body, LOGO);
+            }
+        }
+        let expected = [
+            "image/svg+xml",
+            "text/css; charset=utf-8",
+            "text/javascript; charset=utf-8",
+            "image/svg+xml",
+        ];
+        assert_eq!(types, expected, "{path}");
+    }
+    said(&scene.site.run(&["doctor"]).await);
+    std::fs::write(&logo, "<svg onload='alert(1)'/>").unwrap();
+    let output = scene.site.run(&["doctor"]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        !output.status.success() && text.contains("dashboard.logo"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -1084,7 +1256,7 @@ async fn a_second_run_over_many_builds_writes_nothing(backend: Backend) {
         "{report}"
     );
     let last = scene.page("sqr-900/builds/page-6.html").await.text();
-    assert!(last.contains("500 of 3000 builds"), "{last}");
+    assert!(last.contains("500 of 3,000 builds"), "{last}");
     // Everything that is known of each object: a copy of the same bytes would have another time.
     let objects = async || {
         let folder = object_store::path::Path::from("dashboards");
@@ -1094,7 +1266,7 @@ async fn a_second_run_over_many_builds_writes_nothing(backend: Backend) {
         listed
     };
     let before = objects().await;
-    assert_eq!(before.len(), 12, "{before:?}");
+    assert_eq!(before.len(), 14, "{before:?}");
     assert_eq!(scene.built("sqr-900").await["state"], "unchanged");
     assert_eq!(objects().await, before);
     // Fewer builds have fewer pages.

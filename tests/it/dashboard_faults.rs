@@ -124,9 +124,26 @@ async fn what_is_no_call_is_refused_in_the_form_of_ltd_dasher() {
         .await
         .expect(202);
     assert_eq!(nothing.json::<Value>(), json!({ "jobs": [] }));
-    let wrong = scene.site.get("/build").await.expect(405);
-    assert_eq!(wrong.header("allow"), Some("POST"));
-    assert_eq!(wrong.json::<Value>()["error"], "method not supported");
+    for (method, path, allowed) in [
+        (Method::GET, "/build", "POST"),
+        (Method::PUT, "/build", "POST"),
+        (Method::DELETE, "/build", "POST"),
+        (Method::POST, "/healthz", "GET"),
+    ] {
+        let request = scene.site.request(method.clone(), path).body("{}");
+        let wrong = scene.site.send(request).await.expect(405);
+        assert!(
+            wrong.header("allow").unwrap().contains(allowed),
+            "{method} {path}"
+        );
+        let said: Value = wrong.json();
+        let form = json!({
+            "status": 405, "error": "method not supported", "message": "the method is not supported"
+        });
+        for (key, value) in form.as_object().unwrap() {
+            assert_eq!(&said[key], value, "{method} {path}: {said}");
+        }
+    }
     let health: Value = scene.site.get("/healthz").await.expect(200).json();
     assert_eq!(health, json!({ "status": "ok" }));
     let about: Value = scene.site.get("/").await.expect(200).json();
@@ -373,6 +390,49 @@ async fn a_million_rows_are_refused() {
 }
 
 #[tokio::test]
+async fn what_a_keeper_may_answer_is_a_setting() {
+    for (setting, value, why) in [
+        ("SIDEREAL_DASHBOARD__MAX_EDITIONS", "6", "more than 6 editions"),
+        ("SIDEREAL_DASHBOARD__MAX_BUILDS", "7", "more than 7 builds"),
+        ("SIDEREAL_DASHBOARD__MAX_BULK", "2 KiB", "longer than 2048"),
+    ] {
+        let scene = Scene::start_with(Backend::Embedded, "", &[(setting, value)]).await;
+        let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();
+        assert_eq!(scene.ended(&job).await["phase"], "ERROR");
+        let error = scene.site.get(&format!("{job}/error")).await.text();
+        assert!(error.contains(why), "{setting}: {error}");
+    }
+    // Those of them that are just as long.
+    let most = [
+        ("SIDEREAL_DASHBOARD__MAX_EDITIONS", "7"),
+        ("SIDEREAL_DASHBOARD__MAX_BUILDS", "8"),
+    ];
+    let scene = Scene::start_with(Backend::Embedded, "", &most).await;
+    assert_eq!(scene.built("sqr-900").await["state"], "published");
+}
+
+#[tokio::test]
+async fn a_long_repository_in_every_ref_makes_no_huge_page() {
+    let scene = scene().await;
+    let mut large = note();
+    large["product"]["doc_repo"] = json!(format!("https://github.com/{}", "x".repeat(2_000)));
+    let refs: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    let build = large["builds"][0].clone();
+    let builds = (0..2_000).map(|number| {
+        let mut one = build.clone();
+        one["slug"] = json!(number.to_string());
+        one["git_refs"] = json!(refs);
+        one
+    });
+    large["builds"] = builds.collect();
+    let said = large.to_string().len() as u64;
+    scene.keeper.publish(&large);
+    let report = scene.built("sqr-900").await;
+    let bytes = report["bytes"].as_u64().unwrap();
+    assert!(bytes < 10 * said, "{bytes} bytes of {said}");
+}
+
+#[tokio::test]
 async fn html_instead_of_json_is_told_as_such() {
     let scene = scene().await;
     let page = Answer::json("<!doctype html><title>Sign in</title>".repeat(1_000));
@@ -412,7 +472,7 @@ async fn an_odd_entry_in_a_list_costs_no_other_and_an_odd_product_is_no_passing_
     let counts = (&report["editions"], &report["builds"]);
     assert_eq!(counts, (&json!(1), &json!(1)), "{report}");
     let skipped = report["skipped"].to_string();
-    assert!(skipped.contains("URL of editions 3"), "{report}");
+    assert!(skipped.contains("edition URL 3"), "{report}");
     product["slug"] = json!(7);
     keeper.answer("/products/sqr-900", Answer::json(product.to_string()));
     let job = scene.call(&["sqr-900"]).await.expect(202).location().to_owned();

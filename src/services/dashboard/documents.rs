@@ -179,7 +179,7 @@ mod tests {
 
     fn note() -> Product {
         let bulk = include_bytes!("../../../tests/it/data/keeper/v1-bulk-sqr-900.json");
-        normalise("sqr-900", wire::bulk(bulk).unwrap()).unwrap()
+        normalise("sqr-900", wire::bulk(bulk, wire::PLENTY).unwrap()).unwrap()
     }
 
     fn value(document: serde_json::Result<Vec<u8>>) -> Value {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio::time;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     files::{File, FilesError, JSON, Pages, digest, of_product},
     keeper::Wanted,
     page::Entry,
+    places::Place,
     product::{Edition, Kind, Product},
     publish::Publication,
     request::Request,
@@ -28,6 +30,8 @@ use crate::{
 const TAKEN: Duration = Duration::from_secs(1);
 /// Share of its editions that a product has to keep for nobody to wonder, as one part in so many.
 const SHRUNK: u64 = 10;
+/// Longest name of a product in those of a job's copies, in bytes: with what follows it, the name of a result.
+const MAX_COPY: usize = 180;
 /// Most reasons for rows that were left out in a report.
 const MAX_REASONS: usize = 100;
 
@@ -143,7 +147,7 @@ pub async fn run(service: &Dashboard, context: &Context) -> Result<(), Failure> 
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Failure::fatal(faults.join("; "))
     })?;
-    let _place = service.places.take().await.map_err(Failure::Later)?;
+    let mut place = Some(service.places.take().await.map_err(Failure::Later)?);
     let mut run = Run {
         service,
         context,
@@ -161,11 +165,18 @@ pub async fn run(service: &Dashboard, context: &Context) -> Result<(), Failure> 
     if !taken.is_empty() && run.outcomes.is_empty() {
         return Err(Failure::Later(TAKEN));
     }
-    for wanted in taken {
+    for wanted in &taken {
         context.log(format!("{}: another job is at it", wanted.slug));
-        let held = context.suspended(run.wait(wanted)).await??;
+    }
+    while !taken.is_empty() {
+        // Whoever has them may be waiting for this place.
+        drop(place.take());
+        let (number, held, had) = context.suspended(run.wait(&taken)).await??;
+        place = Some(had);
+        let wanted = taken.remove(number);
         run.product(wanted, held).await?;
     }
+    drop(place);
     run.end().await
 }
 
@@ -178,7 +189,7 @@ struct Run<'a> {
     failed: Vec<(ErrorKind, String)>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Holds a product, unless another job is at it.
     async fn hold(&self, wanted: &Wanted<'_>) -> Result<Option<HeldProduct>, Failure> {
         let (store, id) = (&self.service.store, id(wanted));
@@ -186,12 +197,23 @@ impl Run<'_> {
         held.map_err(|error| database(&error))
     }
 
-    /// Holds a product once no other job is at it.
-    async fn wait(&self, wanted: &Wanted<'_>) -> Result<HeldProduct, Failure> {
+    /// Holds the first of these products that no other job is at any more, in a place to make it.
+    async fn wait(&self, taken: &[&Wanted<'_>]) -> Result<(usize, HeldProduct, Place<'a>), Failure> {
+        let mut pause = TAKEN;
         loop {
-            time::sleep(TAKEN).await;
-            if let Some(held) = self.hold(wanted).await? {
-                return Ok(held);
+            time::sleep(pause).await;
+            let place = match self.service.places.take().await {
+                Ok(place) => place,
+                Err(later) => {
+                    pause = later;
+                    continue;
+                }
+            };
+            pause = TAKEN;
+            for (number, wanted) in taken.iter().enumerate() {
+                if let Some(held) = self.hold(wanted).await? {
+                    return Ok((number, held, place));
+                }
             }
         }
     }
@@ -502,17 +524,60 @@ async fn results(
         if !request.pages.have(name) {
             continue;
         }
-        let (keeper, slug) = (&wanted.keeper.name, &wanted.slug);
-        let namesakes = request.products.iter().filter(|other| other.slug == *slug);
         let result = if request.products.len() == 1 {
             result.to_owned()
-        } else if namesakes.count() == 1 {
-            format!("{slug}-{result}")
         } else {
-            // No slug has a dot.
-            format!("{keeper}.{slug}-{result}")
+            let namesakes = request.products.iter().filter(|other| other.slug == wanted.slug);
+            format!("{}-{result}", copy_name(wanted, namesakes.count() > 1))
         };
         context.put(&result, file.media_type, file.body.clone()).await?;
     }
     Ok(())
+}
+
+/// What the copies of a product are called in a job of several.
+fn copy_name(wanted: &Wanted<'_>, has_namesakes: bool) -> String {
+    let (keeper, slug) = (&wanted.keeper.name, &wanted.slug);
+    let mut name = if has_namesakes {
+        // No slug has a dot.
+        format!("{keeper}.{slug}")
+    } else {
+        slug.clone()
+    };
+    if name.len() > MAX_COPY {
+        let digest = hex::encode(Sha256::digest(&name));
+        // Names are ASCII. No slug ends so: it has no underscore.
+        name.truncate(MAX_COPY - 17);
+        name = format!("{name}_{}", &digest[..16]);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{services::dashboard::keeper::Keepers, settings::KeeperSettings};
+
+    #[test]
+    fn copies_of_long_names_are_told_apart_and_can_be_stored() {
+        let keepers = Keepers::new(&[KeeperSettings {
+            name: "k".repeat(40),
+            base_url: "https://keeper.example.org".parse().unwrap(),
+            public_urls: Vec::new(),
+            prefix: String::new(),
+            token: None,
+            organization: None,
+            private_ok: false,
+        }]);
+        let name = |slug: &str, has_namesakes| copy_name(&keepers.product(slug).unwrap(), has_namesakes);
+        assert_eq!(name("pipes", false), "pipes");
+        assert_eq!(name("pipes", true), format!("{}.pipes", "k".repeat(40)));
+        let (one, other) = (format!("{}1", "a".repeat(199)), format!("{}2", "a".repeat(199)));
+        for has_namesakes in [false, true] {
+            let (one, other) = (name(&one, has_namesakes), name(&other, has_namesakes));
+            assert_ne!(one, other);
+            assert_eq!((one.len(), other.len()), (MAX_COPY, MAX_COPY));
+        }
+        assert_eq!(name(&"a".repeat(MAX_COPY), false), "a".repeat(MAX_COPY));
+    }
 }

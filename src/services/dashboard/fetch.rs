@@ -19,16 +19,13 @@ use super::{
     keeper::Keeper,
     normalise::{NormaliseError, normalise},
     product::Product,
-    wire::{self, Answers, MAX_BUILDS, MAX_EDITIONS, MAX_PRODUCTS, Rows, WireError},
+    wire::{self, Answers, MAX_PRODUCTS, Most, Rows, WireError},
 };
-use crate::net::{self, NetError, Reach};
+use crate::{
+    net::{self, NetError, Reach},
+    settings::DashboardSettings,
+};
 
-/// Longest answer with all of a product, in bytes.
-const MAX_BULK: usize = 64 << 20;
-/// Longest list of URLs, in bytes.
-const MAX_LIST: usize = 16 << 20;
-/// Longest answer about one thing, in bytes.
-const MAX_MEMBER: usize = 256 << 10;
 /// Longest time for all questions about a product, or about which there are, by that for one of them.
 const ANSWERS: u32 = 4;
 /// Members that are asked for at a time.
@@ -78,7 +75,28 @@ pub struct Fetcher {
     client: Client,
     /// For all questions about a product.
     budget: Duration,
+    limits: Limits,
     at_once: Arc<Semaphore>,
+}
+
+/// How much a Keeper may answer, in bytes and in rows.
+struct Limits {
+    bulk: usize,
+    list: usize,
+    member: usize,
+    most: Most,
+}
+
+impl From<&DashboardSettings> for Limits {
+    fn from(settings: &DashboardSettings) -> Self {
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Limits {
+            bulk: bytes(settings.max_bulk),
+            list: bytes(settings.max_list),
+            member: bytes(settings.max_member),
+            most: Most::from(settings),
+        }
+    }
 }
 
 /// What came of a question.
@@ -89,9 +107,11 @@ enum Answered {
 }
 
 impl Fetcher {
-    /// For this Keeper, which has so long for an answer.
-    pub fn new(keeper: Keeper, answer: Duration) -> Result<Fetcher, reqwest::Error> {
+    /// For this Keeper, within the limits of the settings.
+    pub fn new(keeper: Keeper, settings: &DashboardSettings) -> Result<Fetcher, reqwest::Error> {
+        let answer = settings.timeout;
         Ok(Fetcher {
+            limits: Limits::from(settings),
             client: net::neighbour(reach(&keeper), answer)?,
             budget: answer * ANSWERS,
             at_once: Arc::new(Semaphore::new(PRODUCTS_AT_ONCE)),
@@ -124,12 +144,12 @@ impl Fetcher {
         let listed = async {
             if let Some(organization) = &self.keeper.organization {
                 let body = self
-                    .body(&format!("/v2/orgs/{organization}/projects"), MAX_LIST)
+                    .body(&format!("/v2/orgs/{organization}/projects"), self.limits.list)
                     .await?;
                 return self.read(wire::project_slugs(&body));
             }
-            let body = self.body("/products/", MAX_LIST).await?;
-            let urls = self.read(wire::urls::<MAX_PRODUCTS>(&body, "products"))?;
+            let body = self.body("/products/", self.limits.list).await?;
+            let urls = self.read(wire::urls(&body, MAX_PRODUCTS, "product"))?;
             Ok(urls
                 .good
                 .iter()
@@ -149,7 +169,10 @@ impl Fetcher {
         if self.keeper.organization.is_some() {
             return self.by_second_api(slug).await;
         }
-        match self.ask(&format!("/products/{slug}/dashboard"), MAX_BULK).await? {
+        match self
+            .ask(&format!("/products/{slug}/dashboard"), self.limits.bulk)
+            .await?
+        {
             Answered::Body(body) => self.read_bulk(body).await,
             // Before 1.21.0, and in 2.x, there is no such thing; 404 may be the product's too, which will be seen.
             Answered::Status(
@@ -162,7 +185,8 @@ impl Fetcher {
 
     /// The whole product in one answer, which may be long: it is read on a thread on which that may take its time.
     async fn read_bulk(&self, body: Vec<u8>) -> Result<Answers, FetchError> {
-        match tokio::task::spawn_blocking(move || wire::bulk(&body)).await {
+        let most = self.limits.most;
+        match tokio::task::spawn_blocking(move || wire::bulk(&body, most)).await {
             Ok(read) => self.read(read),
             Err(error) => Err(self.ill(error.to_string())),
         }
@@ -170,7 +194,7 @@ impl Fetcher {
 
     /// Product, lists of URLs, and each member by its own: what 1.x could always do.
     async fn piece_by_piece(&self, slug: &str) -> Result<Answers, FetchError> {
-        let body = match self.ask(&format!("/products/{slug}"), MAX_MEMBER).await? {
+        let body = match self.ask(&format!("/products/{slug}"), self.limits.member).await? {
             Answered::Body(body) => body,
             Answered::Status(StatusCode::NOT_FOUND) => return Err(self.missing(slug)),
             Answered::Status(StatusCode::INTERNAL_SERVER_ERROR) => return Err(self.why_500(slug).await),
@@ -178,11 +202,13 @@ impl Fetcher {
         };
         let product = self.read(wire::product(&body))?;
         let editions = self
-            .body(&format!("/products/{slug}/editions/"), MAX_LIST)
+            .body(&format!("/products/{slug}/editions/"), self.limits.list)
             .await?;
-        let editions = self.read(wire::urls::<MAX_EDITIONS>(&editions, "editions"))?;
-        let builds = self.body(&format!("/products/{slug}/builds/"), MAX_LIST).await?;
-        let builds = self.read(wire::urls::<MAX_BUILDS>(&builds, "builds"))?;
+        let editions = self.read(wire::urls(&editions, self.limits.most.editions, "edition"))?;
+        let builds = self
+            .body(&format!("/products/{slug}/builds/"), self.limits.list)
+            .await?;
+        let builds = self.read(wire::urls(&builds, self.limits.most.builds, "build"))?;
         Ok(Answers {
             product,
             editions: self.members(editions, "editions").await?,
@@ -232,32 +258,36 @@ impl Fetcher {
         let Some(number) = self.keeper.member(url, collection) else {
             return Ok((url, None));
         };
-        let answered = self.ask(&format!("/{collection}/{number}"), MAX_MEMBER).await?;
+        let answered = self
+            .ask(&format!("/{collection}/{number}"), self.limits.member)
+            .await?;
         Ok((url, Some(answered)))
     }
 
     async fn by_second_api(&self, slug: &str) -> Result<Answers, FetchError> {
         let organization = self.keeper.organization.as_deref().unwrap_or_default();
         let project = format!("/v2/orgs/{organization}/projects/{slug}");
-        let body = match self.ask(&project, MAX_MEMBER).await? {
+        let body = match self.ask(&project, self.limits.member).await? {
             Answered::Body(body) => body,
             Answered::Status(StatusCode::NOT_FOUND) => return Err(self.missing(slug)),
             Answered::Status(status) => return Err(self.refused(status)),
         };
         let product = self.read(wire::product(&body))?;
-        let editions = self.body(&format!("{project}/editions"), MAX_BULK).await?;
-        let builds = self.body(&format!("{project}/builds"), MAX_BULK).await?;
+        let editions = self
+            .body(&format!("{project}/editions"), self.limits.bulk)
+            .await?;
+        let builds = self.body(&format!("{project}/builds"), self.limits.bulk).await?;
         Ok(Answers {
             product,
-            editions: self.read(wire::editions(&editions))?,
-            builds: self.read(wire::builds(&builds))?,
+            editions: self.read(wire::editions(&editions, self.limits.most.editions))?,
+            builds: self.read(wire::builds(&builds, self.limits.most.builds))?,
         })
     }
 
     /// What a 500 means: 1.23.0 answers so for a product that it does not know.
     async fn why_500(&self, slug: &str) -> FetchError {
-        let listed = match self.body("/products/", MAX_LIST).await {
-            Ok(body) => self.read(wire::urls::<MAX_PRODUCTS>(&body, "products")),
+        let listed = match self.body("/products/", self.limits.list).await {
+            Ok(body) => self.read(wire::urls(&body, MAX_PRODUCTS, "product")),
             Err(error) => return error,
         };
         match listed {

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
+    assets::Asset,
     documents,
-    page::{self, Entry, Look, STYLE, STYLE_NAME},
+    look::Look,
+    page::{self, Entry},
     product::Product,
 };
 
@@ -13,8 +15,8 @@ use super::{
 pub const HTML: &str = "text/html; charset=utf-8";
 /// Media type of documents.
 pub const JSON: &str = "application/json";
-/// Media type of the style sheet.
-pub const CSS: &str = "text/css; charset=utf-8";
+/// Folder of what pages name beside each other.
+const ASSETS: &str = "_dashboard/";
 
 /// A file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,29 @@ impl File {
 
     /// Whether its name says what is in it, so that it never changes.
     pub fn is_asset(name: &str) -> bool {
-        name.starts_with("_dashboard/")
+        name.starts_with(ASSETS)
+    }
+
+    /// A file that pages name.
+    pub fn of_asset(asset: &Asset) -> Self {
+        let name = format!("{ASSETS}{}", asset.name);
+        let media_type = media_type(&name).unwrap_or("application/octet-stream");
+        File::new(name, media_type, asset.body.clone())
+    }
+}
+
+/// Media type of a file of this name; none if no file has it.
+pub fn media_type(name: &str) -> Option<&'static str> {
+    match (File::is_asset(name), name.rsplit_once('.')?.1) {
+        (false, "html") => Some(HTML),
+        (false, "json") => Some(JSON),
+        (true, "css") => Some("text/css; charset=utf-8"),
+        (true, "js") => Some("text/javascript; charset=utf-8"),
+        (true, "svg") => Some("image/svg+xml"),
+        (true, "png") => Some("image/png"),
+        (true, "jpg") => Some("image/jpeg"),
+        (true, "webp") => Some("image/webp"),
+        _ => None,
     }
 }
 
@@ -83,7 +107,7 @@ pub enum FilesError {
 
 /// The files of a product.
 pub fn of_product(product: &Product, look: &Look, wanted: Pages) -> Result<Vec<File>, FilesError> {
-    let mut documents = vec![style()];
+    let mut documents: Vec<File> = look.assets().map(File::of_asset).collect();
     let mut pages = Vec::new();
     if wanted.editions {
         documents.push(File::new("v/index.json", JSON, documents::editions(product)?));
@@ -102,15 +126,11 @@ pub fn of_product(product: &Product, look: &Look, wanted: Pages) -> Result<Vec<F
 }
 
 /// The page of all products, and its document.
-pub fn of_index(entries: &[Entry]) -> Result<Vec<File>, FilesError> {
+pub fn of_index(entries: &[Entry], look: &Look) -> Result<Vec<File>, FilesError> {
     Ok(vec![
         File::new("index.json", JSON, documents::index(entries)?),
-        File::new("index.html", HTML, page::index(entries)?),
+        File::new("index.html", HTML, page::index(entries, look)?),
     ])
-}
-
-fn style() -> File {
-    File::new(format!("_dashboard/{}", *STYLE_NAME), CSS, STYLE)
 }
 
 /// Digest of these files.
@@ -133,12 +153,16 @@ mod tests {
     #[test]
     fn what_a_page_needs_comes_before_it_and_equal_input_gives_equal_bytes() {
         let bulk = include_bytes!("../../../tests/it/data/keeper/v1-bulk-empty.json");
-        let empty = normalise("empty", wire::bulk(bulk).unwrap()).unwrap();
+        let empty = normalise("empty", wire::bulk(bulk, wire::PLENTY).unwrap()).unwrap();
         let files = of_product(&empty, &Look::default(), Pages::ALL).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
-        assert!(File::is_asset(names[0]), "{names:?}");
+        let assets = Look::default().assets().count();
+        assert!(
+            names[..assets].iter().all(|name| File::is_asset(name)),
+            "{names:?}"
+        );
         assert_eq!(
-            names[1..],
+            names[assets..],
             [
                 "v/index.json",
                 "v/switcher.json",

@@ -1,15 +1,17 @@
 //! The job type `dashboard`: pages of the editions and builds of documentation that LTD Keeper publishes.
 //!
 //! `wire` is what Keeper answers, `normalise` makes a `product` of it, whose words and URLs `text` has judged and whose
-//! versions `version` orders; `files` are its `page`s and `documents`. `fetch` asks a `keeper` of the settings. A job's
+//! versions `version` orders; `files` are its `page`s and `documents`, and the `assets` of their `look`. `fetch` asks a `keeper` of the settings. A job's
 //! `request` is what `execute` does: it `publish`es, and `purge`s caches, in one of some `places`. `watch` sees to what nobody calls for; `routes`
 //! is what is served beside the jobs, `preview` what needs no server.
 
+mod assets;
 mod documents;
 mod execute;
 mod fetch;
 mod files;
 mod keeper;
+mod look;
 mod normalise;
 mod page;
 mod places;
@@ -28,7 +30,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
-use self::{fetch::Fetcher, keeper::Keepers, page::Look, places::Places, purge::Cache, request::Request};
+use self::{
+    assets::LogoError, fetch::Fetcher, keeper::Keepers, look::Look, places::Places, purge::Cache,
+    request::Request,
+};
 use crate::{
     auth::Caller,
     engine::{Accepted, CheckError, Context, Description, Draft, Failure, Service, Stage},
@@ -39,6 +44,17 @@ use crate::{
 };
 
 pub use watch::watch;
+
+/// Why there is no service.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// There can be no client.
+    #[error("HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The file of the logo cannot be that.
+    #[error(transparent)]
+    Logo(#[from] LogoError),
+}
 
 /// The service.
 pub struct Dashboard {
@@ -59,18 +75,19 @@ pub struct Dashboard {
 
 impl Dashboard {
     /// For the Keepers of these settings, making at most half as many dashboards at a time as the server has workers, so
-    /// that one that hangs leaves some to others; fails if there cannot be a client of theirs.
+    /// that one that hangs leaves some to others; fails if there cannot be a client of theirs, or if
+    /// their logo is none.
     pub fn new(
         store: Store,
         results: Arc<Results>,
         settings: &DashboardSettings,
         workers: usize,
-    ) -> Result<Dashboard, reqwest::Error> {
+    ) -> Result<Dashboard, SetupError> {
         let keepers = Keepers::new(&settings.keepers);
         let fetchers = keepers
             .iter()
             .cloned()
-            .map(|keeper| Fetcher::new(keeper, settings.timeout))
+            .map(|keeper| Fetcher::new(keeper, settings))
             .collect::<Result<_, _>>()?;
         Ok(Dashboard {
             store,
@@ -78,9 +95,7 @@ impl Dashboard {
             fetchers,
             keepers,
             cache: Cache::new(settings)?,
-            look: Look {
-                tickets: settings.tickets_url.clone(),
-            },
+            look: Look::of(settings)?,
             shrink_guard: settings.shrink_guard,
             debounce: settings.debounce,
             sweep: settings.sweep,
@@ -116,11 +131,16 @@ impl Dashboard {
     }
 }
 
+/// Whether pages can have the look of these settings.
+pub fn check_look(settings: &DashboardSettings) -> Result<(), LogoError> {
+    Look::of(settings).map(drop)
+}
+
 /// How many products each Keeper of these settings lists now, or why it does not.
 pub async fn products_listed(settings: &DashboardSettings) -> Vec<(String, Result<usize, String>)> {
     let mut found = Vec::new();
     for keeper in Keepers::new(&settings.keepers).iter() {
-        let listed = match Fetcher::new(keeper.clone(), settings.timeout) {
+        let listed = match Fetcher::new(keeper.clone(), settings) {
             Ok(fetcher) => fetcher.slugs().await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -6,7 +6,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use url::Url;
 
 use super::{
@@ -18,6 +18,10 @@ use super::{
 
 /// Most git refs of a row that are shown.
 const MAX_REFS: usize = 20;
+/// Most git refs of a product that are shown: a short one is a long link on two pages.
+const MAX_REFS_IN_ALL: usize = 250_000;
+/// Longest URL of a repository whose refs are linked, in bytes: it stands in each of them.
+const MAX_REPOSITORY: usize = 256;
 /// Series of documents by the beginning of their slugs.
 const SERIES: [(&str, &str); 7] = [
     ("sqr", "SQuaRE Technical Note"),
@@ -58,24 +62,34 @@ pub fn normalise(slug: &str, answers: Answers) -> Result<Product, NormaliseError
     let mut warnings = Vec::new();
     let mut skipped = [editions.bad, builds.bad].concat();
     let doc_repo = repository(&row, &mut warnings);
-    let forge = doc_repo.as_ref().and_then(Forge::of);
+    let mut refs = Refs {
+        forge: doc_repo.as_ref().and_then(Forge::of),
+        left: MAX_REFS_IN_ALL,
+        more: 0,
+    };
     let mut built: HashMap<String, usize> = HashMap::new();
     let mut all_builds = Vec::new();
     for row in living(builds.good, "build", &mut skipped) {
         if let Some(url) = &row.self_url {
             built.insert(url.clone(), all_builds.len());
         }
-        all_builds.push(build(row, forge.as_ref(), &mut skipped));
+        all_builds.push(build(row, &mut refs, &mut skipped));
     }
     let mut all_editions = Vec::new();
     for row in living(editions.good, "edition", &mut skipped) {
         let shown = row.build_url.as_ref().and_then(|url| built.get(url)).copied();
         let shows = shown.map(|place| &all_builds[place]);
-        let edition = edition(row, shows, forge.as_ref(), &mut skipped);
+        let edition = edition(row, shows, &mut refs, &mut skipped);
         if let Some(place) = shown {
             all_builds[place].editions.push(edition.slug.clone());
         }
         all_editions.push(edition);
+    }
+    if refs.more > 0 {
+        skipped.push(format!(
+            "{MAX_REFS_IN_ALL} git refs are shown, and {} more are not",
+            refs.more
+        ));
     }
     all_editions.sort_by(order);
     for build in &mut all_builds {
@@ -159,7 +173,7 @@ fn living<R: Row>(rows: Vec<R>, what: &str, skipped: &mut Vec<String>) -> Vec<R>
     living
 }
 
-fn build(row: BuildRow, forge: Option<&Forge>, skipped: &mut Vec<String>) -> Build {
+fn build(row: BuildRow, refs: &mut Refs, skipped: &mut Vec<String>) -> Build {
     let (names, more) = names(row.git_refs, row.git_ref);
     skipped.extend(not_shown("build", &row.slug, more));
     let uploaded = row.uploaded.unwrap_or(false);
@@ -177,18 +191,13 @@ fn build(row: BuildRow, forge: Option<&Forge>, skipped: &mut Vec<String>) -> Bui
             .filter(|name| !name.is_empty()),
         uploaded,
         ticket: names.iter().find_map(|name| ticket(name)).map(str::to_owned),
-        refs: refs(names, forge),
+        refs: refs.shown(names),
         editions: Vec::new(),
         slug: row.slug,
     }
 }
 
-fn edition(
-    row: EditionRow,
-    shown: Option<&Build>,
-    forge: Option<&Forge>,
-    skipped: &mut Vec<String>,
-) -> Edition {
+fn edition(row: EditionRow, shown: Option<&Build>, refs: &mut Refs, skipped: &mut Vec<String>) -> Edition {
     let (names, more) = names(row.tracked_refs, row.tracked_ref);
     skipped.extend(not_shown("edition", &row.slug, more));
     let (kind, version) = kind(&row.slug, row.kind.as_deref(), row.mode.as_deref(), &names);
@@ -215,7 +224,7 @@ fn edition(
             .find_map(|name| ticket(name))
             .or_else(slug_ticket)
             .map(str::to_owned),
-        refs: refs(names, forge),
+        refs: refs.shown(names),
         version,
         slug: row.slug,
     }
@@ -286,12 +295,25 @@ fn not_shown(what: &str, slug: &str, more: usize) -> Option<String> {
     (more > 0).then(|| format!("{what} {slug:?}: {MAX_REFS} git refs are shown, and {more} more are not"))
 }
 
-fn refs(names: Vec<String>, forge: Option<&Forge>) -> Vec<GitRef> {
-    let shown = |name: String| GitRef {
-        source: forge.and_then(|forge| forge.source(&name)),
-        name: clean(&name),
-    };
-    names.into_iter().map(shown).collect()
+/// What git refs are shown as, and how many may still be.
+struct Refs {
+    forge: Option<Forge>,
+    left: usize,
+    /// Those that were too many.
+    more: usize,
+}
+
+impl Refs {
+    fn shown(&mut self, mut names: Vec<String>) -> Vec<GitRef> {
+        self.more += names.len().saturating_sub(self.left);
+        names.truncate(self.left);
+        self.left -= names.len();
+        let shown = |name: String| GitRef {
+            source: self.forge.as_ref().and_then(|forge| forge.source(&name)),
+            name: clean(&name),
+        };
+        names.into_iter().map(shown).collect()
+    }
 }
 
 /// The repository of a product, which may be given as one to clone.
@@ -325,6 +347,9 @@ impl Forge {
         let mut base = repository.clone();
         base.set_query(None);
         base.set_fragment(None);
+        if base.as_str().len() > MAX_REPOSITORY {
+            return None;
+        }
         Some(Forge {
             tree: format!("{}{infix}", base.as_str().trim_end_matches('/')),
         })
@@ -364,13 +389,15 @@ fn title(title: &str, handle: Option<&str>) -> String {
     }
 }
 
-/// A time with or without a fraction of a second; without an offset it is in UTC.
+/// A time with or without a fraction of a second; without an offset it is in UTC. Years that have not four digits are
+/// none that another program would read.
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     DateTime::parse_from_rfc3339(text)
         .map(|date| date.to_utc())
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|date| date.and_utc()))
         .ok()
+        .filter(|date| (1_000..10_000).contains(&date.year()))
 }
 
 #[cfg(test)]
@@ -385,7 +412,7 @@ mod tests {
     }
 
     fn product(slug: &str, bulk: &[u8]) -> Product {
-        normalise(slug, wire::bulk(bulk).unwrap()).unwrap()
+        normalise(slug, wire::bulk(bulk, wire::PLENTY).unwrap()).unwrap()
     }
 
     fn slugs(product: &Product) -> Vec<(Kind, &str)> {
@@ -465,8 +492,8 @@ mod tests {
     fn the_second_api_gives_the_same_model() {
         let answers = Answers {
             product: wire::product(recorded!("v2-project.json")).unwrap(),
-            editions: wire::editions(recorded!("v2-editions.json")).unwrap(),
-            builds: wire::builds(recorded!("v2-builds.json")).unwrap(),
+            editions: wire::editions(recorded!("v2-editions.json"), 100).unwrap(),
+            builds: wire::builds(recorded!("v2-builds.json"), 100).unwrap(),
         };
         let pipes = normalise("pipes", answers).unwrap();
         assert_eq!(
@@ -563,6 +590,37 @@ mod tests {
     }
 
     #[test]
+    fn a_million_refs_are_not_a_million_links() {
+        let mut refs = Refs {
+            forge: None,
+            left: 3,
+            more: 0,
+        };
+        let two = || vec!["a".to_owned(), "b".to_owned()];
+        let shown = [(); 3].map(|()| refs.shown(two()).len());
+        assert_eq!((shown, refs.more), ([2, 1, 0], 3));
+    }
+
+    #[test]
+    fn what_has_no_title_is_called_by_its_slug() {
+        for title in [None, Some(""), Some(" \t")] {
+            let answers = Answers {
+                product: ProductRow {
+                    slug: "pipes".into(),
+                    title: title.map(str::to_owned),
+                    ..ProductRow::default()
+                },
+                ..Answers::default()
+            };
+            assert_eq!(
+                normalise("pipes", answers).unwrap().heading(),
+                "pipes",
+                "{title:?}"
+            );
+        }
+    }
+
+    #[test]
     fn dates_come_in_many_forms() {
         for text in [
             "2026-11-20T12:44:07Z",
@@ -574,7 +632,16 @@ mod tests {
             let read = date(text).map(|date| date.to_rfc3339());
             assert_eq!(read.as_deref(), Some("2026-11-20T12:44:07+00:00"), "{text}");
         }
-        assert_eq!(date("yesterday"), None);
+        for odd in [
+            "yesterday",
+            "9999-12-31T23:59:59-01:00",
+            "+12026-11-20T12:44:07",
+            "-0001-01-01T00:00:00",
+            "2026-11-20T12:44:07+99:99",
+            "2026-11-20T12:44:07\0Z",
+        ] {
+            assert_eq!(date(odd), None, "{odd}");
+        }
     }
 
     #[test]
@@ -588,5 +655,7 @@ mod tests {
             assert_eq!(gitlab.source(name), None, "{name}");
         }
         assert!(Forge::of(&Url::parse("https://evil.org/github.com/x").unwrap()).is_none());
+        let long = format!("https://github.com/{}", "x".repeat(MAX_REPOSITORY));
+        assert!(Forge::of(&Url::parse(&long).unwrap()).is_none());
     }
 }

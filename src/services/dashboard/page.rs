@@ -2,42 +2,21 @@
 //!
 //! A page is made of nothing but what it shows: the same product gives the same bytes.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, fmt::Display};
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::{
+    look::Look,
     product::{Build, Edition, Kind, Product},
     text::is_github_name,
 };
 
 /// Builds on a page.
 const BUILDS_A_PAGE: usize = 500;
-
-/// The one style sheet.
-pub const STYLE: &str = include_str!("templates/style.css");
-
-/// Its name: another one for other bytes.
-pub static STYLE_NAME: LazyLock<String> =
-    LazyLock::new(|| format!("{}.css", &hex::encode(Sha256::digest(STYLE))[..16]));
-
-/// What pages show beside their product.
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    /// What the keys of tickets are appended to.
-    pub tickets: Option<Url>,
-}
-
-impl Look {
-    /// Where a ticket is found.
-    fn ticket_url(&self, key: &str) -> Option<String> {
-        Some(format!("{}{key}", self.tickets.as_ref()?))
-    }
-}
 
 /// A product on the page of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +50,7 @@ struct Editions<'a> {
     groups: Vec<(Kind, Vec<&'a Edition>)>,
     builds: HashMap<&'a str, &'a Build>,
     look: &'a Look,
-    style: &'a str,
+    root: &'static str,
 }
 
 impl Editions<'_> {
@@ -89,7 +68,7 @@ struct Builds<'a> {
     page: usize,
     pages: usize,
     look: &'a Look,
-    style: &'a str,
+    root: &'static str,
 }
 
 impl Builds<'_> {
@@ -101,8 +80,10 @@ impl Builds<'_> {
 #[derive(Template)]
 #[template(path = "index.html")]
 struct Index<'a> {
+    heading: &'a str,
     entries: &'a [Entry],
-    style: &'a str,
+    look: &'a Look,
+    root: &'static str,
 }
 
 /// The page of the editions.
@@ -116,7 +97,7 @@ pub fn editions(product: &Product, look: &Look) -> askama::Result<String> {
             .map(|build| (build.slug.as_str(), build))
             .collect(),
         look,
-        style: &STYLE_NAME,
+        root: "..",
     };
     page.render()
 }
@@ -139,7 +120,7 @@ pub fn builds(product: &Product, look: &Look) -> askama::Result<Vec<(String, Str
             page,
             pages,
             look,
-            style: &STYLE_NAME,
+            root: "..",
         };
         Ok((builds_name(&page), rendered.render()?))
     };
@@ -147,10 +128,12 @@ pub fn builds(product: &Product, look: &Look) -> askama::Result<Vec<(String, Str
 }
 
 /// The page of all products.
-pub fn index(entries: &[Entry]) -> askama::Result<String> {
+pub fn index(entries: &[Entry], look: &Look) -> askama::Result<String> {
     let page = Index {
+        heading: look.title.as_deref().unwrap_or("Documentation"),
         entries,
-        style: &STYLE_NAME,
+        look,
+        root: ".",
     };
     page.render()
 }
@@ -162,6 +145,20 @@ fn builds_name(page: &usize) -> String {
         1 => "index.html".to_owned(),
         page => format!("page-{page}.html"),
     }
+}
+
+/// A number as people read it: `3,000`.
+fn number(number: impl Display) -> String {
+    let digits = number.to_string();
+    let mut parts: Vec<&str> = Vec::new();
+    let mut end = digits.len();
+    while end > 3 {
+        parts.push(&digits[end - 3..end]);
+        end -= 3;
+    }
+    parts.push(&digits[..end]);
+    parts.reverse();
+    parts.join(",")
 }
 
 /// A URL as people read it.
@@ -188,19 +185,23 @@ mod tests {
     use super::*;
     use crate::services::dashboard::{normalise::normalise, wire};
 
-    const ELEMENTS: [&str; 31] = [
+    const ELEMENTS: [&str; 33] = [
         "a", "bdi", "body", "code", "div", "footer", "h1", "h2", "head", "header", "html", "li", "link",
         "main", "meta", "nav", "p", "section", "span", "table", "tbody", "td", "th", "thead", "time",
-        "title", "tr", "ul", "strong", "em", "caption",
+        "title", "tr", "ul", "strong", "em", "caption", "img", "script",
     ];
-    const ATTRIBUTES: [&str; 15] = [
+    const ATTRIBUTES: [&str; 20] = [
         "aria-current",
         "aria-label",
         "aria-labelledby",
+        "alt",
         "charset",
         "class",
         "content",
+        "data-filter",
         "datetime",
+        "defer",
+        "hidden",
         "href",
         "id",
         "lang",
@@ -208,6 +209,7 @@ mod tests {
         "rel",
         "role",
         "scope",
+        "src",
         "tabindex",
     ];
 
@@ -229,6 +231,11 @@ mod tests {
                         let attribute = attribute.unwrap_or_else(|error| panic!("{error}: {page}"));
                         let key = attribute.key.as_ref().to_owned();
                         assert!(ATTRIBUTES.contains(&key.as_str()), "{key} in {page}");
+                        // What is loaded is ours.
+                        let is_asset = ["../_dashboard/", "./_dashboard/"]
+                            .iter()
+                            .any(|place| attribute.value.starts_with(place));
+                        assert!(key != "src" || is_asset, "{} in {page}", &*attribute.value);
                         if key == "href" {
                             let link = quick_xml::escape::unescape(&attribute.value).unwrap();
                             links.push(link.into_owned());
@@ -260,12 +267,13 @@ mod tests {
     }
 
     fn product(slug: &str, bulk: &[u8]) -> Product {
-        normalise(slug, wire::bulk(bulk).unwrap()).unwrap()
+        normalise(slug, wire::bulk(bulk, wire::PLENTY).unwrap()).unwrap()
     }
 
     fn look() -> Look {
         Look {
             tickets: Some("https://jira.example.org/browse/".parse().unwrap()),
+            ..Look::default()
         }
     }
 
@@ -351,7 +359,13 @@ mod tests {
             build.ticket = Some(hostile.into());
             build.editions = vec![hostile.into()];
         }
-        read(&editions(&odd, &look()).unwrap());
+        let hostile_look = Look {
+            title: Some(hostile.into()),
+            footer: Some(hostile.into()),
+            logo: Some(crate::services::dashboard::assets::ICON.clone()),
+            ..look()
+        };
+        read(&editions(&odd, &hostile_look).unwrap());
         for (_, page) in builds(&odd, &Look::default()).unwrap() {
             read(&page);
         }
@@ -366,8 +380,56 @@ mod tests {
             builds: 2,
             missing: true,
         };
-        let (_, text) = read(&index(&[entry]).unwrap());
+        let (_, text) = read(&index(&[entry], &hostile_look).unwrap());
         assert!(text.contains(hostile), "{text}");
+    }
+
+    #[test]
+    fn whoever_runs_the_server_has_a_word_on_every_page() {
+        let note = product(
+            "sqr-900",
+            include_bytes!("../../../tests/it/data/keeper/v1-bulk-sqr-900.json"),
+        );
+        let own = Look {
+            title: Some("Docs of <us>".into()),
+            footer: Some("Write to & fro".into()),
+            logo: Some(crate::services::dashboard::assets::ICON.clone()),
+            ..look()
+        };
+        let pages = |look: &Look| {
+            let mut pages = vec![editions(&note, look).unwrap(), index(&[], look).unwrap()];
+            pages.extend(builds(&note, look).unwrap().into_iter().map(|(_, page)| page));
+            pages
+        };
+        for page in pages(&own) {
+            let (_, text) = read(&page);
+            assert!(
+                text.contains("Docs of <us>") && text.contains("Write to & fro"),
+                "{text}"
+            );
+            assert!(page.contains("<img "), "{page}");
+        }
+        for page in pages(&Look::default()) {
+            assert!(!page.contains("<img "), "{page}");
+        }
+        assert!(
+            read(&index(&[], &Look::default()).unwrap())
+                .1
+                .contains("Documentation")
+        );
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_thousands() {
+        for (many, read) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (20_000, "20,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(number(many), read);
+        }
     }
 
     #[test]
@@ -382,7 +444,7 @@ mod tests {
         let names: Vec<_> = pages.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["index.html", "page-2.html", "page-3.html"]);
         let (links, text) = read(&pages[2].1);
-        assert!(text.contains("1 of 1001 builds"), "{text}");
+        assert!(text.contains("1 of 1,001 builds"), "{text}");
         assert!(links.contains(&"page-2.html".to_owned()) && links.contains(&"index.html".to_owned()));
         assert_eq!(builds(&note, &look()).unwrap(), pages, "the same bytes");
         note.builds.clear();
@@ -391,11 +453,5 @@ mod tests {
                 .1
                 .contains("no build yet")
         );
-    }
-
-    #[test]
-    fn the_style_loads_nothing_from_elsewhere() {
-        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
-        assert!(STYLE_NAME.ends_with(".css") && STYLE_NAME.len() == 20);
     }
 }

@@ -4,13 +4,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
+    assets::LogoError,
     fetch::{FetchError, Fetcher},
     files::{File, FilesError, Pages, of_product},
     keeper::{Keepers, NotAllowed},
+    look::Look,
     normalise::{NormaliseError, normalise},
-    page::Look,
     product::Product,
-    wire::{self, WireError},
+    wire::{self, Most, WireError},
 };
 use crate::settings::{DashboardSettings, KeeperSettings};
 
@@ -26,6 +27,9 @@ pub enum PreviewError {
     /// The URL is not that of a product.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
+    /// The file of the logo cannot be that.
+    #[error(transparent)]
+    Logo(#[from] LogoError),
     /// There can be no client.
     #[error("HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -39,7 +43,7 @@ pub enum PreviewError {
 
 /// The files that would be published of a product, by name. `bulk` is what `GET /products/{slug}/dashboard` answers.
 pub fn of_file(bulk: &[u8], settings: &DashboardSettings) -> Result<Vec<File>, PreviewError> {
-    let answers = wire::bulk(bulk)?;
+    let answers = wire::bulk(bulk, Most::from(settings))?;
     let slug = answers.product.slug.clone();
     files(&normalise(&slug, answers)?, settings)
 }
@@ -66,15 +70,12 @@ pub async fn of_url(url: &Url, settings: &DashboardSettings) -> Result<Vec<File>
         private_ok: true,
     }]);
     let wanted = keepers.resolve(url.as_str())?;
-    let product = Fetcher::new(wanted.keeper.clone(), settings.timeout)?
+    let product = Fetcher::new(wanted.keeper.clone(), settings)?
         .product(&wanted.slug)
         .await?;
     files(&product, settings)
 }
 
 fn files(product: &Product, settings: &DashboardSettings) -> Result<Vec<File>, PreviewError> {
-    let look = Look {
-        tickets: settings.tickets_url.clone(),
-    };
-    Ok(of_product(product, &look, Pages::ALL)?)
+    Ok(of_product(product, &Look::of(settings)?, Pages::ALL)?)
 }

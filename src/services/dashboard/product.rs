@@ -174,11 +174,12 @@ impl From<Period> for Kind {
 }
 
 impl Product {
-    /// The handle and the title, as a heading has them.
+    /// The handle and the title, as a heading has them; the slug where there is neither.
     pub fn heading(&self) -> String {
         match &self.handle {
             Some(handle) if !self.title.is_empty() => format!("{handle}: {}", self.title),
             Some(handle) => handle.clone(),
+            None if self.title.is_empty() => self.slug.clone(),
             None => self.title.clone(),
         }
     }

@@ -129,7 +129,9 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::services::dashboard::files::{CSS, HTML};
+    use crate::services::dashboard::files::HTML;
+
+    const CSS: &str = "text/css; charset=utf-8";
 
     fn file(name: &str, media_type: &'static str) -> File {
         File {

@@ -10,6 +10,8 @@ const MAX_TEXT: usize = 256;
 const MAX_URL: usize = 2_048;
 /// Longest slug, in bytes: what file systems and S3 take as a part of a name.
 const MAX_SLUG: usize = 200;
+/// Longest key of a project of tickets, in bytes.
+const MAX_PROJECT: usize = 32;
 /// Names of what is written beside the slugs.
 const RESERVED: [&str; 5] = [
     "index.html",
@@ -40,16 +42,24 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Controls, and characters that are not seen but change what is: directions (UAX 9), joiners, byte order marks, tags.
+/// Controls, and characters that are not seen but change what is: directions (UAX 9), joiners, fillers, byte order marks,
+/// tags.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{061C}'
+            '\u{00AD}'
+                | '\u{034F}'
+                | '\u{061C}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{180E}'
                 | '\u{200B}'..='\u{200F}'
                 | '\u{2028}'..='\u{202E}'
                 | '\u{2060}'..='\u{206F}'
+                | '\u{3164}'
                 | '\u{FEFF}'
+                | '\u{FFA0}'
                 | '\u{FFF9}'..='\u{FFFB}'
                 | '\u{FFFE}'
                 | '\u{FFFF}'
@@ -88,11 +98,19 @@ pub fn slug_fault(text: &str) -> Option<&'static str> {
         Some("its slug is not 1 to 200 of A-Z, a-z, 0-9, -, . and _")
     } else if text == "." || text == ".." {
         Some("its slug is a relative path")
-    } else if RESERVED.contains(&text) {
+    } else if RESERVED.contains(&text) || is_page(text) {
         Some("its slug is the name of a file of the dashboard")
     } else {
         None
     }
+}
+
+/// Whether it is the name of a further page of builds.
+fn is_page(text: &str) -> bool {
+    let number = text
+        .strip_prefix("page-")
+        .and_then(|rest| rest.strip_suffix(".html"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Whether it is a key that caches may be purged by: it goes into a header and into a URL.
@@ -113,7 +131,7 @@ pub fn ticket(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("tickets/").unwrap_or(text);
     let dash = rest.find('-')?;
     let project = &rest[..dash];
-    let is_project = project.len() >= 2
+    let is_project = (2..=MAX_PROJECT).contains(&project.len())
         && project.starts_with(|c: char| c.is_ascii_uppercase())
         && project
             .bytes()
@@ -147,6 +165,7 @@ mod tests {
     #[test]
     fn text_keeps_its_letters_and_loses_what_deceives() {
         assert_eq!(clean("  <b>Pipes & \"co\" — 管 "), "<b>Pipes & \"co\" — 管");
+        assert_eq!(clean("\u{3164}\u{00AD}"), "\u{FFFD}\u{FFFD}");
         assert_eq!(clean("a\u{202E}b\0c\nd\u{2066}e"), "a�b�c�d�e");
         let long = clean(&"é".repeat(300));
         assert_eq!(long.chars().count(), MAX_TEXT);
@@ -188,7 +207,17 @@ mod tests {
         ] {
             assert!(!is_product_slug(slug), "{slug:?}");
         }
-        for slug in ["main", "__main", "v1.0", "DM-101", "1", "...", ".x"] {
+        for slug in [
+            "main",
+            "__main",
+            "v1.0",
+            "DM-101",
+            "1",
+            "...",
+            ".x",
+            "page-2",
+            "page-x.html",
+        ] {
             assert_eq!(slug_fault(slug), None, "{slug}");
         }
         for slug in [
@@ -197,6 +226,7 @@ mod tests {
             "..",
             "index.html",
             "_dashboard",
+            "page-2.html",
             "a/b",
             "a b",
             "<b>",
@@ -237,6 +267,7 @@ mod tests {
             ("X-1", None),
             ("DM-", None),
             ("DM-1234567890", None),
+            (&format!("{}-1", "A".repeat(33)), None),
         ] {
             assert_eq!(ticket(text), key, "{text}");
         }

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 /// Most digits of a number in a version; what has more is a name.
 const MAX_DIGITS: usize = 18;
+/// Longest version, in bytes; what is longer is a name, since a git ref may have millions of numbers.
+const MAX_LENGTH: usize = 200;
 /// A version as tags have them: `v1.2.3`, `1.2`, `v1.0-rc.1`, `v12_1_rc1`, `w_2026_07`. Later ones are greater.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -119,6 +121,9 @@ impl PartialOrd for Version {
 
 /// Numbers between `.` or `_`, and what follows them.
 fn numbers(text: &str) -> Option<(Vec<u64>, &str)> {
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
     let (first, mut rest) = number(text)?;
     let mut numbers = vec![first];
     while let Some((next, after)) = rest.strip_prefix(['.', '_']).and_then(number) {
@@ -250,6 +255,8 @@ mod tests {
         ] {
             assert_eq!(Version::parse(name), None, "{name}");
         }
+        assert_eq!(Version::parse(&"1.".repeat(1_000)), None);
+        assert_eq!(Version::parse(&format!("1.1{}", ".1".repeat(1_000))), None);
         assert!(!Version::parse("v1.0.post1").unwrap().is_pre_release());
         assert!(Version::parse("v1.0-rc.1").unwrap().is_pre_release());
         assert!(!Version::parse("v1.0+build.5").unwrap().is_pre_release());

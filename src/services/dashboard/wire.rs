@@ -11,16 +11,39 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// Most editions of a product.
-pub const MAX_EDITIONS: usize = 20_000;
-/// Most builds of a product.
-pub const MAX_BUILDS: usize = 100_000;
+use crate::settings::DashboardSettings;
+
 /// Most products of a Keeper.
 pub const MAX_PRODUCTS: usize = 20_000;
 /// Deepest nesting of an answer.
 const MAX_DEPTH: usize = 32;
 /// Longest text of theirs in an error of ours, in characters.
 const MAX_QUOTED: usize = 200;
+
+/// How much of a product is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Editions.
+    pub editions: usize,
+    /// Builds.
+    pub builds: usize,
+}
+
+impl From<&DashboardSettings> for Most {
+    fn from(settings: &DashboardSettings) -> Self {
+        Most {
+            editions: settings.max_editions,
+            builds: settings.max_builds,
+        }
+    }
+}
+
+/// More than any recorded answer has.
+#[cfg(test)]
+pub const PLENTY: Most = Most {
+    editions: 1_000,
+    builds: 1_000,
+};
 
 /// A product, or a project of the second API.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -120,16 +143,16 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T: for<'a> Deserialize<'a>> Rows<T> {
-    /// Reads each of them; `what` names a row in what is said of it.
-    fn read(rows: &[&RawValue], what: &str) -> Rows<T> {
+    /// Reads each row of a list, of which there are at most so many; `what` names one in what is said of it.
+    fn read(list: &RawValue, most: usize, what: &str) -> Result<Rows<T>, WireError> {
         let mut read = Rows::default();
-        for (place, row) in rows.iter().enumerate() {
+        for (place, row) in items(list, most, what)?.into_iter().enumerate() {
             match serde_json::from_str(row.get()) {
                 Ok(row) => read.good.push(row),
                 Err(error) => read.bad.push(format!("{what} {}: {}", place + 1, quoted(&error))),
             }
         }
-        read
+        Ok(read)
     }
 
     /// Adds the answer for one row.
@@ -162,33 +185,31 @@ pub enum WireError {
 }
 
 /// Reads what the bulk call of 1.x gives: product, editions and builds at once.
-pub fn bulk(body: &[u8]) -> Result<Answers, WireError> {
+pub fn bulk(body: &[u8], most: Most) -> Result<Answers, WireError> {
     #[derive(Deserialize)]
     struct Bulk<'a> {
         product: ProductRow,
         #[serde(borrow)]
-        editions: List<'a, MAX_EDITIONS>,
+        editions: &'a RawValue,
         #[serde(borrow)]
-        builds: List<'a, MAX_BUILDS>,
+        builds: &'a RawValue,
     }
     let bulk: Bulk<'_> = one(body)?;
     Ok(Answers {
         product: bulk.product,
-        editions: Rows::read(&bulk.editions.within("editions")?, "edition"),
-        builds: Rows::read(&bulk.builds.within("builds")?, "build"),
+        editions: Rows::read(bulk.editions, most.editions, "edition")?,
+        builds: Rows::read(bulk.builds, most.builds, "build")?,
     })
 }
 
 /// Reads a list of editions of the second API.
-pub fn editions(body: &[u8]) -> Result<Rows<EditionRow>, WireError> {
-    let list: List<'_, MAX_EDITIONS> = one(body)?;
-    Ok(Rows::read(&list.within("editions")?, "edition"))
+pub fn editions(body: &[u8], most: usize) -> Result<Rows<EditionRow>, WireError> {
+    Rows::read(one(body)?, most, "edition")
 }
 
 /// Reads a list of builds of the second API.
-pub fn builds(body: &[u8]) -> Result<Rows<BuildRow>, WireError> {
-    let list: List<'_, MAX_BUILDS> = one(body)?;
-    Ok(Rows::read(&list.within("builds")?, "build"))
+pub fn builds(body: &[u8], most: usize) -> Result<Rows<BuildRow>, WireError> {
+    Rows::read(one(body)?, most, "build")
 }
 
 /// Reads a product.
@@ -196,21 +217,20 @@ pub fn product(body: &[u8]) -> Result<ProductRow, WireError> {
     one(body)
 }
 
-/// Reads a list of URLs of the first API, in the field of this name.
-pub fn urls<const MOST: usize>(body: &[u8], field: &str) -> Result<Rows<String>, WireError> {
+/// Reads a list of at most so many URLs of the first API; `what` names one of them.
+pub fn urls(body: &[u8], most: usize, what: &str) -> Result<Rows<String>, WireError> {
     #[derive(Deserialize)]
-    struct Urls<'a, const MOST: usize> {
+    struct Urls<'a> {
         #[serde(borrow, alias = "editions", alias = "builds", alias = "products")]
-        urls: List<'a, MOST>,
+        urls: &'a RawValue,
     }
-    let list: Urls<'_, MOST> = one(body)?;
-    Ok(Rows::read(&list.urls.within(field)?, &format!("URL of {field}")))
+    let list: Urls<'_> = one(body)?;
+    Rows::read(list.urls, most, &format!("{what} URL"))
 }
 
 /// Reads the slugs of a list of projects of the second API.
 pub fn project_slugs(body: &[u8]) -> Result<Vec<String>, WireError> {
-    let list: List<'_, MAX_PRODUCTS> = one(body)?;
-    let rows: Rows<ProductRow> = Rows::read(&list.within("projects")?, "project");
+    let rows: Rows<ProductRow> = Rows::read(one(body)?, MAX_PRODUCTS, "project")?;
     Ok(rows.good.into_iter().map(|row| row.slug).collect())
 }
 
@@ -222,13 +242,15 @@ fn one<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
     if depth(body) > MAX_DEPTH {
         return Err(WireError::Deep);
     }
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            WireError::Shape(quoted(&error))
-        } else {
-            WireError::Syntax(quoted(&error))
-        }
-    })
+    serde_json::from_slice(body).map_err(|error| unread(&error))
+}
+
+fn unread(error: &serde_json::Error) -> WireError {
+    if error.is_data() {
+        WireError::Shape(quoted(error))
+    } else {
+        WireError::Syntax(quoted(error))
+    }
 }
 
 /// How deep lists and objects lie in each other.
@@ -260,51 +282,37 @@ fn quoted(error: &serde_json::Error) -> String {
         .collect()
 }
 
-/// A list whose items are read later; of one that is too long no more than `MOST` are kept.
-struct List<'a, const MOST: usize> {
-    items: Vec<&'a RawValue>,
-    whole: bool,
-}
-
-impl<'a, const MOST: usize> List<'a, MOST> {
-    fn within(self, what: &str) -> Result<Vec<&'a RawValue>, WireError> {
-        if self.whole {
-            Ok(self.items)
-        } else {
-            Err(WireError::Many(format!("{MOST} {what}")))
-        }
+/// The items of a list, to be read later; of one that is too long no more than `most` are ever kept.
+fn items<'a>(list: &'a RawValue, most: usize, what: &str) -> Result<Vec<&'a RawValue>, WireError> {
+    struct Items {
+        most: usize,
     }
-}
 
-impl<'de: 'a, 'a, const MOST: usize> Deserialize<'de> for List<'a, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items<const MOST: usize>;
+    impl<'de> Visitor<'de> for Items {
+        type Value = Option<Vec<&'de RawValue>>;
 
-        impl<'de, const MOST: usize> Visitor<'de> for Items<MOST> {
-            type Value = List<'de, MOST>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
-                let mut list = List {
-                    items: Vec::new(),
-                    whole: true,
-                };
-                while let Some(item) = items.next_element::<&'de RawValue>()? {
-                    if list.items.len() < MOST {
-                        list.items.push(item);
-                    } else {
-                        list.whole = false;
-                    }
+        fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+            let (mut items, mut whole) = (Vec::new(), true);
+            while let Some(item) = list.next_element::<&'de RawValue>()? {
+                if items.len() < self.most {
+                    items.push(item);
+                } else {
+                    whole = false;
                 }
-                Ok(list)
             }
+            Ok(whole.then_some(items))
         }
-
-        deserializer.deserialize_seq(Items::<MOST>)
     }
+
+    let mut reader = serde_json::Deserializer::from_str(list.get());
+    let items = reader
+        .deserialize_seq(Items { most })
+        .map_err(|error| unread(&error))?;
+    items.ok_or_else(|| WireError::Many(format!("{most} {what}s")))
 }
 
 #[cfg(test)]
@@ -313,16 +321,18 @@ mod tests {
 
     #[test]
     fn recorded_answers_are_read() {
-        let bulk = bulk(include_bytes!(
-            "../../../tests/it/data/keeper/v1-bulk-sqr-900.json"
-        ))
-        .unwrap();
+        let recorded = include_bytes!("../../../tests/it/data/keeper/v1-bulk-sqr-900.json");
+        let bulk = bulk(recorded, PLENTY).unwrap();
         assert_eq!(bulk.product.slug, "sqr-900");
         assert_eq!((bulk.editions.good.len(), bulk.builds.good.len()), (7, 8));
         assert!(bulk.editions.bad.is_empty() && bulk.builds.bad.is_empty());
         let listed = include_bytes!("../../../tests/it/data/keeper/v1-editions.json");
-        assert_eq!(urls::<MAX_EDITIONS>(listed, "editions").unwrap().good.len(), 7);
-        let rows = editions(include_bytes!("../../../tests/it/data/keeper/v2-editions.json")).unwrap();
+        assert_eq!(urls(listed, 7, "edition").unwrap().good.len(), 7);
+        let rows = editions(
+            include_bytes!("../../../tests/it/data/keeper/v2-editions.json"),
+            100,
+        )
+        .unwrap();
         assert_eq!(rows.good[0].tracked_ref.as_deref(), Some("main"));
         assert_eq!(rows.good[0].kind.as_deref(), Some("main"));
         let project = product(include_bytes!("../../../tests/it/data/keeper/v2-project.json")).unwrap();
@@ -333,7 +343,7 @@ mod tests {
     fn a_row_that_cannot_be_read_costs_no_other() {
         let body = br#"{"product": {"slug": "pipes", "more": {}}, "builds": [], "editions": [
             {"slug": "a", "title": null}, {"slug": 7}, {}, 1, null, {"slug": "b", "unknown": [1]}]}"#;
-        let answers = bulk(body).unwrap();
+        let answers = bulk(body, PLENTY).unwrap();
         let slugs: Vec<_> = answers.editions.good.iter().map(|row| &row.slug).collect();
         assert_eq!(slugs, ["a", "b"]);
         assert_eq!(answers.editions.bad.len(), 4);
@@ -346,22 +356,22 @@ mod tests {
 
     #[test]
     fn an_odd_entry_in_a_list_costs_no_other() {
-        let read = urls::<3>(br#"{"editions": ["a", 7, "b"]}"#, "editions").unwrap();
+        let read = urls(br#"{"editions": ["a", 7, "b"]}"#, 3, "edition").unwrap();
         assert_eq!(read.good, ["a", "b"]);
         assert!(
-            read.bad[0].starts_with("URL of editions 2: invalid type"),
+            read.bad[0].starts_with("edition URL 2: invalid type"),
             "{:?}",
             read.bad
         );
-        assert!(urls::<3>(br#"{"editions": ["a", "b", "c", "d"]}"#, "editions").is_err());
+        assert!(urls(br#"{"editions": ["a", "b", "c", "d"]}"#, 3, "edition").is_err());
     }
 
     #[test]
     fn what_is_no_answer_is_refused_for_what_it_is() {
-        assert_eq!(bulk(b" <!doctype html>").unwrap_err(), WireError::Html);
-        assert!(matches!(bulk(b"[]"), Err(WireError::Shape(_))));
+        assert_eq!(bulk(b" <!doctype html>", PLENTY).unwrap_err(), WireError::Html);
+        assert!(matches!(bulk(b"[]", PLENTY), Err(WireError::Shape(_))));
         assert!(matches!(
-            bulk(b"{\"product\":{\"slug\":\"x\"}"),
+            bulk(b"{\"product\":{\"slug\":\"x\"}", PLENTY),
             Err(WireError::Syntax(_))
         ));
         assert!(matches!(
@@ -372,7 +382,20 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(product(deep.as_bytes()).unwrap_err(), WireError::Deep);
         assert_eq!(depth(br#"{"a": "[[[\"[[", "b": [{}]}"#), 3);
-        let many = format!("[{}0]", "0,".repeat(MAX_EDITIONS));
-        assert!(matches!(editions(many.as_bytes()), Err(WireError::Many(_))));
+        assert!(matches!(editions(b"{}", 3), Err(WireError::Shape(_))));
+        let most = Most {
+            editions: 1,
+            builds: 2,
+        };
+        let told = |body: &[u8]| bulk(body, most).unwrap_err().to_string();
+        assert_eq!(
+            told(br#"{"product": {"slug": "x"}, "editions": [1, 2], "builds": []}"#),
+            "it answered with more than 1 editions"
+        );
+        assert_eq!(
+            told(br#"{"product": {"slug": "x"}, "editions": [1], "builds": [1, 2, 3]}"#),
+            "it answered with more than 2 builds"
+        );
+        assert!(matches!(editions(b"[1, 2, 3]", 2), Err(WireError::Many(_))));
     }
 }

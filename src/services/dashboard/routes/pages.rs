@@ -15,14 +15,14 @@ use crate::{
     http::{Door, Problem, is_known, notice, prefer},
     objects::ObjectsError,
     services::dashboard::{
-        files::{self, CSS, HTML, JSON},
+        files::{self, File, JSON, media_type},
         keeper::Keeper,
-        page::{Entry, STYLE, STYLE_NAME},
+        page::Entry,
         text::is_product_slug,
     },
 };
 
-/// What a page may do: show itself, with its own style.
+/// What a page may do: show itself, with its own style and script.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -44,23 +44,24 @@ pub async fn page(site: &Arc<Site>, request: Request) -> Result<Response, Proble
     let below = below.strip_prefix("/dashboards/").unwrap_or_default();
     let headers = request.headers();
     match place(site, below) {
-        Place::Index(keeper, media_type) => index(site, headers, keeper, media_type).await,
-        Place::Style => Ok(held(site, headers, CSS, Bytes::from_static(STYLE.as_bytes()))),
+        Place::Index(keeper, name) => index(site, headers, keeper, name).await,
+        Place::Asset(File { name, body, .. }) => Ok(held(site, headers, &name, body)),
         Place::Elsewhere(path) => Ok(moved(site, &path)),
-        Place::File(key) => stored(site, headers, &key).await,
+        Place::File(folder, name) => stored(site, headers, &folder, &name).await,
         Place::Nowhere => Ok(nothing(headers)),
     }
 }
 
 /// What a path below `/dashboards/` stands for.
 enum Place<'a> {
-    /// The page of all products, or of those of one Keeper, or its document.
+    /// The page of all products, or of those of one Keeper, or its document, by its name.
     Index(Option<&'a Keeper>, &'static str),
-    Style,
+    /// What the page of all products names.
+    Asset(File),
     /// The same with another path.
     Elsewhere(String),
-    /// An object with this key.
-    File(String),
+    /// An object: its folder, and its name there.
+    File(String, String),
     Nowhere,
 }
 
@@ -72,9 +73,14 @@ fn place<'a>(site: &'a Site, below: &str) -> Place<'a> {
         return Place::Elsewhere(format!("{first}/"));
     }
     match if prefixed.is_some() { rest } else { below } {
-        "" | "index.html" => return Place::Index(prefixed, HTML),
-        "index.json" => return Place::Index(prefixed, JSON),
-        own if own.strip_prefix("_dashboard/") == Some(STYLE_NAME.as_str()) => return Place::Style,
+        "" | "index.html" => return Place::Index(prefixed, "index.html"),
+        "index.json" => return Place::Index(prefixed, "index.json"),
+        own if File::is_asset(own) => {
+            let mut assets = site.dashboard.look.assets().map(File::of_asset);
+            return assets
+                .find(|file| file.name == own)
+                .map_or(Place::Nowhere, Place::Asset);
+        }
         _ => {}
     }
     let (keeper, rest): (&Keeper, &str) = match (prefixed, keepers.with_prefix("")) {
@@ -90,8 +96,8 @@ fn place<'a>(site: &'a Site, below: &str) -> Place<'a> {
     match file {
         "" => Place::Elsewhere(path("v/")),
         "v" | "builds" => Place::Elsewhere(path(&format!("{file}/"))),
-        "v/" | "builds/" => Place::File(format!("{}/{file}index.html", keeper.folder(slug))),
-        _ if is_file(file) => Place::File(format!("{}/{file}", keeper.folder(slug))),
+        "v/" | "builds/" => Place::File(keeper.folder(slug), format!("{file}index.html")),
+        _ if is_file(file) => Place::File(keeper.folder(slug), file.to_owned()),
         _ => Place::Nowhere,
     }
 }
@@ -102,20 +108,11 @@ fn is_file(name: &str) -> bool {
         return false;
     };
     ["v", "builds", "_dashboard"].contains(&folder)
-        && media_type(file).is_some()
+        && media_type(name).is_some()
         && !file.starts_with('.')
         && file
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-}
-
-fn media_type(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.')?.1 {
-        "html" => Some(HTML),
-        "json" => Some(JSON),
-        "css" => Some(CSS),
-        _ => None,
-    }
 }
 
 /// The page of all products or of those of one Keeper, or its document.
@@ -123,7 +120,7 @@ async fn index(
     site: &Site,
     headers: &HeaderMap,
     only: Option<&Keeper>,
-    media_type: &'static str,
+    name: &str,
 ) -> Result<Response, Problem> {
     let mut entries: Vec<Entry> = Vec::new();
     let all = || site.dashboard.keepers.iter();
@@ -145,26 +142,30 @@ async fn index(
         }
     }
     entries.sort_by(|one, other| one.path.cmp(&other.path));
-    let files = files::of_index(&entries).map_err(Problem::internal)?;
-    let file = files.into_iter().find(|file| file.media_type == media_type);
+    let files = files::of_index(&entries, &site.dashboard.look).map_err(Problem::internal)?;
+    let file = files.into_iter().find(|file| file.name == name);
     let file = file.ok_or_else(|| Problem::internal("the index has no such file"))?;
-    Ok(held(site, headers, media_type, file.body))
+    Ok(held(site, headers, name, file.body))
 }
 
 /// Bytes that are here.
-fn held(site: &Site, headers: &HeaderMap, media_type: &'static str, body: Bytes) -> Response {
+fn held(site: &Site, headers: &HeaderMap, name: &str, body: Bytes) -> Response {
     let tag = format!("\"{}\"", &hex::encode(Sha256::digest(&body))[..32]);
-    let builder = described(site, media_type, &tag);
+    let builder = described(site, name, &tag);
     if is_known(headers, &tag) {
         return builder.status(StatusCode::NOT_MODIFIED).finish();
     }
-    builder.content_type(media_type).body(body)
+    builder.body(body)
 }
 
 /// An object, streamed.
-async fn stored(site: &Site, headers: &HeaderMap, key: &str) -> Result<Response, Problem> {
-    let media_type = media_type(key).unwrap_or("application/octet-stream");
-    let object = match site.dashboard.results.get(key, None).await {
+async fn stored(site: &Site, headers: &HeaderMap, folder: &str, name: &str) -> Result<Response, Problem> {
+    let object = match site
+        .dashboard
+        .results
+        .get(&format!("{folder}/{name}"), None)
+        .await
+    {
         Ok(object) => object,
         Err(ObjectsError::NotFound | ObjectsError::Invalid(_)) => return Ok(nothing(headers)),
         Err(error) => return Err(Problem::unavailable(error)),
@@ -178,26 +179,27 @@ async fn stored(site: &Site, headers: &HeaderMap, key: &str) -> Result<Response,
         .filter(|c| c.is_ascii_graphic() && *c != '"')
         .collect();
     let tag = format!("\"{tag}\"");
-    let builder = described(site, media_type, &tag);
+    let builder = described(site, name, &tag);
     if is_known(headers, &tag) {
         return Ok(builder.status(StatusCode::NOT_MODIFIED).finish());
     }
     let body = futures::TryStreamExt::map_err(object.body, std::io::Error::other);
     Ok(builder
-        .content_type(media_type)
         .header(header::CONTENT_LENGTH, object.size)
         .body(Body::from_bytes_stream(body)))
 }
 
-/// What is said of every file.
-fn described(site: &Site, media_type: &str, tag: &str) -> ResponseBuilder {
+/// What is said of every file, by its name below its product or its Keeper.
+fn described(site: &Site, name: &str, tag: &str) -> ResponseBuilder {
+    let media_type = media_type(name).unwrap_or("application/octet-stream");
     let who = if site.public { "public" } else { "private" };
-    let caching = if media_type == CSS {
+    let caching = if File::is_asset(name) {
         format!("{who}, max-age=31536000, immutable")
     } else {
         format!("{who}, no-cache")
     };
     let builder = Response::builder()
+        .content_type(media_type)
         .header(header::ETAG, tag)
         .header(header::CACHE_CONTROL, caching)
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
@@ -249,6 +251,8 @@ mod tests {
             "v/switcher.json",
             "builds/page-2.html",
             "_dashboard/0a.css",
+            "_dashboard/0a.js",
+            "_dashboard/0a.svg",
         ] {
             assert!(is_file(name), "{name}");
         }
@@ -262,6 +266,9 @@ mod tests {
             "index.html",
             "v/index",
             "v/x.js\0.html",
+            "v/x.js",
+            "v/x.svg",
+            "_dashboard/x.html",
         ] {
             assert!(!is_file(name), "{name}");
         }
