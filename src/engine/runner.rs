@@ -255,8 +255,12 @@ impl Runner {
                 told.cancel();
                 // It has not panicked unless the log says so; what it left is in the last report.
                 let _ = reporting.await;
-                self.last_report(&context, &cancel).await;
-                end
+                let reported = self.last_report(&context, &cancel).await;
+                match end {
+                    // What is there would be taken for all that has come of it.
+                    End::Ended(Ending::Completed | Ending::Failed(_)) if !reported => End::Cancelled,
+                    end => end,
+                }
             }
             Err(ending) => End::Ended(ending),
         };
@@ -404,16 +408,17 @@ impl Runner {
         }
     }
 
-    /// Makes the last results visible before the phase says that they are all there.
-    async fn last_report(&self, context: &Context, cancel: &CancellationToken) {
+    /// Makes the last results visible before the phase says that they are all there; whether they are.
+    async fn last_report(&self, context: &Context, cancel: &CancellationToken) -> bool {
         while let Err(error) = context.report().await {
             tracing::warn!(job = %context.job(), %error, "last report not written, it will be tried again");
             tokio::select! {
                 () = time::sleep(RETRY) => {}
                 // The heartbeat gives up when the lease cannot be renewed.
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => return false,
             }
         }
+        true
     }
 
     /// Hands the run's end to the completer; whether the lease was still held.
