@@ -72,9 +72,48 @@ pub fn metrics() -> PrometheusHandle {
         .clone()
 }
 
+/// The gauges that `set` sets, in Prometheus' text format. Nothing of them is kept: what is not set is not there the next
+/// time.
+pub fn gauges(set: impl FnOnce()) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, set);
+    recorder.handle().render()
+}
+
+/// Sets the gauges that every process has, by Prometheus' own names for them, as far as the system tells.
+pub fn set_process() {
+    let number = |file: &str, key: &str| {
+        let text = std::fs::read_to_string(file).ok()?;
+        let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
+        rest.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    if let Some(kib) = number("/proc/self/status", "VmRSS:") {
+        metrics::gauge!("process_resident_memory_bytes").set(kib * 1024.0);
+    }
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        metrics::gauge!("process_open_fds").set(open.count() as f64);
+    }
+    if let Some(most) = number("/proc/self/limits", "Max open files") {
+        metrics::gauge!("process_max_fds").set(most);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gauges_are_of_this_moment() {
+        let text = gauges(|| {
+            set_process();
+            metrics::gauge!("depth", "service" => "echo").set(2.0);
+        });
+        assert!(text.contains("\ndepth{service=\"echo\"} 2\n"), "{text}");
+        for name in ["resident_memory_bytes", "open_fds", "max_fds"] {
+            assert!(text.contains(&format!("\nprocess_{name} ")), "{text}");
+        }
+        assert_eq!(gauges(|| {}), "");
+    }
 
     #[test]
     fn a_level_that_is_none_is_named() {

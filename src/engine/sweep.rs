@@ -24,6 +24,8 @@ const RECONCILE: Duration = Duration::from_secs(2);
 const ORPHAN_CHUNK: usize = 200;
 
 pub(super) async fn run(engine: Engine, stop: CancellationToken) {
+    // A counter that comes with its first event has no rise in it.
+    reclaimed(0);
     let sweeping = async {
         loop {
             time::sleep(engine.settings.sweep).await;
@@ -62,6 +64,7 @@ async fn sweep(engine: &Engine) -> Result<(), SweepError> {
     let given_up = store.give_up(lease_ms).await?;
     if !given_up.is_empty() {
         tracing::warn!(jobs = given_up.len(), "took back jobs of lost workers");
+        reclaimed(given_up.len() as u64);
         engine.notifier.tell(Change::Queue);
     }
     // A worker ends its jobs on time; past its grace time and lease it has failed to.
@@ -80,6 +83,11 @@ async fn sweep(engine: &Engine) -> Result<(), SweepError> {
     store.forget(TOMBSTONE_MS).await?;
     store.forget_expired().await?;
     Ok(())
+}
+
+/// Counts jobs that were taken back from lost workers.
+fn reclaimed(jobs: u64) {
+    metrics::counter!("sidereal_jobs_reclaimed_total").increment(jobs);
 }
 
 async fn remove_destroyed(engine: &Engine) -> Result<(), StoreError> {

@@ -1,11 +1,10 @@
-//! Probes and metrics.
+//! Probes.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use poem::{
     Response, Route,
     endpoint::make,
@@ -119,14 +118,6 @@ impl Health {
             })),
         )
     }
-}
-
-/// All metrics, in Prometheus' text format.
-pub fn metrics(handle: &PrometheusHandle) -> Response {
-    handle.run_upkeep();
-    Response::builder()
-        .content_type("text/plain; version=0.0.4")
-        .body(handle.render())
 }
 
 fn plain(text: &'static str) -> Response {

@@ -20,6 +20,7 @@ mod guard;
 mod health;
 mod listen;
 mod log;
+mod metrics;
 mod negotiate;
 mod page;
 mod parameter;
@@ -70,6 +71,7 @@ use self::{
     guard::Guard,
     health::Health,
     listen::Gate,
+    metrics::Metrics,
     web_app::WebApp,
 };
 use crate::{
@@ -231,8 +233,7 @@ pub fn internal_routes(
 ) -> BoxEndpoint<'static> {
     let probes = Health::new(jobs, auth, draining).probes();
     let whole = if metrics {
-        let handle = crate::telemetry::metrics();
-        probes.at("/metrics", get(make_sync(move |_| health::metrics(&handle))))
+        probes.at("/metrics", get(Metrics::new(jobs).page()))
     } else {
         probes
     };

@@ -4,7 +4,7 @@ use super::{Jobs, JobsError};
 use crate::{
     auth::{self, Caller, Role},
     notify::Change,
-    store::{Depth, Worker, WorkerId},
+    store::{Connections, Depth, Worker, WorkerId},
 };
 
 /// The queue and who works on it.
@@ -20,6 +20,13 @@ impl Jobs {
     /// How much work there is, and who does it; for operators.
     pub async fn queue_depth(&self, caller: &Caller) -> Result<Queue, JobsError> {
         operator(caller)?;
+        let services = self.depths().await?;
+        let workers = self.engine.store.workers().await?;
+        Ok(Queue { services, workers })
+    }
+
+    /// How much work there is for each service, as `Queue` has it; for the metrics, which ask without a caller.
+    pub async fn depths(&self) -> Result<Vec<Depth>, JobsError> {
         let mut depths = self.engine.store.depths().await?;
         let mut services = Vec::new();
         for service in self.services() {
@@ -34,8 +41,12 @@ impl Jobs {
             });
         }
         services.append(&mut depths);
-        let workers = self.engine.store.workers().await?;
-        Ok(Queue { services, workers })
+        Ok(services)
+    }
+
+    /// The connections to the database.
+    pub fn connections(&self) -> Connections {
+        self.engine.store.connections()
     }
 
     /// Has a worker take no more jobs while those that it runs go on, or take jobs again; for operators. It holds until the

@@ -116,6 +116,29 @@ pub struct Store {
     url: String,
 }
 
+/// The connections to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Those with a statement or a transaction.
+    pub used: u64,
+    /// Those without.
+    pub idle: u64,
+    /// How many there may be; who needs one more waits.
+    pub most: u64,
+}
+
+impl Connections {
+    fn of<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> Self {
+        let idle = pool.num_idle() as u64;
+        Connections {
+            // They come and go between the two questions.
+            used: u64::from(pool.size()).saturating_sub(idle),
+            idle,
+            most: u64::from(pool.options().get_max_connections()),
+        }
+    }
+}
+
 /// The database in a transaction: all that is written through it happens when it is committed, or not at all. It holds
 /// a connection, on SQLite the only one that writes: nothing else is to be waited for meanwhile.
 #[derive(Debug)]
@@ -207,6 +230,22 @@ impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         Ok(self.read.ping().await?)
+    }
+
+    /// The connections of this process, as they are now.
+    pub fn connections(&self) -> Connections {
+        match self.dialect {
+            Dialect::Postgres => Connections::of(self.write.get_postgres_connection_pool()),
+            Dialect::Sqlite => {
+                let read = Connections::of(self.read.get_sqlite_connection_pool());
+                let write = Connections::of(self.write.get_sqlite_connection_pool());
+                Connections {
+                    used: read.used + write.used,
+                    idle: read.idle + write.idle,
+                    most: read.most + write.most,
+                }
+            }
+        }
     }
 
     /// Ends every connection, once its statement is done.

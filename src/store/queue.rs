@@ -156,14 +156,15 @@ macro_rules! stamp {
     };
 }
 
-/// PENDING or HELD to QUEUED; `$2` is the weight's inverse, in thousandths, `$3` the version that was checked.
+/// PENDING or HELD to QUEUED; `$2` is the weight's inverse, in thousandths, `$3` the version that was checked. From
+/// `run_after` on a job waits.
 pub const RUN: Sql = Sql {
     postgres: concat!(
         clock!(),
         ", mine AS (",
         stamp!(),
         " RETURNING vtime) \
-          UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = 0, version = version + 1 FROM mine \
+          UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = {now}, version = version + 1 FROM mine \
           WHERE job.id = $1 AND version = $3 AND phase IN ('PENDING', 'HELD') RETURNING job.*"
     ),
     sqlite: concat!(clock!(), " ", stamp!()),
@@ -171,7 +172,7 @@ pub const RUN: Sql = Sql {
 
 const RUN_SQLITE: Sql = Sql {
     postgres: "",
-    sqlite: "UPDATE job SET phase = 'QUEUED', run_after = 0, version = version + 1, \
+    sqlite: "UPDATE job SET phase = 'QUEUED', run_after = {now}, version = version + 1, \
              vtime = (SELECT o.vtime FROM job_owner o WHERE o.name = job.owner AND o.priority = job.priority) \
              WHERE id = $1 AND version = $2 AND phase IN ('PENDING', 'HELD') RETURNING *",
 };

@@ -1,5 +1,7 @@
 //! The workers on the books: their leases, and what operators see of them and of the queue.
 
+use std::time::Duration;
+
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
@@ -53,8 +55,12 @@ pub struct Depth {
     pub held: u64,
     /// Jobs in EXECUTING or SUSPENDED.
     pub running: u64,
+    /// Jobs in SUSPENDED.
+    pub suspended: u64,
     /// When the oldest job in QUEUED was created.
     pub oldest: Option<Timestamp>,
+    /// How long the job has waited that has been in QUEUED longest; a pause before another attempt is no waiting.
+    pub waited: Duration,
 }
 
 const REGISTER: Sql = Sql::both(
@@ -94,15 +100,17 @@ const DRAIN: Sql = Sql::both(concat!(
     with_running!()
 ));
 
-/// By partial indices alone, however many jobs have ended.
+/// By partial indices alone, however many jobs have ended. Jobs that an earlier version has queued have no `run_after`.
 const DEPTHS: Sql = Sql::both(
     "SELECT service, CAST(sum(queued) AS BIGINT) AS queued, CAST(sum(held) AS BIGINT) AS held, \
-         CAST(sum(running) AS BIGINT) AS running, min(oldest) AS oldest FROM \
-         (SELECT service, count(*) AS queued, 0 AS held, 0 AS running, min(creation_time) AS oldest FROM job \
+         CAST(sum(running) AS BIGINT) AS running, CAST(sum(suspended) AS BIGINT) AS suspended, \
+         min(oldest) AS oldest, {now} - min(since) AS waited FROM \
+         (SELECT service, count(*) AS queued, 0 AS held, 0 AS running, 0 AS suspended, \
+              min(creation_time) AS oldest, min({greatest}(creation_time, run_after)) AS since FROM job \
               WHERE phase = 'QUEUED' GROUP BY service \
-          UNION ALL SELECT service, 0, count(*), 0, NULL FROM job WHERE phase = 'HELD' GROUP BY service \
-          UNION ALL SELECT service, 0, 0, count(*), NULL FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') \
-              GROUP BY service) AS depth \
+          UNION ALL SELECT service, 0, count(*), 0, 0, NULL, NULL FROM job WHERE phase = 'HELD' GROUP BY service \
+          UNION ALL SELECT service, 0, 0, count(*), count(CASE WHEN phase = 'SUSPENDED' THEN 1 END), NULL, NULL \
+              FROM job WHERE phase IN ('EXECUTING', 'SUSPENDED') GROUP BY service) AS depth \
      GROUP BY service ORDER BY service",
 );
 
@@ -192,9 +200,14 @@ fn depth(row: &QueryResult) -> Result<Depth, StoreError> {
         queued: count(row, "queued")?,
         held: count(row, "held")?,
         running: count(row, "running")?,
+        suspended: count(row, "suspended")?,
         oldest: row
             .try_get_by::<Option<i64>, _>("oldest")?
             .map(time)
             .transpose()?,
+        waited: row
+            .try_get_by::<Option<i64>, _>("waited")?
+            .and_then(|ms| u64::try_from(ms).ok())
+            .map_or(Duration::ZERO, Duration::from_millis),
     })
 }

@@ -90,7 +90,7 @@ def test_alerts_and_dashboard_are_read_by_prometheus_grammar():
     """That every metric of theirs is one of the server's is asked in test_server.py."""
     (rule,) = chart.of_kind(objects("production"), "PrometheusRule")
     alerts = rule["spec"]["groups"][0]["rules"]
-    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 5
+    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 7
     (dashboard,) = [one for one in objects("production") if one["metadata"]["name"].endswith("-dashboard")]
     panels = json.loads(dashboard["data"]["sidereal.json"])["panels"]
     expressions = [alert["expr"] for alert in alerts]

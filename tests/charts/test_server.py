@@ -132,9 +132,10 @@ def test_probes_and_metrics(tmp_path):
         server.terminate()
         server.wait(30)
     text = (chart.CHART / "files/alerts.yaml").read_text()
-    text += "\n".join(target["expr"] for panel in json.loads((chart.CHART / "files/dashboard.json").read_text())["panels"]
-                      for target in panel["targets"])
-    used = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\b((?:http|sidereal)_\w+)\{", text)}
-    assert used and used <= exported, used - exported
+    dashboard = json.loads((chart.CHART / "files/dashboard.json").read_text())
+    text += "\n".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    text += "\n".join(variable["query"]["query"] for variable in dashboard["templating"]["list"] if variable["type"] == "query")
+    used = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\b((?:http|process|sidereal)_\w+)", text)}
+    assert {"sidereal_jobs", "sidereal_queue_oldest_seconds"} <= used <= exported, used - exported
     operating = (chart.ROOT / "docs/operating.md").read_text()
     assert all(name in operating for name in exported), "docs/operating.md names every metric"

@@ -1,6 +1,7 @@
 //! What the store promises in both dialects: one suite, which SQLite and PostgreSQL pass alike.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use futures::{
     future::{join_all, try_join_all},
@@ -24,12 +25,13 @@ use sqlx::{Connection, Executor, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::harness::{Backend, Database, on_both_back_ends};
+use crate::harness::{Backend, Database, on_both_back_ends, rewrite};
 
 /// The pace of an owner of weight 1.
 pub(crate) const STEP: i64 = 1000;
 /// Longer than any test.
 const HOUR: i64 = 3_600_000;
+const FULL_HOUR: Duration = Duration::from_hours(1);
 /// Every worker was heard before that.
 const AT_ONCE: i64 = -1;
 
@@ -1027,6 +1029,22 @@ async fn the_work_of_each_service_is_counted(backend: Backend) {
     )
     .await;
     let created = async |id| store.get(id).await.unwrap().map(|job| job.creation_time);
+    // Whenever it was made: what is not in the queue does not wait.
+    rewrite(
+        home.url(),
+        "UPDATE job SET creation_time = creation_time - 3600000",
+    )
+    .await;
+    let later = create(store, new_job("ann")).await;
+    rewrite(
+        home.url(),
+        "UPDATE job SET creation_time = creation_time - 7200000 WHERE phase = 'PENDING'",
+    )
+    .await;
+    run(store, later).await.unwrap();
+    let mut depths = store.depths().await.unwrap();
+    let mut waited = depths.iter_mut().map(|depth| std::mem::take(&mut depth.waited));
+    assert!(waited.all(|waited| waited < FULL_HOUR));
     let expected = [
         Depth {
             service: "cutout".into(),
@@ -1036,13 +1054,39 @@ async fn the_work_of_each_service_is_counted(backend: Backend) {
         },
         Depth {
             service: "echo".into(),
-            queued: 1,
+            queued: 2,
             held: 1,
             running: 2,
-            oldest: created(ids[2]).await,
+            oldest: created(later).await,
+            ..Depth::default()
         },
     ];
-    assert_eq!(store.depths().await.unwrap(), expected);
+    assert_eq!(depths, expected);
+
+    rewrite(
+        home.url(),
+        "UPDATE job SET run_after = run_after - 3600000 WHERE phase = 'QUEUED' AND service = 'echo'",
+    )
+    .await;
+    let waited = async || {
+        store
+            .depths()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|depth| depth.waited >= FULL_HOUR)
+    };
+    assert!(waited().await.eq([false, true]));
+    // A pause before the next attempt is no waiting.
+    rewrite(
+        home.url(),
+        "UPDATE job SET run_after = run_after + 360000000 WHERE phase = 'QUEUED' AND service = 'echo'",
+    )
+    .await;
+    assert!(waited().await.eq([false, false]));
+    // One of a version that did not note when it was queued.
+    rewrite(home.url(), "UPDATE job SET run_after = 0 WHERE phase = 'QUEUED'").await;
+    assert!(waited().await.eq([true, true]));
 }
 
 async fn a_lost_job_is_tried_again_while_attempts_remain(backend: Backend) {

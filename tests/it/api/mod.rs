@@ -5,3 +5,4 @@ mod edge;
 pub mod events;
 mod jobs;
 mod log;
+pub mod metrics;

@@ -7,8 +7,8 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
 use super::{at, ended_once, sleeper};
-use crate::api::events::Events;
-use crate::harness::{Backend, Site, on_both_back_ends};
+use crate::api::{events::Events, metrics};
+use crate::harness::{Backend, Site, free_address, on_both_back_ends};
 use crate::uws::{LONG, RUN, create, create_in, id, json};
 
 on_both_back_ends!(a_crashed_server_goes_on_where_it_was);
@@ -52,7 +52,10 @@ async fn a_crashed_server_goes_on_where_it_was(backend: Backend) {
 #[tokio::test]
 async fn jobs_of_a_killed_server_end_at_the_other() {
     let mut killed = Site::start_with(Backend::Cluster, &[("SIDEREAL_WORKERS", "2")]).await;
-    let other = killed.replica().await;
+    let internal = free_address();
+    let other = killed
+        .replica_with(&[("SIDEREAL_INTERNAL_LISTEN", &internal)])
+        .await;
     // As many as both can run: two of them are the other's.
     let mut jobs = Vec::new();
     for _ in 0..4 {
@@ -64,6 +67,10 @@ async fn jobs_of_a_killed_server_end_at_the_other() {
     killed.crash().await;
     let runs = ended_once(&other, &jobs).await;
     assert_eq!(runs.values().filter(|run| **run == 1).count(), 2, "{runs:?}");
+    metrics::until(&other, &internal, |text| {
+        metrics::value(text, "sidereal_jobs_reclaimed_total") == Some(2.0)
+    })
+    .await;
 }
 
 /// SIGSTOP past the lease, then SIGCONT: the server still believes that the jobs are its own.

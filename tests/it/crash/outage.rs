@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{ended_once, sleeper};
-use crate::harness::{Backend, Database, Site};
+use crate::api::metrics;
+use crate::harness::{Backend, Database, Site, free_address};
 use crate::uws::{LONG, create};
 
 /// Connections to PostgreSQL that can be cut.
@@ -60,10 +61,16 @@ async fn a_server_outlives_an_outage_of_its_database() {
     .await;
     url.set_ip_host(wire.address.ip()).unwrap();
     url.set_port(Some(wire.address.port())).unwrap();
-    let site = Site::start_with(Backend::Cluster, &[("SIDEREAL_DATABASE_URL", url.as_str())]).await;
+    let internal = free_address();
+    let settings = [
+        ("SIDEREAL_DATABASE_URL", url.as_str()),
+        ("SIDEREAL_INTERNAL_LISTEN", &internal),
+    ];
+    let site = Site::start_with(Backend::Cluster, &settings).await;
     let running = sleeper(&site, "2").await;
     site.wait(&running, "EXECUTING").await;
     let pending = create(&site, &[LONG]).await;
+    metrics::until(&site, &internal, knows_the_queue).await;
 
     wire.join(false);
     let refused = site.get(&pending).await.expect(503);
@@ -78,12 +85,23 @@ async fn a_server_outlives_an_outage_of_its_database() {
     site.get("/livez").await.expect(200);
     let waiting = format!("{pending}?WAIT=50");
     site.get(&waiting).await.expect(503);
+    // What it knew is no longer so; what it has counted is.
+    metrics::until(&site, &internal, |text| {
+        assert!(text.contains("sidereal_jobs_started_total"), "{text}");
+        !text.contains("sidereal_jobs{") && !text.contains("sidereal_queue_oldest_seconds")
+    })
+    .await;
 
     wire.join(true);
     while site.get(&pending).await.status != 200 {}
     let jobs = [running, sleeper(&site, "0").await];
     ended_once(&site, &jobs).await;
+    metrics::until(&site, &internal, knows_the_queue).await;
     // Wake-ups are heard again too.
     while site.get("/readyz").await.status != 200 {}
     assert!(!site.log().contains("panicked"), "{}", site.log());
+}
+
+fn knows_the_queue(text: &str) -> bool {
+    text.contains("sidereal_jobs{") && text.contains("sidereal_queue_oldest_seconds{")
 }
