@@ -308,7 +308,7 @@ def test_the_documents_commands(cluster):
         done = cluster.kubectl("auth", "can-i", "patch", "deployments", "--namespace", namespace, *who, check=False)
         assert done.stdout.strip() == answer
     # It suffices for what `sidereal deploy` then asks for.
-    upgrade(cluster, "production", "--create-namespace", "--set-string", "image.tag=0.4.0", "--kube-as-user", who[1])
+    upgrade(cluster, "production", "--set-string", "image.tag=0.4.0", "--kube-as-user", who[1])
     assert {image(one) for one in deployments(cluster, "production").values()} == {"registry.example.org/sidereal:0.4.0"}
     shell(cluster, uninstall)
     assert not deployments(cluster, "production")

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from chart import ROOT
+from chart import ROOT, of_kind, render
 from test_server import BINARY, free_ports, get
 
 POSTGRES = os.environ.get("SIDEREAL_TEST_POSTGRES")
@@ -76,6 +76,19 @@ def test_looking_at_it(running):
     job = urllib.request.urlopen(f"{environment['SIDEREAL_SERVER']}/api/echo/async", data=b"PHASE=RUN&SLEEP=600", timeout=20).url
     try:
         assert time.strftime("%Y-%m-", time.gmtime()) in run(sql, environment)
+        # KEDA counts it, and what waits, if its type is served.
+        for services, count in ((["cutout", "echo"], "1"), (["cutout"], "0"), ([], "1")):
+            values = ["--set-json", f"config.services={json.dumps(services)}"]
+            (scaled,) = of_kind(render("--values", ROOT / "tests/charts/values/all-on.yaml", *values), "ScaledObject")
+            query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+            said = subprocess.run(["psql", environment["SIDEREAL_DATABASE_URL"], "--tuples-only", "--no-align", "--command", query],
+                                  capture_output=True, text=True, check=True).stdout
+            assert said.strip() == count, query
+            # It is asked every 15 s, for as long as jobs are kept: by indices alone.
+            planned = subprocess.run(["psql", environment["SIDEREAL_DATABASE_URL"], "--command", f"EXPLAIN {query}"], capture_output=True,
+                                     text=True, check=True, env={**os.environ, "PGOPTIONS": "-c enable_seqscan=off"}).stdout
+            assert "job_running" in planned and "Seq Scan" not in planned, planned
+            assert all(f"'{phase}'" in query for phase in ("QUEUED", "EXECUTING", "SUSPENDED"))
     finally:
         get(f"{job}/phase", b"PHASE=ABORT")
 
