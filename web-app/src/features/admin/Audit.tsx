@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useCallback, useMemo } from 'react'
+import { useMemo } from 'react'
+import { useNextPage } from '@/shared/api/pages'
 import { DataGrid, type Column } from '@/shared/ui/DataGrid'
 import { Card } from '@/shared/ui/Page'
 import { Loaded, Notice } from '@/shared/ui/States'
@@ -50,10 +51,7 @@ export function Audit() {
   const navigate = useNavigate({ from: '/admin/$part' })
   const query = useInfiniteQuery(auditQuery(filter))
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
-  const { fetchNextPage, hasNextPage, isFetchingNextPage } = query
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [fetchNextPage, hasNextPage, isFetchingNextPage])
+  const onEnd = useNextPage(query)
   return (
     <>
       <form

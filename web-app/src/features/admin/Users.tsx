@@ -1,10 +1,11 @@
 import { Button } from '@mantine/core'
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
-import { useCallback, useMemo, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { useForm } from 'react-hook-form'
 import { TextInput } from '@/shared/ui/kit/inputs'
 import { Modal } from '@/shared/ui/kit/modal'
 import type { Schema } from '@/shared/api/client'
+import { useNextPage } from '@/shared/api/pages'
 import { sentence } from '@/shared/api/problem'
 import { bytes, count } from '@/shared/lib/format'
 import { Confirm } from '@/shared/ui/Confirm'
@@ -25,10 +26,7 @@ export function Users() {
   const [edited, setEdited] = useState<User>()
   const [ended, setEnded] = useState<User>()
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
-  const { fetchNextPage, hasNextPage, isFetchingNextPage } = query
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [fetchNextPage, hasNextPage, isFetchingNextPage])
+  const onEnd = useNextPage(query)
   const columns = useMemo(
     (): Column<User>[] => [
       {

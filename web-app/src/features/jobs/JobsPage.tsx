@@ -4,6 +4,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { arrivals } from '@/shared/api/apply'
 import { jobKeys, jobListQuery, type JobSummary } from '@/shared/api/jobs'
+import { useNextPage } from '@/shared/api/pages'
 import { plural } from '@/shared/lib/format'
 import { useHotkeys } from '@/shared/lib/hotkeys'
 import { useStore } from '@/shared/lib/store'
@@ -46,10 +47,7 @@ export function JobsPage() {
     Enter: () => active !== undefined && void navigate({ to: '/jobs/$jobId', params: { jobId: active } }),
   })
 
-  const { fetchNextPage, hasNextPage, isFetchingNextPage } = list
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [fetchNextPage, hasNextPage, isFetchingNextPage])
+  const onEnd = useNextPage(list)
 
   const refresh = useCallback(() => {
     arrivals.set(new Set())
@@ -98,7 +96,7 @@ export function JobsPage() {
             rows={rows}
             columns={columns}
             rowId={rowId}
-            total={hasNextPage ? undefined : rows.length}
+            total={list.hasNextPage ? undefined : rows.length}
             active={active}
             selected={chosen}
             rowHeight={48}
@@ -111,15 +109,15 @@ export function JobsPage() {
             }}
           />
           <p className={cx['end']} role="status">
-            {isFetchingNextPage
+            {list.isFetchingNextPage
               ? 'Reading more…'
-              : hasNextPage
+              : list.hasNextPage
                 ? `${plural(rows.length, 'job')} so far`
                 : `${plural(rows.length, 'job')}, all of them`}
           </p>
         </div>
       )}
-      <BulkBar filter={filter} selection={selection} complete={!hasNextPage} onDone={refresh} />
+      <BulkBar filter={filter} selection={selection} complete={!list.hasNextPage} onDone={refresh} />
     </Page>
   )
 }

@@ -52,7 +52,7 @@ type DataGridProps<Row extends RowData> = {
   active?: string | undefined
   selected?: ReadonlySet<string>
   onRow?: (row: Row, event: React.MouseEvent) => void
-  /** The last rows are near. */
+  /** The last rows are near; called for as long as they are. */
   onEnd?: () => void
   /** Height of a row before it is measured, in CSS pixels. */
   rowHeight?: number
@@ -172,9 +172,10 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
   const items = virtualizer.getVirtualItems()
   const last = items.at(-1)?.index ?? -1
   const near = rows.length > 0 && last >= rows.length - 12
+  // After every rendering: what is asked for may give way to a refresh before anything here has changed.
   useEffect(() => {
     if (near) onEnd?.()
-  }, [near, rows.length, onEnd])
+  })
 
   const at = active === undefined ? -1 : rows.findIndex((row) => rowId(row) === active)
   const isNew = useRef(true)
