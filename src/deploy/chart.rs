@@ -110,8 +110,8 @@ impl Chart {
         };
         for image in &declared.images {
             let file = format!("charts/{name}/deploy.toml");
-            expect(&file, "name", &image.name, is_repository, "a name of an image")?;
-            expect(
+            must_be(&file, "name", &image.name, is_repository, "a name of an image")?;
+            must_be(
                 &file,
                 "value_key",
                 &image.value_key,
@@ -167,14 +167,21 @@ impl Chart {
         let path = format!("{}/environments/{name}.toml", self.folder());
         let environment: Environment = toml(&self.root.join(&path))?;
         let registry = environment.registry.as_str();
-        expect(
+        must_be(
             &path,
             "namespace",
             &environment.namespace,
             is_label,
             "a name of a namespace",
         )?;
-        expect(&path, "registry", registry, is_registry, "host[:port][/path]")?;
+        must_be(
+            &path,
+            "context",
+            &environment.context,
+            is_context,
+            "a context of kubectl",
+        )?;
+        must_be(&path, "registry", registry, is_registry, "host[:port][/path]")?;
         Ok(environment)
     }
 
@@ -218,13 +225,18 @@ fn toml<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
 }
 
 /// A text of a file that is said to Helm among others: it must be unable to say more than itself.
-fn expect(file: &str, key: &str, text: &str, is: fn(&str) -> bool, what: &str) -> Result<(), Failure> {
+fn must_be(file: &str, key: &str, text: &str, is: fn(&str) -> bool, what: &str) -> Result<(), Failure> {
     if is(text) {
         return Ok(());
     }
     Err(Failure::usage(format!(
         "{file}: {key}: expected {what}, not {text:?}"
     )))
+}
+
+/// A name of a context. An empty one is the current one to kubectl and Helm, whichever that is.
+pub fn is_context(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(char::is_control)
 }
 
 /// A name of RFC 1123 without dots, such as a namespace's.
@@ -348,6 +360,11 @@ mod tests {
                 is_tag,
                 &["1", "v1.2_3-x", "_"],
                 &["", ".1", "-1", "a,b=c", "a b", "ä"],
+            ),
+            (
+                is_context,
+                &["arn:aws:eks:x:1:cluster/a", "me@a"],
+                &["", " ", "a\nb"],
             ),
             (is_label, &["sky-dev1", "1"], &["", "-a", "a-", "a.b", "A"]),
             (is_release, &["sky.1-a"], &["", "a..b", "a_b", "--x"]),

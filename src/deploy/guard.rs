@@ -5,7 +5,7 @@ use super::{
     chart::{Chart, Environment},
     command::Command,
     failure::{Class, Failure},
-    plan::{Facts, Place, Wanted},
+    plan::{Image, Place, Wanted},
     report::warn,
     runner::Runner,
 };
@@ -17,13 +17,13 @@ pub async fn refusals(
     place: &Place,
     at: &Where,
     wanted: &Wanted,
-    facts: &Facts,
+    images: &[Image],
 ) -> Result<Vec<Failure>, Failure> {
     let mut refusals = Vec::new();
     if wanted.deploy {
         refusals.extend(unconfirmed(chart, place, at, "deploy")?);
     }
-    let dirty = facts.images.iter().find(|image| image.tag.dirty);
+    let dirty = images.iter().find(|image| image.tag.dirty);
     if let Some(image) = dirty {
         let is_production = is_production(chart, place)?;
         let registry = production(chart)?.map(|environment| environment.registry);

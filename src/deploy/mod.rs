@@ -1,11 +1,14 @@
 //! The deploy command: finds charts and their images, plans what builds, pushes and installs them, and does it.
 //!
 //! Calls git, docker, helm, kubectl and sops as programs on PATH. Of the crate it uses nothing. A plan is data: what
-//! `--dry-run` prints is what a run runs.
+//! `--dry-run` prints is what a run runs. `chart`, `git`, `setting` and `facts` find out what there is and what is asked,
+//! `guard` says what must not be, `plan` makes steps of it, whose `command`s `run` has a `runner` do; `history`,
+//! `aftermath` and `manifests` see to what became of a release.
 
 mod aftermath;
 mod chart;
 mod command;
+mod facts;
 mod failure;
 mod git;
 mod guard;
@@ -24,13 +27,12 @@ use serde::Serialize;
 
 pub use self::{chart::is_tag, failure::Failure, plan::Wanted, setting::Setting};
 use self::{
-    chart::{Chart, Environment, charts, is_label, is_release, named},
-    command::Command,
+    chart::{Chart, Environment, charts, is_context, is_label, is_release, named},
+    facts::{facts, images, major},
     failure::Class,
-    git::Tag,
     guard::{refusals, unconfirmed, wrong_context},
     history::{good_before, history},
-    plan::{Action, Facts, Image, Place, Step, Values},
+    plan::{Action, Facts, Place, Step, Values},
     report::{Report, warn},
     run::Run,
     runner::{Output, Runner},
@@ -93,12 +95,18 @@ pub async fn deploy(
 ) -> Result<(), Failure> {
     let (mut runner, charts) = repository().await?;
     let report = Report { json };
-    let chosen = choose(&mut runner, charts, which).await?;
+    let mut chosen = choose(&mut runner, charts, which).await?;
+    if !matches!(which, Which::Named(_)) {
+        // A library of others goes nowhere by itself.
+        chosen.retain(|chart| !chart.environments().is_empty());
+    }
     if chosen.is_empty() {
         report.note("changed", "nothing is changed")?;
     }
-    for chart in &chosen {
-        one(&mut runner, chart, at, wanted, dry, report).await?;
+    // None is begun if one of them has nowhere to go.
+    let places: Result<Vec<Place>, Failure> = chosen.iter().map(|chart| place(chart, at)).collect();
+    for (chart, place) in chosen.iter().zip(places?) {
+        one(&mut runner, chart, place, at, wanted, dry, report).await?;
     }
     Ok(())
 }
@@ -106,22 +114,20 @@ pub async fn deploy(
 async fn one(
     runner: &mut Runner,
     chart: &Chart,
+    place: Place,
     at: &Where,
     wanted: &Wanted,
     dry: Option<DryRun>,
     report: Report,
 ) -> Result<(), Failure> {
-    let place = place(chart, at)?;
-    let mut facts = facts(runner, chart, &place, wanted, dry).await?;
-    for refusal in refusals(runner, chart, &place, at, wanted, &facts).await? {
+    let images = images(runner, chart, &place, wanted).await?;
+    for refusal in refusals(runner, chart, &place, at, wanted, &images).await? {
         if dry.is_none() {
             return Err(refusal);
         }
         warn(&format!("sidereal: this would be refused: {refusal}"));
     }
-    if wanted.deploy {
-        facts.lacks_namespace = lacks_namespace(runner, &place, dry.is_some()).await?;
-    }
+    let facts = facts(runner, chart, &place, wanted, dry, images).await?;
     let steps = plan::steps(chart, &place, wanted, &facts);
     let Environment {
         context,
@@ -362,6 +368,11 @@ async fn choose(runner: &mut Runner, charts: Vec<Chart>, which: &Which) -> Resul
 fn place(chart: &Chart, at: &Where) -> Result<Place, Failure> {
     let mut environment = chart.environment(&at.environment)?;
     if let Some(context) = &at.context {
+        if !is_context(context) {
+            return Err(Failure::usage(
+                "--kube-context: expected a name of kubectl's configuration",
+            ));
+        }
         environment.context.clone_from(context);
     }
     let release = at.release.as_ref().unwrap_or(&chart.name);
@@ -382,94 +393,5 @@ fn place(chart: &Chart, at: &Where) -> Result<Place, Failure> {
         name: at.environment.clone(),
         environment,
         release: release.clone(),
-    })
-}
-
-async fn facts(
-    runner: &mut Runner,
-    chart: &Chart,
-    place: &Place,
-    wanted: &Wanted,
-    dry: Option<DryRun>,
-) -> Result<Facts, Failure> {
-    let mut images = Vec::new();
-    for file in &chart.images {
-        let tag = match &wanted.image_tag {
-            Some(named) => Tag {
-                name: named.clone(),
-                dirty: false,
-            },
-            None => git::tag(runner, &file.paths).await?,
-        };
-        images.push(Image {
-            tag,
-            repository: format!("{}/{}", place.environment.registry, file.name),
-            file: file.clone(),
-        });
-    }
-    let has_diff = wanted.deploy && wanted.diff && {
-        let plugins = runner
-            .ask(&Command::new("helm").words(["plugin", "list"]))
-            .await?;
-        plugins
-            .out
-            .lines()
-            .any(|line| line.split_whitespace().next() == Some("diff"))
-    };
-    Ok(Facts {
-        helm: if wanted.deploy {
-            major(runner, dry == Some(DryRun::Plan)).await?
-        } else {
-            4
-        },
-        has_diff,
-        lacks_namespace: false,
-        images,
-        has_lock: chart.has("Chart.lock"),
-        has_tests: chart.has("templates/tests"),
-        values: chart.values(&place.name)?,
-        secret: chart.secret(&place.name),
-    })
-}
-
-/// Whether the namespace is known not to be there. Who may not ask may not make it either, and Helm says what is missing.
-async fn lacks_namespace(runner: &mut Runner, place: &Place, may_fail: bool) -> Result<bool, Failure> {
-    let namespace = &place.environment.namespace;
-    let command = plan::kubectl(place, &["get", "namespace", namespace, "--output", "name"]);
-    match runner.ask(&command).await {
-        Ok(answer) => Ok(!answer.is_good() && answer.err.contains("(NotFound)")),
-        Err(Failure::At { .. }) if may_fail => Ok(false),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// The first number of Helm's version; 4 where it need not be there and is not.
-async fn major(runner: &mut Runner, may_be_missing: bool) -> Result<u32, Failure> {
-    let command = Command::new("helm").words(["version", "--template", "{{.Version}}"]);
-    let version = match runner.ask(&command).await {
-        Ok(answer) if answer.is_good() => answer.out,
-        Err(Failure::At { message, .. }) if may_be_missing => {
-            warn(&format!("sidereal: {message}; these are the options of Helm 4"));
-            return Ok(4);
-        }
-        Ok(answer) => {
-            return Err(Failure::new(
-                Class::Setup,
-                format!("helm version: {}", answer.complaint()),
-            ));
-        }
-        Err(failure) => return Err(failure),
-    };
-    let number = version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .and_then(|number| number.parse().ok());
-    number.filter(|number| *number >= 3).ok_or_else(|| {
-        Failure::new(
-            Class::Setup,
-            format!("Helm {} is none of 3 and later", version.trim()),
-        )
     })
 }
