@@ -222,6 +222,11 @@ def as_user(cluster, name):
 def test_the_documented_rights_are_enough_for_a_first_release(cluster):
     """Those that docs/deploying.md gives GitHub's workflows in one namespace, which is there."""
     cluster.kubectl("create", "namespace", "sidereal")
+    # They name kinds of the Prometheus operator.
+    for name in ("prometheusrules", "servicemonitors"):
+        cluster.kubectl("create", "-f", TOOLS / "definitions" / f"monitoring.coreos.com_{name}.yaml")
+    wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]
+    cluster.until("the custom resources", lambda: cluster.kubectl(*wait, check=False).returncode == 0)
     (binding,) = blocks("deploying.md", "By GitHub's workflows")
     subprocess.run(["bash", "-euo", "pipefail", "-c", binding], check=True, **surroundings(cluster))
     config = as_user(cluster, "github:repo:ORGANIZATION/sidereal:environment:production")
