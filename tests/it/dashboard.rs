@@ -13,7 +13,7 @@ use crate::{
         Answer, Backend, Html, Issuer, Keeper, Reply, Site, execute, fault, free_address, named,
         on_both_back_ends, rewrite, said,
     },
-    readme::{SERVER, blocks},
+    readme::{DASHBOARDS, SERVER, blocks},
 };
 
 on_both_back_ends!(
@@ -934,7 +934,7 @@ async fn products_are_rebuilt_from_the_command_line() {
 
 #[tokio::test]
 async fn the_readme_says_how() {
-    let chapter = |language| blocks("Dashboards of documentation", language);
+    let chapter = |language| blocks(DASHBOARDS, language);
     let keeper = Keeper::start();
     keeper.publish(&note());
     let settings = chapter("toml")[0].replace("http://keeper:3031", keeper.url());

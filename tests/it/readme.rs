@@ -1,23 +1,18 @@
-//! The README's commands, run as they stand.
+//! The commands of the README and of the documents beside it, run as they stand.
 
 use std::path::{Path, PathBuf};
 
 use crate::harness::{Backend, Site, named};
 
 const README: &str = include_str!("../../README.md");
+pub const CUTOUTS: &str = include_str!("../../docs/cutouts.md");
+pub const DASHBOARDS: &str = include_str!("../../docs/dashboards.md");
+pub const SIGNING_IN: &str = include_str!("../../docs/signing-in.md");
 pub const SERVER: &str = "http://127.0.0.1:8080";
 
-/// A chapter, without its title.
-fn chapter(title: &str) -> &'static str {
-    let (_, rest) = README
-        .split_once(&format!("\n## {title}\n"))
-        .expect("the chapter");
-    rest.split("\n## ").next().expect("its text")
-}
-
-/// The fenced blocks of a chapter in this language, in order.
-pub fn blocks(title: &str, language: &str) -> Vec<&'static str> {
-    chapter(title)
+/// The fenced blocks of a document in this language, in order.
+pub fn blocks(document: &'static str, language: &str) -> Vec<&'static str> {
+    document
         .split(&format!("\n```{language}\n"))
         .skip(1)
         .map(|rest| rest.split("\n```").next().expect("the block's end"))
@@ -57,7 +52,7 @@ async fn every_block_does_what_it_says() {
         ("sh", PathBuf::from("/bin/bash"), "-euc"),
         ("python", root().join("target/venv/bin/python"), "-c"),
     ] {
-        for block in blocks("In five minutes", language) {
+        for block in blocks(README, language) {
             let block = block.replace(SERVER, &site.address);
             let output = named(&interpreter, folder.path())
                 .args([flag, &block])
@@ -86,24 +81,16 @@ async fn every_block_does_what_it_says() {
     );
 }
 
+/// Those of deploying.md and operating.md are run by `tests/charts`.
 #[test]
-fn every_block_is_in_a_chapter_that_is_run() {
-    let chapters = [
-        ("In five minutes", 3),
-        ("Your images", 1),
-        ("Dashboards of documentation", 2),
-        ("Signing in", 3),
-    ];
-    let run: usize = chapters
-        .map(|(title, count)| {
-            let found = ["sh", "python", "toml"].map(|language| blocks(title, language).len());
-            let found: usize = found.iter().sum();
-            assert_eq!(found, count, "{title}");
-            found
-        })
-        .iter()
-        .sum();
-    assert_eq!(README.matches("\n```").count(), 2 * run);
+fn every_block_is_of_a_language_that_is_run() {
+    for (document, count) in [(README, 3), (CUTOUTS, 1), (DASHBOARDS, 2), (SIGNING_IN, 3)] {
+        let found = ["sh", "python", "toml"].map(|language| blocks(document, language).len());
+        assert_eq!(found.iter().sum::<usize>(), count, "{}", &document[..40]);
+        assert_eq!(document.matches("\n```").count(), 2 * count, "{}", &document[..40]);
+    }
+    let settings = include_str!("../../docs/settings.md");
+    assert!(!settings.contains("```"));
 }
 
 #[test]

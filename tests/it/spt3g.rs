@@ -1,12 +1,12 @@
 //! What the South Pole Telescope's people do: their example's list, with spaces after its commas, against maps of two
-//! observations in three bands and two types and a yearly coadd, sent as the README says.
+//! observations in three bands and two types and a yearly coadd, sent as docs/cutouts.md says.
 
 use serde_json::Value;
 
 use crate::{
     cutout::{save, text},
     harness::{Backend, Site, named, on_both_back_ends, oracle, said},
-    readme::{SERVER, blocks},
+    readme::{CUTOUTS, SERVER, blocks},
 };
 
 on_both_back_ends!(a_list_gives_a_file_for_each_object_and_map);
@@ -25,7 +25,7 @@ async fn a_list_gives_a_file_for_each_object_and_map(backend: Backend) {
     let site = Site::start(backend).await;
     said(&site.run(&["ingest", "spt3g", &text(&maps)]).await);
     std::fs::write(folder.path().join("positions.csv"), LIST).unwrap();
-    let block = blocks("Your images", "sh")[0].replace(SERVER, &site.address);
+    let block = blocks(CUTOUTS, "sh")[0].replace(SERVER, &site.address);
     let output = named("bash", folder.path())
         .args(["-euc", &block])
         .output()

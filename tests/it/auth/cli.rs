@@ -1,5 +1,5 @@
 //! The command line's logins: by the device flow of the real Keycloak; renewed, ended; tokens that go nowhere else; what
-//! `sidereal doctor` says of a provider; the commands of the README's chapter on it.
+//! `sidereal doctor` says of a provider; the commands of docs/signing-in.md.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -457,7 +457,7 @@ async fn the_readme_shows_how_a_person_a_script_and_a_service_sign_in() {
             .env("WORKER_SECRET", Realm::worker_secret());
         command
     };
-    let blocks = readme::blocks("Signing in", "sh");
+    let blocks = readme::blocks(readme::SIGNING_IN, "sh");
     let [person, script, service] = blocks.as_slice() else {
         panic!("three blocks, not {blocks:?}")
     };
