@@ -308,12 +308,17 @@ pub struct KeywordSettings {
     /// Instrument.
     #[serde(deserialize_with = "list")]
     pub instrument: Vec<String>,
-    /// When the observation began, ISO 8601 in UTC.
+    /// When the observation began: ISO 8601, `DD/MM/YY` of the 20th century, MJD or JD, in the scale that TIMESYS names
+    /// (UTC if there is none). One with its time of day comes before one that is a day alone, which is completed by
+    /// TIME-OBS, UTC or UT.
     #[serde(deserialize_with = "list")]
     pub date_beg: Vec<String>,
-    /// When it ended.
+    /// When it ended; likewise.
     #[serde(deserialize_with = "list")]
     pub date_end: Vec<String>,
+    /// Its middle; likewise.
+    #[serde(deserialize_with = "list")]
+    pub date_avg: Vec<String>,
     /// Exposure, s.
     #[serde(deserialize_with = "list")]
     pub exposure: Vec<String>,
@@ -340,8 +345,9 @@ impl Default for KeywordSettings {
             target: words(&["OBJECT"]),
             facility: words(&["TELESCOP"]),
             instrument: words(&["INSTRUME"]),
-            date_beg: words(&["DATE-BEG", "DATE-OBS"]),
-            date_end: words(&["DATE-END"]),
+            date_beg: words(&["DATE-BEG", "MJD-BEG", "DATE-OBS", "MJD-OBS"]),
+            date_end: words(&["DATE-END", "MJD-END"]),
+            date_avg: words(&["DATE-AVG", "MJD-AVG"]),
             exposure: words(&["XPOSURE", "EXPTIME"]),
             wavelengths: BTreeMap::new(),
             types: [("passthrough", "psth"), ("filtered", "fltd")]

@@ -3,19 +3,16 @@
 
 use std::ops::Range;
 
-use fits_well::{
-    time::{self, Scale, ScaleKind},
-    wcs,
-};
+use fits_well::{time, wcs};
 
 use super::header::{CARD, Header, has_value, name};
+use super::scale::utc_of;
 use super::wcs_header::push;
 
 /// Speed of light, m/s.
 const LIGHT: f64 = 299_792_458.0;
 /// Planck's constant, J s.
 const PLANCK: f64 = 6.626_070_15e-34;
-const DAY: f64 = 86_400.0;
 /// Stokes parameters by their numbers (FITS 4.0, table 29): 1 to 4 and −1 to −8.
 const STOKES: [&str; 4] = ["I", "Q", "U", "V"];
 const PRODUCTS: [&str; 8] = ["RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX"];
@@ -63,38 +60,6 @@ const UNITS: [(&str, f64); 35] = [
 const ELECTRONVOLT: f64 = 1.602_176_634e-19;
 /// Part of a plane that may lie beyond a range without being asked for: what rounding makes of its edge.
 const ROUNDING: f64 = 1e-6;
-/// First days (MJD) since which TAI is ahead of UTC by so many seconds (IERS, Bulletin C).
-const LEAPS: [(f64, f64); 28] = [
-    (41_317.0, 10.0),
-    (41_499.0, 11.0),
-    (41_683.0, 12.0),
-    (42_048.0, 13.0),
-    (42_413.0, 14.0),
-    (42_778.0, 15.0),
-    (43_144.0, 16.0),
-    (43_509.0, 17.0),
-    (43_874.0, 18.0),
-    (44_239.0, 19.0),
-    (44_786.0, 20.0),
-    (45_151.0, 21.0),
-    (45_516.0, 22.0),
-    (46_247.0, 23.0),
-    (47_161.0, 24.0),
-    (47_892.0, 25.0),
-    (48_257.0, 26.0),
-    (48_804.0, 27.0),
-    (49_169.0, 28.0),
-    (49_534.0, 29.0),
-    (50_083.0, 30.0),
-    (50_630.0, 31.0),
-    (51_179.0, 32.0),
-    (53_736.0, 33.0),
-    (54_832.0, 34.0),
-    (56_109.0, 35.0),
-    (57_204.0, 36.0),
-    (57_754.0, 37.0),
-];
-
 /// Keywords of the time that times are counted from (FITS 4.0, section 9.2.2).
 const EPOCHS: [&str; 7] = [
     "MJDREF", "MJDREFI", "MJDREFF", "JDREF", "JDREFI", "JDREFF", "DATEREF",
@@ -299,7 +264,7 @@ impl Axis {
         let world = wcs.axis_world(0, &[plane + 1.0]).ok()?.value;
         let value = match meaning {
             Meaning::State => world,
-            Meaning::Time(axis) => utc(axis.mjd(world).ok()?.to_f64(), axis.scale())?,
+            Meaning::Time(axis) => utc_of(axis.mjd(world).ok()?.to_f64(), axis.scale())?,
             Meaning::Wavelength(spectral) => {
                 let wavelength = wavelength(&spectral.kind, world * spectral.unit, spectral.rest)?;
                 (wavelength > 0.0).then_some(wavelength)?
@@ -394,25 +359,6 @@ fn rest(header: &Header) -> Option<f64> {
     })
 }
 
-/// A time of a scale as UTC; none of a scale that only its makers know.
-fn utc(mjd: f64, scale: &Scale) -> Option<f64> {
-    let Scale::Known { kind, .. } = scale else {
-        return None;
-    };
-    // Seconds of TAI before it; TDB differs from TT by 2 ms at most, UT1 from UTC by 0.9 s.
-    let before = match kind {
-        ScaleKind::Utc | ScaleKind::Ut1 => return Some(mjd),
-        ScaleKind::Tai => 0.0,
-        ScaleKind::Gps => -19.0,
-        ScaleKind::Tt | ScaleKind::Tdb => 32.184,
-        ScaleKind::Tcg => 32.184 + 6.969_290_134e-10 * (mjd - 43_144.0) * DAY,
-        ScaleKind::Tcb => 32.184 + 1.550_519_768e-8 * (mjd - 43_144.0) * DAY,
-    };
-    let tai = mjd - before / DAY;
-    let ahead = LEAPS.iter().rev().find(|(day, ahead)| tai >= day + ahead / DAY);
-    Some(tai - ahead.map_or(LEAPS[0].1, |(_, ahead)| *ahead) / DAY)
-}
-
 /// A header of this axis (from 1) alone.
 fn alone(header: &Header, axis: usize, length: u64) -> Result<Vec<u8>, String> {
     const SHARED: [&str; 16] = [
@@ -487,6 +433,8 @@ fn renamed(name: &str, axis: usize) -> Option<String> {
 mod tests {
     use super::*;
     use crate::fits::tests::files::header;
+
+    const DAY: f64 = 86_400.0;
 
     fn axis(cards: &[&str], length: u64) -> Axis {
         let header = Header::new(header(cards).into());
@@ -576,21 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_every_scale_are_utc() {
-        let of = |scale: &str, mjd: f64| utc(mjd, &scale.parse().expect("a scale")).expect("known");
-        for (scale, mjd, ahead) in [
-            ("UTC", 58_000.0, 0.0),
-            ("TAI", 58_000.0, 37.0),
-            ("TT", 58_000.0, 69.184),
-            ("TDB", 58_000.0, 69.184),
-            ("GPS", 58_000.0, 18.0),
-            ("TAI", 57_000.0, 35.0),
-            ("TAI", 41_000.0, 10.0),
-        ] {
-            let seconds = (mjd - of(scale, mjd)) * DAY;
-            assert!((seconds - ahead).abs() < 1e-5, "{scale} {mjd}: {seconds}");
-        }
-        assert_eq!(utc(58_000.0, &Scale::Local("SHIP".into())), None);
+    fn planes_of_a_time_axis_are_chosen_by_time() {
         let times = axis(
             &[
                 "CTYPE3  = 'TIME    '",

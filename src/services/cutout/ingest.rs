@@ -359,6 +359,7 @@ fn new_image(reading: &Reading, found: &Found, file: &File) -> Option<NewImage> 
         .collect();
     let described = describe(&reading.keywords, &found.path, file, first);
     let [t_min, t_max] = described.mjd();
+    let [date_beg, date_end] = described.dates();
     let image = Image {
         path: found.path.clone(),
         url: found.url.clone(),
@@ -371,8 +372,8 @@ fn new_image(reading: &Reading, found: &Found, file: &File) -> Option<NewImage> 
         obs: described.obs,
         product_type: described.product_type,
         field: described.field,
-        date_beg: described.date_beg,
-        date_end: described.date_end,
+        date_beg,
+        date_end,
         hdus,
         cap,
         em_min: described.wavelengths.map(|range| range[0]),

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::dates::{EPOCH, Taken, taken};
 use crate::{
     fits::{File, Hdu, Value},
     settings::KeywordSettings,
@@ -9,13 +10,13 @@ use crate::{
 };
 
 /// Counted up when images are described in another way, so that the next ingest reads them again.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Longest value that is kept, in characters.
 const LONGEST: usize = 200;
 /// Speed of light, m/s.
 const LIGHT: f64 = 299_792_458.0;
-/// The day of 1970-01-01 as MJD, and a day's milliseconds.
-const EPOCH: (f64, f64) = (40_587.0, 86_400_000.0);
+/// A day's milliseconds.
+const DAY: f64 = 86_400_000.0;
 
 /// What a file says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,8 +28,8 @@ pub struct Described {
     pub target: Option<String>,
     pub facility: Option<String>,
     pub instrument: Option<String>,
-    pub date_beg: Option<Timestamp>,
-    pub date_end: Option<Timestamp>,
+    /// As its dates have it.
+    pub taken: Taken,
     /// s
     pub exposure: Option<f64>,
     /// Of its spectral axis, or else its band, m.
@@ -49,7 +50,10 @@ pub fn describe(settings: &KeywordSettings, path: &str, file: &File, first: &Hdu
             .flatten()
             .find_map(|hdu| keywords.iter().find_map(|keyword| text(hdu, keyword)))
     };
-    let time = |keywords| word(keywords).and_then(|text: String| text.parse::<Timestamp>().ok());
+    let exposure = word(&settings.exposure)
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let dated: Vec<_> = headers.iter().flatten().map(|hdu| hdu.header()).collect();
     let band = word(&settings.band);
     let obs = word(&settings.obs).or_else(|| coadd_of(settings, path));
     let coadd = obs.as_deref().is_some_and(|obs| is_coadd(settings, obs));
@@ -66,11 +70,8 @@ pub fn describe(settings: &KeywordSettings, path: &str, file: &File, first: &Hdu
         target: word(&settings.target),
         facility: word(&settings.facility),
         instrument: word(&settings.instrument),
-        date_beg: time(&settings.date_beg),
-        date_end: time(&settings.date_end),
-        exposure: word(&settings.exposure)
-            .and_then(|text| text.parse::<f64>().ok())
-            .filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
+        taken: taken(settings, &dated, exposure),
+        exposure,
         // A coadd is made of calibrated images.
         calib_level: if coadd { 3 } else { settings.calib_level },
         pol_states: polarization(first),
@@ -85,13 +86,18 @@ impl Described {
         if let Some(times) = self.times {
             return times.map(Some);
         }
-        let mjd = |time: Timestamp| EPOCH.0 + time.millis() as f64 / EPOCH.1;
-        let [begin, end] = [self.date_beg, self.date_end].map(|time| time.map(mjd));
+        let Taken { begin, end } = self.taken;
         let days = self.exposure.map(|seconds| seconds / 86_400.0);
         [
             begin.or_else(|| Some(end? - days?)),
             end.or_else(|| Some(begin? + days?)),
         ]
+    }
+
+    /// Begin and end by its dates.
+    pub fn dates(&self) -> [Option<Timestamp>; 2] {
+        let timestamp = |mjd: f64| Timestamp::from_millis(((mjd - EPOCH) * DAY).round() as i64);
+        [self.taken.begin, self.taken.end].map(|time| time.and_then(timestamp))
     }
 }
 
@@ -283,12 +289,16 @@ mod tests {
     #[test]
     fn what_is_missing_of_a_time_comes_of_the_exposure() {
         let mut described = Described {
-            date_beg: "2020-03-01T12:00:00".parse().ok(),
+            taken: Taken {
+                begin: Some(58_909.5),
+                end: None,
+            },
             exposure: Some(43_200.0),
             ..Described::default()
         };
         assert_eq!(described.mjd(), [Some(58_909.5), Some(58_910.0)]);
-        described.date_end = described.date_beg.take();
+        assert_eq!(described.dates(), ["2020-03-01T12:00:00".parse().ok(), None]);
+        described.taken.end = described.taken.begin.take();
         assert_eq!(described.mjd(), [Some(58_909.0), Some(58_909.5)]);
         described.exposure = None;
         assert_eq!(described.mjd(), [None, Some(58_909.5)]);

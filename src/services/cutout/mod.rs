@@ -14,6 +14,7 @@ mod batch;
 mod check;
 pub mod cutter;
 mod datalink;
+mod dates;
 mod execute;
 mod files;
 mod identifier;
