@@ -43,8 +43,8 @@ pub enum Edge {
     #[default]
     Trim,
     /// The cutout is the whole box. Pixels outside of the image are NaN, or BLANK for whole numbers. If there
-    /// is no BLANK, one is declared: the least or else the largest value of the type that no pixel of the
-    /// cutout has (of 8-bit images, any such value).
+    /// is no BLANK, one is declared: the least, the largest or else any value of the type that no pixel of the
+    /// cutout has.
     Pad,
     /// It is an error.
     Strict,

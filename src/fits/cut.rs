@@ -188,7 +188,14 @@ impl Layout {
             from: (self.on_shape.clone(), vec![0; start.len()]),
             to: (self.out_shape.clone(), start),
         };
-        let padding = pad::padding(hdu.number(), hdu.bitpix(), hdu.kept().blank, data)?;
+        let is_signed_bytes = hdu.bitpix() == Bitpix::U8 && hdu.header().real("BZERO") == Some(-128.0);
+        let padding = pad::padding(
+            hdu.number(),
+            hdu.bitpix(),
+            hdu.kept().blank,
+            is_signed_bytes,
+            data,
+        )?;
         let pixels = (self.cut_bytes / hdu.bitpix().bytes()) as usize;
         Ok((pad::padded(data, &block, pixels, &padding), padding.declare))
     }

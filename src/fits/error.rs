@@ -126,6 +126,8 @@ pub enum Reason {
     SourceChanged,
     /// `too_large`
     TooLarge,
+    /// `no_blank`
+    NoBlank,
 }
 
 impl FitsError {
@@ -136,6 +138,7 @@ impl FitsError {
             Self::Outside { .. } => Reason::OutsideFootprint,
             Self::NoWcs { .. } | Self::Wcs { .. } => Reason::NoWcs,
             Self::TooLarge { .. } => Reason::TooLarge,
+            Self::NoBlank { .. } => Reason::NoBlank,
             _ => Reason::SourceUnreadable,
         }
     }
@@ -150,6 +153,7 @@ impl Reason {
             Self::SourceUnreadable => "source_unreadable",
             Self::SourceChanged => "source_changed",
             Self::TooLarge => "too_large",
+            Self::NoBlank => "no_blank",
         }
     }
 }

@@ -37,6 +37,7 @@ const reasons = new Map([
   ['source_unreadable', 'The image cannot be read'],
   ['source_changed', 'The image was changed meanwhile'],
   ['too_large', 'Too large'],
+  ['no_blank', 'No value is left to pad with'],
   ['cancelled', 'Was ended before'],
 ])
 
