@@ -76,6 +76,15 @@ fn free(bitpix: Bitpix, pixels: &[u8], least: i64, largest: i64) -> Option<i64> 
     values.find(|value| *value != 0 && low.is_free(*value))
 }
 
+/// A pixel as a whole number.
+fn whole(bitpix: Bitpix, pixel: &[u8]) -> i64 {
+    let is_negative = bitpix != Bitpix::U8 && pixel.first().is_some_and(|byte| *byte > 0x7f);
+    let signs = if is_negative { -1 } else { 0 };
+    pixel
+        .iter()
+        .fold(signs, |value, byte| value << 8 | i64::from(*byte))
+}
+
 /// Which of some values from `least` on the pixels have.
 struct Used {
     least: i64,
@@ -86,13 +95,7 @@ impl Used {
     fn of(bitpix: Bitpix, pixels: &[u8], least: i64, values: u64) -> Used {
         let mut bits = vec![0_u64; values.div_ceil(64) as usize];
         for pixel in pixels.chunks_exact(bitpix.bytes() as usize) {
-            let value = match *pixel {
-                [a] => i64::from(a),
-                [a, b] => i16::from_be_bytes([a, b]).into(),
-                [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
-                [a, b, c, d, e, f, g, h] => i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-                _ => continue,
-            };
+            let value = whole(bitpix, pixel);
             if value >= least && value.abs_diff(least) < values {
                 let above = value.abs_diff(least);
                 bits[(above / 64) as usize] |= 1 << (above % 64);
