@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{Auth, ProviderError},
-    engine::{Engine, Service},
+    engine::{Engine, PerOwner, Service},
     http,
     jobs::Jobs,
     notify::Notifier,
@@ -261,11 +261,14 @@ fn services(
     settings.services.iter().filter_map(service).collect()
 }
 
-/// How many jobs an owner may run at once; the one user of mode `local` has no limit.
-fn per_owner(settings: &Settings) -> Option<u64> {
+/// What an owner may have; the one user of mode `local` has no limit.
+fn per_owner(settings: &Settings) -> PerOwner {
     match settings.auth.mode {
-        AuthMode::Local => None,
-        AuthMode::Oidc => Some(settings.quota.running).filter(|running| *running > 0),
+        AuthMode::Local => PerOwner::default(),
+        AuthMode::Oidc => PerOwner {
+            running: Some(settings.quota.running).filter(|running| *running > 0),
+            stored_bytes: Some(settings.quota.stored_bytes),
+        },
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Failure, deadline::Deadline};
+use super::{Engine, Failure, deadline::Deadline, room::Room};
 use crate::{
     notify::Change,
     objects::{ObjectsError, Stored, digest_of_name},
@@ -49,6 +49,7 @@ pub struct Context {
     owner: Option<String>,
     lease: Lease,
     deadline: Arc<Deadline>,
+    room: Option<Arc<Room>>,
     cancel: CancellationToken,
     pending: Mutex<Pending>,
     full: Notify,
@@ -76,6 +77,7 @@ impl Context {
         claimed: &Claimed,
         deadline: Arc<Deadline>,
         last_line: u64,
+        room: Option<Arc<Room>>,
         cancel: CancellationToken,
     ) -> Self {
         let job = &claimed.job;
@@ -86,6 +88,7 @@ impl Context {
             owner: job.owner.clone(),
             lease: claimed.lease,
             deadline,
+            room,
             cancel,
             pending: Mutex::new(Pending {
                 lines: last_line,
@@ -157,10 +160,8 @@ impl Context {
         let stored = self.engine.results.put_written(&key, media_type, write).await;
         let stored = stored.map_err(|error| self.storage(&error))?;
         let result = result(name, media_type, &stored, key);
-        self.add(StoredResult {
-            principal: true,
-            ..result
-        })?;
+        let principal = true;
+        self.add(StoredResult { principal, ..result }, stored.size)?;
         Ok(stored)
     }
 
@@ -181,7 +182,7 @@ impl Context {
         let stored = self.engine.results.put_made(&key, media_type, make).await;
         let stored = stored.map_err(|error| self.storage(&error))?;
         let result = result(name, media_type, &stored, key);
-        self.add(StoredResult { recipe, ..result })?;
+        self.add(StoredResult { recipe, ..result }, stored.size)?;
         Ok(stored)
     }
 
@@ -209,12 +210,13 @@ impl Context {
             self.pending().names.remove(&digest_of_name(name));
             return Ok(false);
         }
-        self.add(StoredResult {
+        let result = StoredResult {
             name: name.into(),
             object: key,
             principal: false,
             ..earlier.clone()
-        })?;
+        };
+        self.add(result, earlier.size)?;
         Ok(true)
     }
 
@@ -230,7 +232,7 @@ impl Context {
         let stored = self.engine.results.put_bytes(&key, media_type, body).await;
         let stored = stored.map_err(|error| self.storage(&error))?;
         let result = result(name, media_type, &stored, key);
-        self.add(StoredResult { principal, ..result })?;
+        self.add(StoredResult { principal, ..result }, stored.size)?;
         Ok(stored)
     }
 
@@ -238,10 +240,8 @@ impl Context {
     pub fn alias(&self, name: &str, of: &str, media_type: &str, stored: &Stored) -> Result<(), Failure> {
         self.reserve(name)?;
         let result = result(name, media_type, stored, self.key(of));
-        self.add(StoredResult {
-            principal: true,
-            ..result
-        })
+        let principal = true;
+        self.add(StoredResult { principal, ..result }, 0)
     }
 
     /// Tells how far the job has come, in units that the executor chooses.
@@ -344,6 +344,7 @@ impl Context {
         if !fits {
             return Err(Failure::fatal(format!("A result cannot be named {name:?}.")));
         }
+        self.take(0)?;
         if self.pending().names.insert(digest_of_name(name)) {
             Ok(())
         } else {
@@ -351,7 +352,8 @@ impl Context {
         }
     }
 
-    fn add(&self, result: StoredResult) -> Result<(), Failure> {
+    /// Makes a result known, and takes so many bytes of the owner's room.
+    fn add(&self, result: StoredResult, bytes: u64) -> Result<(), Failure> {
         let mut pending = self.pending();
         pending.report.results.push(result);
         pending.results += 1;
@@ -360,7 +362,12 @@ impl Context {
             self.full.notify_one();
         }
         drop(pending);
+        self.take(bytes)?;
         self.checkpoint()
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), Failure> {
+        self.room.as_ref().map_or(Ok(()), |room| room.take(bytes))
     }
 
     fn storage(&self, error: &ObjectsError) -> Failure {
@@ -396,6 +403,11 @@ impl Context {
         match self.engine.store.report(self.lease, &report, sent.results).await {
             Ok(Ok(())) => {
                 sent.results += report.results.len() as u64;
+                if let Some(room) = &self.room
+                    && let Err(error) = room.look_again(&self.engine.store).await
+                {
+                    tracing::warn!(job = %self.job, %error, "the owner's room is not known anew");
+                }
                 self.engine.notifier.tell(Change::Job(self.job));
                 Ok(())
             }

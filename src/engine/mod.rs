@@ -6,6 +6,7 @@
 
 mod context;
 mod deadline;
+mod room;
 mod runner;
 mod service;
 mod sweep;
@@ -26,6 +27,15 @@ use crate::{
     store::{Store, WorkerId},
 };
 
+/// What an owner without limits of their own may have, over all workers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PerOwner {
+    /// Jobs that run at once; `None` is any number.
+    pub running: Option<u64>,
+    /// Bytes of all jobs' results and files, 0 for any number; `None` if no owner has a limit.
+    pub stored_bytes: Option<u64>,
+}
+
 /// What the parts of the engine share.
 #[derive(Clone)]
 pub struct Engine {
@@ -43,12 +53,11 @@ pub struct Engine {
 
 impl Engine {
     /// Runs jobs, `slots` at once, until `stop`; then lets running jobs end within the grace time and puts the others
-    /// back into the queue. The handle ends when all that is done. `per_owner`: how many jobs an owner without a limit of
-    /// their own may run at once, over all workers; `None` for any number.
+    /// back into the queue. The handle ends when all that is done.
     pub fn run_jobs(
         &self,
         slots: usize,
-        per_owner: Option<u64>,
+        per_owner: PerOwner,
         host: &str,
         stop: CancellationToken,
     ) -> JoinHandle<()> {

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Context, Engine, Failure, deadline::Deadline};
+use super::{Context, Engine, Failure, PerOwner, deadline::Deadline, room::Rooms};
 use crate::{
     notify::Change,
     store::{Claimed, Ending, Finish, Held, Lease, RunLimit, StoreError, TOO_LONG, WorkerId},
@@ -47,6 +47,7 @@ struct Runner {
     beat_now: Notify,
     /// Jobs that an owner without a limit of their own may run at once.
     per_owner: Option<u64>,
+    rooms: Rooms,
     /// Whether claims must look at limits.
     limited: AtomicBool,
     running: Mutex<HashMap<JobId, Running>>,
@@ -70,7 +71,7 @@ pub(super) async fn run(
     engine: Engine,
     worker: WorkerId,
     slots: usize,
-    per_owner: Option<u64>,
+    per_owner: PerOwner,
     host: String,
     stop: CancellationToken,
 ) {
@@ -81,8 +82,9 @@ pub(super) async fn run(
         slots,
         draining: watch::Sender::new(false),
         beat_now: Notify::new(),
-        per_owner,
-        limited: AtomicBool::new(per_owner.is_some()),
+        per_owner: per_owner.running,
+        rooms: Rooms::new(per_owner.stored_bytes),
+        limited: AtomicBool::new(per_owner.running.is_some()),
         running: Mutex::default(),
         claims: AtomicU64::new(0),
         finishes,
@@ -312,11 +314,19 @@ impl Runner {
                     Ending::Released
                 })?
         };
+        let room = self.rooms.of(claimed.job.owner.as_deref());
+        if let Some(room) = &room {
+            room.look(&self.engine.store).await.map_err(|error| {
+                tracing::warn!(job = %claimed.job.id, %error, "the owner's room is not known");
+                Ending::Released
+            })?;
+        }
         Ok(Arc::new(Context::new(
             self.engine.clone(),
             claimed,
             Arc::clone(deadline),
             last_line,
+            room,
             cancel,
         )))
     }

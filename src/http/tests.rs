@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{internal_routes, routes, schema};
 use crate::{
     auth::{Auth, Caller},
-    engine::{Accepted, CheckError, Context, Description, Draft, Engine, Failure, Service, Stage},
+    engine::{Accepted, CheckError, Context, Description, Draft, Engine, Failure, PerOwner, Service, Stage},
     jobs::Jobs,
     notify::Notifier,
     objects::Results,
@@ -103,7 +103,7 @@ impl Site {
             settings: settings.engine.clone(),
         };
         let stop = CancellationToken::new();
-        engine.run_jobs(2, None, "test", stop.clone());
+        engine.run_jobs(2, PerOwner::default(), "test", stop.clone());
         let auth = Auth::new(&settings, engine.store.clone()).unwrap();
         let jobs = Jobs::new(engine);
         Site {

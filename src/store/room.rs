@@ -40,6 +40,12 @@ const STORED: Sql = Sql::both(
     "SELECT CAST(coalesce(sum(result_bytes + upload_bytes), 0) AS BIGINT) AS number FROM job WHERE owner = $1",
 );
 
+/// What owner `$1` may have, by default `$2`, and has.
+const ROOM: Sql = Sql::both(
+    "SELECT coalesce((SELECT stored_bytes FROM person WHERE name = $1), $2) AS most, \
+         CAST((SELECT coalesce(sum(result_bytes + upload_bytes), 0) FROM job WHERE owner = $1) AS BIGINT) AS stored",
+);
+
 /// But for the job `$2` itself, which may be HELD.
 const WAITING: Sql = Sql::both(
     "SELECT count(*) AS number FROM (SELECT 1 FROM job WHERE phase = 'QUEUED' AND owner = $1 UNION ALL \
@@ -56,6 +62,18 @@ impl Store {
             transaction.query_all_raw(lock).await?;
         }
         Ok(transaction)
+    }
+
+    /// How many bytes of results and files an owner may have, and how many are left of them; nothing if any number may be.
+    /// `general` is for those without a limit of their own; 0 is any number.
+    pub async fn room_left(&self, owner: &str, general: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        let statement = self.statement(ROOM, [text(owner), natural(general).into()]);
+        let Some(row) = self.reader().query_one_raw(statement).await? else {
+            return Ok(None);
+        };
+        let number = |name| Ok::<_, StoreError>(u64::try_from(row.try_get_by::<i64, _>(name)?).unwrap_or(0));
+        let (most, stored) = (number("most")?, number("stored")?);
+        Ok((most > 0).then(|| (most, most.saturating_sub(stored))))
     }
 
     /// What keeps one more job in PENDING, with files of so many bytes, from being stored.

@@ -14,7 +14,7 @@ use sidereal::{
     auth::{Caller, Limits, Role},
     engine::{
         Accepted, CheckError, Context, Description, Draft, Engine, Failure, ParameterInfo, ParameterKind,
-        Service, Stage, UsageError,
+        PerOwner, Service, Stage, UsageError,
     },
     jobs::{
         BulkAction, BulkTarget, EventKind, Jobs, JobsError, Place, SearchFilter, Submission, Upload, Wait,
@@ -310,7 +310,10 @@ impl Site {
     }
 
     fn work(&mut self) {
-        self.worker = Some(self.engine.run_jobs(4, None, "test", self.stop.clone()));
+        self.worker = Some(
+            self.engine
+                .run_jobs(4, PerOwner::default(), "test", self.stop.clone()),
+        );
     }
 
     async fn create(&self, act: &str) -> JobId {
@@ -1098,6 +1101,10 @@ async fn an_owner_runs_no_more_jobs_than_the_limit(backend: Backend) {
             }
         };
         // The worker has a slot for each of them.
+        let per_owner = PerOwner {
+            running: per_owner,
+            ..PerOwner::default()
+        };
         site.worker = Some(site.engine.run_jobs(4, per_owner, "test", site.stop.clone()));
         let running = [first, &others[0], &others[1]].map(|id| until_running(*id));
         tokio::time::timeout(Duration::from_mins(1), futures::future::join_all(running))

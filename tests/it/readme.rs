@@ -87,7 +87,12 @@ fn every_block_is_of_a_language_that_is_run() {
     for (document, count) in [(README, 3), (CUTOUTS, 1), (DASHBOARDS, 2), (SIGNING_IN, 3)] {
         let found = ["sh", "python", "toml"].map(|language| blocks(document, language).len());
         assert_eq!(found.iter().sum::<usize>(), count, "{}", &document[..40]);
-        assert_eq!(document.matches("\n```").count(), 2 * count, "{}", &document[..40]);
+        assert_eq!(
+            document.matches("\n```").count(),
+            2 * count,
+            "{}",
+            &document[..40]
+        );
     }
     let settings = include_str!("../../docs/settings.md");
     assert!(!settings.contains("```"));

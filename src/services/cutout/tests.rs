@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    engine::{Engine, Service},
+    engine::{Engine, PerOwner, Service},
     fits::File,
     jobs::{Jobs, JobsError, Place, Submission, Upload, Wait},
     notify::Notifier,
@@ -60,7 +60,7 @@ impl Bench {
             settings: EngineSettings::default(),
         };
         let stop = CancellationToken::new();
-        engine.run_jobs(2, None, "test", stop.clone());
+        engine.run_jobs(2, PerOwner::default(), "test", stop.clone());
         Bench {
             folder,
             store,

@@ -14,6 +14,7 @@ on_both_back_ends!(
     runs_at_once_queue_no_more_than_there_may_be,
     jobs_that_are_not_run_are_bounded,
     files_count_as_stored,
+    jobs_end_where_their_owner_s_room_does,
 );
 
 /// More requests than any of the rates lets through while they are answered.
@@ -302,6 +303,37 @@ async fn a_check_tells_what_is_left_and_what_a_job_would_be_refused_for() {
         .await
         .expect(403);
     scene.site.post("/api/v1/cutout/check", &form).await.expect(401);
+}
+
+async fn jobs_end_where_their_owner_s_room_does(backend: Backend) {
+    let settings = [("SIDEREAL_QUOTA__STORED_BYTES", "1500"), ("SIDEREAL_ROLE", "api")];
+    let scene = Scene::start_on(backend, &settings).await;
+    let (alice, bob) = (scene.token("alice"), scene.token("bob"));
+    // Nothing is stored yet, so that all of them may be queued.
+    let long = "x".repeat(1_000);
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(scene.job(&alice, &[("PHASE", "RUN"), ("WORD", &long)]).await);
+    }
+    let other = scene.job(&bob, &[("PHASE", "RUN"), ("WORD", &long)]).await;
+    let _worker = scene.site.replica_with(&[("SIDEREAL_ROLE", "worker")]).await;
+    let ended = join_all(jobs.iter().map(|job| scene.until_ended(&alice, job))).await;
+    let completed = ended.iter().filter(|phase| *phase == "COMPLETED").count();
+    assert_eq!(completed, 1, "{ended:?}");
+    for (job, phase) in jobs.iter().zip(&ended) {
+        if phase != "COMPLETED" {
+            let error = scene
+                .get(&format!("{job}/error"), &alice)
+                .await
+                .expect(200)
+                .text();
+            assert!(
+                error.contains("1500 bytes (quota storedBytes)"),
+                "{phase}: {error}"
+            );
+        }
+    }
+    scene.until_completed(&bob, &other).await;
 }
 
 #[tokio::test]

@@ -105,12 +105,16 @@ impl Scene {
 
     /// Waits until the job has run.
     pub(super) async fn until_completed(&self, token: &str, job: &str) {
+        assert_eq!(self.until_ended(token, job).await, "COMPLETED");
+    }
+
+    /// Waits until a job has ended; the phase that it has then.
+    pub(super) async fn until_ended(&self, token: &str, job: &str) -> String {
         loop {
             let phase = self.get(&format!("{job}/phase"), token).await.expect(200).text();
-            if phase == "COMPLETED" {
-                return;
+            if !["QUEUED", "EXECUTING"].contains(&phase.as_str()) {
+                return phase;
             }
-            assert!(["QUEUED", "EXECUTING"].contains(&phase.as_str()), "{phase}");
             self.get(&format!("{job}?WAIT=50&PHASE={phase}"), token)
                 .await
                 .expect(200);
