@@ -21,7 +21,8 @@ use crate::{
 ///
 /// Works on the configured database, beside a running server too. Says how many images there are, one line on standard
 /// error for each file that could not be read, and ends with 1 only if none could be. Images of before that a folder
-/// has no more are dropped, and their number said on standard error; none are if a folder cannot be read or is empty.
+/// has no more are dropped, and their number said on standard error; if a folder cannot be read or is empty none are,
+/// which is said too, as are images that were read and have no coordinates that can be used. Links are followed, those to folders only where they lead elsewhere.
 #[derive(Debug, Args)]
 pub struct Ingest {
     /// Name of the collection
@@ -41,9 +42,14 @@ impl Ingest {
             "{} images, {} unchanged, {} unreadable",
             counts.images, counts.unchanged, counts.unreadable
         ))?;
-        if counts.gone > 0 {
-            // If standard error is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{} gone", counts.gone);
+        for (count, what) in [
+            (counts.gone, "gone"),
+            (counts.placeless, "without usable coordinates"),
+        ] {
+            if count > 0 {
+                // If standard error is closed there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "{count} {what}");
+            }
         }
         ensure!(counts.images > 0, "no image could be read");
         Ok(())
@@ -73,6 +79,14 @@ pub async fn into_collection(settings: &Settings, collection: &str, arguments: &
         Progress::Unreadable { url, why } => bar.suspend(|| {
             // If standard error is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "{}", printable(&format!("{url}: {why}")));
+        }),
+        Progress::Placeless { url, why } => bar.suspend(|| {
+            let line = format!("{url}: positions do not find all of it: {why}");
+            let _ = writeln!(std::io::stderr(), "{}", printable(&line));
+        }),
+        Progress::Kept { url, why } => bar.suspend(|| {
+            let line = format!("{url}: nothing was dropped, because {why}");
+            let _ = writeln!(std::io::stderr(), "{}", printable(&line));
         }),
         Progress::Counts(counts) => {
             bar.set_message(format!(

@@ -8,6 +8,7 @@
     reason = "doc comments here are shown as help, as they are written"
 )]
 
+mod collection;
 mod dashboard;
 mod demo;
 mod deploy;
@@ -50,6 +51,7 @@ enum Command {
     Demo(demo::Demo),
     Deploy(deploy::DeployCommand),
     Ingest(ingest::Ingest),
+    Collection(collection::CollectionCommand),
     Job(job::JobCommand),
     Dashboard(dashboard::DashboardCommand),
     Login(login::Login),
@@ -69,6 +71,7 @@ impl Cli {
             Command::Demo(command) => command.run().await,
             Command::Deploy(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
+            Command::Collection(command) => command.run().await,
             Command::Job(command) => command.run().await,
             Command::Dashboard(command) => command.run().await,
             Command::Login(command) => command.run().await,

@@ -137,7 +137,7 @@ pub(super) fn axes(header: &Header, shape: &[u64], celestial: [usize; 2]) -> Vec
 impl Axis {
     fn new(header: &Header, number: usize, length: u64) -> Option<Self> {
         let ctype = header.text(&format!("CTYPE{}", number + 1)).unwrap_or_default();
-        let ctype = ctype.trim().to_ascii_uppercase();
+        let ctype = modern(header, &ctype.trim().to_ascii_uppercase());
         let unit = header.text(&format!("CUNIT{}", number + 1)).unwrap_or_default();
         let head = ctype.split('-').next().unwrap_or_default();
         let kind = match head {
@@ -283,7 +283,7 @@ impl Values {
         kind: Kind,
         [ctype, head, unit]: [&str; 3],
     ) -> Result<Self, String> {
-        let cards = alone(header, number + 1, length)?;
+        let cards = alone(header, number + 1, length, ctype)?;
         let parsed = fits_well::header::Header::parse(&cards).map_err(|error| error.to_string())?;
         let wcs = wcs::Wcs::from_header(&parsed, None).map_err(|error| error.to_string())?;
         if !wcs.description().unsupported_axes.is_empty() {
@@ -359,8 +359,27 @@ fn rest(header: &Header) -> Option<f64> {
     })
 }
 
-/// A header of this axis (from 1) alone.
-fn alone(header: &Header, axis: usize, length: u64) -> Result<Vec<u8>, String> {
+/// A spectral CTYPE of AIPS, as FREQ-LSR, in the standard's terms, as wcslib's `spcaips` reads it: the frame (which is
+/// SPECSYS now) aside, FELO is an optical velocity along an axis of even frequencies, and VELO is a radio velocity if
+/// VELREF is above 256, else an optical one.
+fn modern(header: &Header, ctype: &str) -> String {
+    let (head, frame) = ctype.split_once('-').unwrap_or((ctype, ""));
+    if !["", "LSR", "HEL", "OBS"].contains(&frame) {
+        return ctype.to_owned();
+    }
+    let reference = header.integer("VELREF");
+    match head {
+        "FREQ" => "FREQ",
+        "FELO" => "VOPT-F2W",
+        "VELO" if reference.is_some_and(|code| code > 256) => "VRAD",
+        "VELO" if reference.is_some() || !frame.is_empty() => "VOPT",
+        _ => ctype,
+    }
+    .to_owned()
+}
+
+/// A header of this axis (from 1) alone, which is of this CTYPE.
+fn alone(header: &Header, axis: usize, length: u64, ctype: &str) -> Result<Vec<u8>, String> {
     const SHARED: [&str; 16] = [
         "RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "TIMESYS", "TIMEUNIT", "TIMEOFFS", "MJDREF", "MJDREFI",
         "MJDREFF", "JDREF", "JDREFI", "JDREFF", "DATEREF", "TREFPOS", "VELREF",
@@ -385,13 +404,16 @@ fn alone(header: &Header, axis: usize, length: u64) -> Result<Vec<u8>, String> {
         } else {
             renamed(name, axis)
         };
-        let Some(renamed) = renamed else { continue };
+        let Some(renamed) = renamed.filter(|name| name != "CTYPE1") else {
+            continue;
+        };
         let at = cards.len();
         push(&mut cards, &renamed);
         for (to, &from) in cards[at + 8..at + CARD].iter_mut().zip(&card[8..]) {
             *to = if (b' '..=b'~').contains(&from) { from } else { b'?' };
         }
     }
+    push(&mut cards, &format!("CTYPE1  = '{ctype:<8}'"));
     push(&mut cards, "END");
     Ok(cards)
 }
@@ -521,6 +543,39 @@ mod tests {
             4,
         );
         assert!(velocity.value(0.0).is_some_and(|first| close(first, rest)));
+    }
+
+    #[test]
+    fn axes_of_aips_are_read() {
+        // By astropy 8.0.2: the first pixel's value as WCS(header) has it, after its fix.
+        let rest = LIGHT / 1.420_405_752e9;
+        let optical = |speed: f64| rest * (1.0 + speed / LIGHT);
+        let radio = |speed: f64| rest / (1.0 - speed / LIGHT);
+        for (ctype, reference, start, step, expected) in [
+            ("FREQ-LSR", "", 1.420_4e9, 1e5, LIGHT / 1.420_35e9),
+            ("FREQ-HEL", "VELREF  = 257", 1.420_4e9, 1e5, LIGHT / 1.420_35e9),
+            ("FELO-HEL", "", 1e6, 1e5, optical(950_008.309_997_260_6)),
+            ("FELO", "", 1e6, 1e5, optical(950_008.309_997_260_6)),
+            ("VELO-LSR", "", 1e6, 1e5, optical(950_000.0)),
+            ("VELO-HEL", "VELREF  = 258", 1e6, 1e5, radio(950_000.0)),
+            ("VELO", "VELREF  = 2", 1e6, 1e5, optical(950_000.0)),
+        ] {
+            let cards = [
+                format!("CTYPE3  = '{ctype:<8}'"),
+                "CRPIX3  = 1.0".into(),
+                format!("CRVAL3  = {start:E}"),
+                format!("CDELT3  = {step:E}"),
+                "RESTFREQ= 1.420405752E9".into(),
+                reference.into(),
+            ];
+            let cards: Vec<&str> = cards
+                .iter()
+                .map(String::as_str)
+                .filter(|card| !card.is_empty())
+                .collect();
+            let edge = axis(&cards, 4).value(-0.5).expect(ctype);
+            assert!((edge / expected - 1.0).abs() < 1e-9, "{ctype}: {edge} {expected}");
+        }
     }
 
     #[test]

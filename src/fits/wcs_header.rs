@@ -47,6 +47,7 @@ pub(super) fn celestial_header(header: &Header, shape: &[u64]) -> Result<Option<
     let ctype = types[lon].clone();
     let system = system(header, &ctype, &types[lat])?;
     let scamp = is_scamp(header, &ctype, lon + 1, lat + 1);
+    let modern = modern(header, &types, axes)?;
     let mut cards = Vec::with_capacity(40 * CARD);
     push(&mut cards, "SIMPLE  =                    T");
     push(&mut cards, "BITPIX  =                    8");
@@ -60,7 +61,8 @@ pub(super) fn celestial_header(header: &Header, shape: &[u64]) -> Result<Option<
         else {
             continue;
         };
-        if renamed.starts_with("CTYPE") {
+        let is_replaced = |modern: &Modern| modern.values.iter().any(|(name, _)| *name == renamed);
+        if renamed.starts_with("CTYPE") || modern.as_ref().is_some_and(is_replaced) {
             continue;
         }
         let at = cards.len();
@@ -70,12 +72,15 @@ pub(super) fn celestial_header(header: &Header, shape: &[u64]) -> Result<Option<
         }
     }
     for (number, axis) in [(1, axes.x), (2, axes.y)] {
-        let ctype = if scamp {
-            types[axis].replace("-TAN", "-TPV")
-        } else {
-            types[axis].clone()
+        let ctype = match &modern {
+            _ if scamp => types[axis].replace("-TAN", "-TPV"),
+            Some(Modern { was, is, .. }) => types[axis].replace(was, is),
+            None => types[axis].clone(),
         };
         push(&mut cards, &format!("CTYPE{number}  = '{ctype:<8}'"));
+    }
+    for (name, value) in modern.iter().flat_map(|modern| &modern.values) {
+        push(&mut cards, &format!("{name:<8}= {value:E}"));
     }
     push(&mut cards, "END");
     let turn = turn(header, &ctype, axes);
@@ -172,6 +177,85 @@ fn is_scamp(header: &Header, ctype: &str, lon: usize, lat: usize) -> bool {
                         .and_then(|m| m.parse().ok())
                         .is_some_and(|m: u32| m > 4)
             })
+}
+
+/// A projection as the standard has it now.
+struct Modern {
+    was: &'static str,
+    is: &'static str,
+    /// Keywords of the header of two axes that have other values for it.
+    values: Vec<(String, f64)>,
+}
+
+/// What the projections of AIPS are today: NCP is SIN as seen from a pole, GLS is SFL with its reference on the equator
+/// (Calabretta and Greisen 2002, sections 5.1.5 and 5.3.1; 6.1 has the aliases).
+fn modern(header: &Header, types: &[String], axes: Axes) -> Result<Option<Modern>, String> {
+    let (lon, lat) = if axes.latitude_first {
+        (axes.y, axes.x)
+    } else {
+        (axes.x, axes.y)
+    };
+    let number = |axis: usize| if axis == axes.x { 1 } else { 2 };
+    let reference = header.real(&format!("CRVAL{}", lat + 1)).unwrap_or(0.0);
+    if types[lon].ends_with("-NCP") {
+        let slant = reference.to_radians().tan().recip();
+        if !slant.is_finite() {
+            return Err("the projection NCP has no reference on the equator".into());
+        }
+        let values = [(1, 0.0), (2, slant)].map(|(m, value)| (format!("PV{}_{m}", number(lat)), value));
+        return Ok(Some(Modern {
+            was: "-NCP",
+            is: "-SIN",
+            values: values.into(),
+        }));
+    }
+    if !types[lon].ends_with("-GLS") {
+        return Ok(None);
+    }
+    let [[a, b], [c, d]] = matrix(header, lon + 1, lat + 1);
+    let determinant = a * d - b * c;
+    // So many pixels off lies the equator.
+    let off = [-b * reference / determinant, a * reference / determinant];
+    if !off.iter().all(|pixels| pixels.is_finite()) {
+        return Err("its matrix of coordinates has no inverse".into());
+    }
+    let pixel = |axis: usize| header.real(&format!("CRPIX{}", axis + 1)).unwrap_or(0.0);
+    Ok(Some(Modern {
+        was: "-GLS",
+        is: "-SFL",
+        values: vec![
+            (format!("CRVAL{}", number(lat)), 0.0),
+            (format!("CRPIX{}", number(lon)), pixel(lon) - off[0]),
+            (format!("CRPIX{}", number(lat)), pixel(lat) - off[1]),
+        ],
+    }))
+}
+
+/// From pixels to degrees along longitude and latitude, whose axes (from 1) these are.
+fn matrix(header: &Header, lon: usize, lat: usize) -> [[f64; 2]; 2] {
+    let axes = [lon, lat];
+    let element = |family: &str, i: usize, j: usize| {
+        let drafted = || header.real(&format!("{family}{:03}{:03}", axes[i], axes[j]));
+        header
+            .real(&format!("{family}{}_{}", axes[i], axes[j]))
+            .or_else(drafted)
+    };
+    let of = |family: &str| {
+        let found = [0, 1].map(|i| [0, 1].map(|j| element(family, i, j)));
+        let is_there = found.iter().flatten().any(Option::is_some);
+        is_there.then_some(found)
+    };
+    if let Some(found) = of("CD") {
+        return found.map(|row| row.map(|value| value.unwrap_or(0.0)));
+    }
+    let step = axes.map(|axis| header.real(&format!("CDELT{axis}")).unwrap_or(1.0));
+    if let Some(found) = of("PC") {
+        let one = |i: usize, j: usize| if i == j { 1.0 } else { 0.0 };
+        return [0, 1].map(|i| [0, 1].map(|j| step[i] * found[i][j].unwrap_or_else(|| one(i, j))));
+    }
+    let turned = header.real(&format!("CROTA{lat}")).unwrap_or(0.0).to_radians();
+    let (sin, cos) = turned.sin_cos();
+    [[step[0] * cos, -step[1] * sin], [step[0] * sin, step[1] * cos]]
 }
 
 /// The keyword that a card of the full header has in the header of two axes; `None` if it has no place there.

@@ -144,12 +144,16 @@ fn source_error(error: io::Error) -> SourceError {
     }
 }
 
-/// Tells versions of a file apart: inode, time of change to the nanosecond, size.
+/// Tells versions of a file apart: inode, times of modification and of change to the nanosecond, size. Whoever writes
+/// over a file can set the first of the times, as rsync and tar do; the second is the kernel's.
 fn etag(metadata: &Metadata) -> String {
-    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
     format!(
-        "\"{:x}-{seconds:x}.{nanoseconds:x}-{:x}\"",
+        "\"{:x}-{:x}.{:x}-{:x}.{:x}-{:x}\"",
         metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
         metadata.len()
     )
 }
@@ -203,7 +207,17 @@ pub(super) fn is_gone(file: &Path) -> bool {
     is_missing(file) && !file.ancestors().any(dangles)
 }
 
-/// Links are followed, but not back into a folder that is being walked.
+/// Whether a link to a folder leads to what is found without it, or above it all: into `root`, back into a folder that is
+/// being walked, or to one that holds either.
+fn is_astray(root: &Path, folder: &Path, link: &Path) -> bool {
+    let Ok(to) = link.canonicalize() else {
+        return false;
+    };
+    let folder = folder.canonicalize();
+    to.starts_with(root) || root.starts_with(&to) || folder.is_ok_and(|folder| folder.starts_with(&to))
+}
+
+/// Links are followed, those to folders only where they lead elsewhere.
 fn walk_folder(
     root: &Path,
     folder: &Path,
@@ -234,7 +248,11 @@ fn walk_folder(
         };
         if metadata.is_dir() {
             let identity = (metadata.dev(), metadata.ino());
-            if above.contains(&identity) || above.len() >= DEEPEST {
+            let is_link = || entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if above.contains(&identity)
+                || above.len() >= DEEPEST
+                || is_link() && is_astray(root, folder, &path)
+            {
                 continue;
             }
             above.push(identity);
@@ -270,4 +288,61 @@ fn describe(file: &Path, path: String, metadata: &Metadata) -> Result<Found, (St
         etag: Some(etag(metadata)),
         modified: metadata.modified().ok().map(DateTime::<Utc>::from),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::symlink, time::SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_written_over_has_another_tag() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.fits");
+        std::fs::write(&path, "one").unwrap();
+        let before = LocalSource::open(path.clone()).unwrap();
+        let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+        // The kernel's clock goes in steps of some milliseconds.
+        while etag(&std::fs::metadata(&path).unwrap()) == before.etag {
+            std::fs::write(&path, "two").unwrap();
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(written)
+                .unwrap();
+        }
+        let after = std::fs::metadata(&path).unwrap();
+        assert_eq!((after.len(), after.modified().unwrap()), (3, written));
+        assert!(written <= SystemTime::now());
+        assert!(matches!(
+            read(&path, &before.etag, &[0..3]),
+            Err(SourceError::Changed)
+        ));
+    }
+
+    #[test]
+    fn links_to_folders_are_followed_only_where_they_lead_elsewhere() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |path: &str| place.path().join(path);
+        for path in ["maps/2020", "beside", "disk/deep"] {
+            std::fs::create_dir_all(at(path)).unwrap();
+        }
+        for path in ["maps/2020/a.fits", "beside/b.fits", "disk/deep/c.fits"] {
+            std::fs::write(at(path), "x").unwrap();
+        }
+        symlink("..", at("maps/up")).unwrap();
+        symlink("../..", at("maps/2020/upper")).unwrap();
+        symlink("2020", at("maps/latest")).unwrap();
+        symlink("../disk", at("maps/disk")).unwrap();
+        symlink("../..", at("disk/deep/all")).unwrap();
+        symlink("../disk/deep/c.fits", at("maps/alone.fits")).unwrap();
+        let mut paths = Vec::new();
+        walk(&at("maps"), |name| name.ends_with(".fits"), &mut |found| {
+            paths.push(found.unwrap().path);
+            true
+        });
+        assert_eq!(paths, ["2020/a.fits", "alone.fits", "disk/deep/c.fits"]);
+    }
 }

@@ -58,9 +58,22 @@ impl From<object_store::Error> for ObjectsError {
                 ObjectsError::Changed
             }
             object_store::Error::InvalidPath { source } => ObjectsError::Invalid(source.to_string()),
-            other => ObjectsError::unavailable(other),
+            other => match without_page(&other.to_string()) {
+                Some(text) => ObjectsError::unavailable(text),
+                None => ObjectsError::unavailable(other),
+            },
         }
     }
+}
+
+/// What a text says before the page of HTML that a web server has sent with it, if it has.
+fn without_page(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let at = ["<!doctype html", "<html"]
+        .iter()
+        .filter_map(|page| lower.find(page))
+        .min()?;
+    Some(text[..at].trim_end_matches([' ', ':', '\r', '\n']).to_owned())
 }
 
 impl From<std::io::Error> for ObjectsError {

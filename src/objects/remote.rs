@@ -55,6 +55,11 @@ impl RemoteSource {
                 let meta = store.head(&path).await.map_err(|_| error)?;
                 (meta, Bytes::new())
             }
+            Err(object_store::Error::NotSupported { .. }) => {
+                let why = "the server does not answer requests for ranges of bytes (RFC 9110 section 14), by which \
+                           images are read";
+                return Err(ObjectsError::Unusable(why.into()));
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(RemoteSource {

@@ -215,11 +215,22 @@ async fn find_remote(
                     Some(Ok(describe(&root, below.join("/"), meta)))
                 }
                 Ok(_) => None,
-                Err(error) => Some(Err((url.clone(), error.into()))),
+                Err(error) => Some(Err((url.clone(), unlisted(&root, error.into())))),
             };
             async { item }
         })
         .boxed()
+}
+
+/// Says what listing takes, where it takes more than one would think.
+fn unlisted(root: &str, error: ObjectsError) -> ObjectsError {
+    match error {
+        ObjectsError::Unavailable(error) if !root.starts_with("s3:") => ObjectsError::Unusable(format!(
+            "a web server's folder is listed by WebDAV (PROPFIND), which this one did not answer: name the files \
+             themselves ({error})"
+        )),
+        error => error,
+    }
 }
 
 fn url_of(root: &str, location: &Path) -> String {
@@ -486,6 +497,49 @@ mod tests {
             }
         });
         format!("http://{address}")
+    }
+
+    /// A web server of pages and files that knows neither ranges nor WebDAV.
+    async fn simple_server() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = async |request: Request<Incoming>| {
+            let response = Response::builder().header("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT");
+            let response = match request.method().as_str() {
+                "GET" | "HEAD" => response.body(String::from("0123456789")),
+                _ => response
+                    .status(501)
+                    .body("<!DOCTYPE HTML><html><p>Unsupported</p></html>".into()),
+            };
+            Ok::<_, Infallible>(response.unwrap())
+        };
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(socket), service_fn(answer)),
+                );
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_web_server_that_cannot_be_read_from_is_told_what_it_lacks() {
+        let server = simple_server().await;
+        let sources = Sources::default();
+        let opened = sources.open(&format!("{server}/a.fits")).await;
+        let why = opened.err().expect("it knows no ranges").to_string();
+        assert!(why.contains("ranges"), "{why}");
+        let listed: Vec<_> = sources.find(&format!("{server}/maps/")).await.collect().await;
+        let [Err((_, error))] = &listed[..] else {
+            panic!("{listed:?}");
+        };
+        let why = error.to_string();
+        assert!(
+            why.contains("WebDAV") && why.contains("501") && !why.contains('<'),
+            "{why}"
+        );
     }
 
     #[tokio::test]

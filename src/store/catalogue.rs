@@ -442,6 +442,25 @@ impl Store {
         Ok(removed)
     }
 
+    /// Takes a collection with all its images out of the catalogue; says how many these were, `None` if there is none of
+    /// this name. The files, and what jobs have made of them, stay.
+    pub async fn remove_collection(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let Some(id) = self.collection(name).await? else {
+            return Ok(None);
+        };
+        let mut removed = 0;
+        // Some at a time, so that nobody has to wait for all.
+        while let Some(newest) = self.newest_image(id).await? {
+            let some = self.image_urls(id, None, newest, QUESTION_ROWS as u64).await?;
+            let some: Vec<ImageId> = some.into_iter().map(|(id, _)| id).collect();
+            removed += self.remove_images(&some).await?;
+        }
+        collection::Entity::delete_by_id(id.0)
+            .exec(&self.writer())
+            .await?;
+        Ok(Some(removed))
+    }
+
     /// The image of a collection with this path.
     pub async fn image(
         &self,

@@ -20,6 +20,7 @@ on_both_back_ends!(
     bad_requests_are_named_before_anything_is_queued,
     bad_images_are_rows_with_a_reason,
     images_that_are_no_more_are_dropped,
+    collections_are_removed,
     what_failed_is_done_again_alone,
     an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before,
     what_was_cut_before_is_given_again,
@@ -79,6 +80,41 @@ async fn images_that_are_no_more_are_dropped(backend: Backend) {
     assert!(refused.text().contains("has no image"), "{}", refused.text());
 }
 
+async fn collections_are_removed(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = std::fs::read(m13()).unwrap();
+    let images = ["a.fits", "b.fits"].map(|name| (name.to_owned(), image.clone()));
+    let _folder = ingest(&site, backend, &images, false).await;
+    let (job, manifest) = run(&site, &[("POSITIONS", M13)]).await;
+    assert_eq!(manifest["counts"]["ok"], 2, "{manifest}");
+    let said = async |arguments: &[&str]| {
+        let output = site.run(&[&["collection"], arguments].concat()).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, list) = said(&["list"]).await;
+    assert!(code == Some(0) && list.starts_with("sky\t2\t"), "{list}");
+    // One that is not there spares the others.
+    let (code, text) = said(&["remove", "sky", "a.fits", "c.fits"]).await;
+    assert_eq!(
+        (code, text.as_str()),
+        (Some(4), "sidereal: sky has no image \"c.fits\"\n")
+    );
+    let (code, text) = said(&["remove", "sky", "a.fits"]).await;
+    assert_eq!((code, text.as_str()), (Some(0), "1 images removed\n"));
+    let (_, rest) = run(&site, &[("POSITIONS", M13)]).await;
+    assert_eq!(rest["rows"][0]["image"], "b.fits", "{rest}");
+    let (code, text) = said(&["remove", "sky"]).await;
+    assert_eq!((code, text.as_str()), (Some(0), "1 images removed\n"));
+    assert_eq!(said(&["list"]).await, (Some(0), String::new()));
+    assert_eq!(said(&["remove", "sky"]).await.0, Some(4));
+    let form = [("PHASE", "RUN"), ("COLLECTION", "sky"), ("POSITIONS", M13)];
+    site.post(JOBS, &form).await.expect(400);
+    // What was made of them stays.
+    let kept = tempfile::tempdir().unwrap();
+    assert!(!save(&site, &job, kept.path()).await.is_empty());
+}
+
 async fn an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before(backend: Backend) {
     let image = std::fs::read(m13()).unwrap();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -88,7 +124,14 @@ async fn an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before(backend:
         ("b.fits.gz".to_owned(), encoder.finish().unwrap()),
     ];
     let site = Site::start(backend).await;
-    let _images = ingest(&site, backend, &images, false).await;
+    let folder = ingest(&site, backend, &images, false).await;
+    let mut url = folder.path().display().to_string();
+    if backend == Backend::Cluster {
+        url = S3Server::url("results/sky");
+    }
+    let again = site.run(&["ingest", "sky", &url]).await;
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert_eq!(said, "2 images, 2 unchanged, 0 unreadable\n");
     let (job, manifest) = run(&site, &[("SIZE", "0.5"), ("POSITIONS", M13)]).await;
     assert_eq!(reasons(&manifest), ["ok", "ok"]);
     let mut pixels = Vec::new();

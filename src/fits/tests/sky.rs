@@ -92,6 +92,79 @@ fn coordinates_that_cannot_be_used_say_why() {
 }
 
 #[test]
+fn projections_of_aips_are_read_by_their_old_names() {
+    // By astropy 8.0.2: WCS(header).wcs_pix2world of the pixels (1, 1) and (100, 80).
+    for (projection, latitude, turned, expected) in [
+        (
+            "NCP",
+            "57.0",
+            "0.0",
+            [
+                [85.890_274_600_163_34, 56.604_571_470_701_494],
+                [84.072_065_476_584_88, 57.394_294_216_289_78],
+            ],
+        ),
+        (
+            "NCP",
+            "-30.0",
+            "30.0",
+            [
+                [85.715_798_389_841_24, -30.084_903_286_371_983],
+                [84.269_808_840_185_16, -29.895_356_893_521_65],
+            ],
+        ),
+        (
+            "GLS",
+            "57.0",
+            "0.0",
+            [[85.890_366_738_965_35, 56.61], [84.071_961_557_838_3, 57.4]],
+        ),
+        (
+            "GLS",
+            "57.0",
+            "30.0",
+            [
+                [86.134_353_549_679_86, 56.907_250_092_524_066],
+                [83.834_718_012_951_36, 57.096_410_161_513_774],
+            ],
+        ),
+    ] {
+        let (lon, lat) = (format!("'RA---{projection}'"), format!("'DEC--{projection}'"));
+        let file = image(&[
+            ("CTYPE1", &lon),
+            ("CTYPE2", &lat),
+            ("CRPIX1", "50.0"),
+            ("CRPIX2", "40.0"),
+            ("CRVAL1", "85.0"),
+            ("CRVAL2", latitude),
+            ("CDELT1", "-0.01"),
+            ("CDELT2", "0.01"),
+            ("CROTA2", turned),
+        ]);
+        let wcs = file.hdus()[0].wcs().expect("it is read").expect("celestial");
+        for (pixel, [ra, dec]) in [[1.0, 1.0], [100.0, 80.0]].into_iter().zip(expected) {
+            let position = Position { ra, dec };
+            let found = wcs.to_sky(pixel).expect("on the sky");
+            assert!(
+                found.separation(position) < 1e-9,
+                "{projection} {latitude} {turned}: {found:?}"
+            );
+            let back = wcs.to_pixel(position).expect("on the image");
+            assert!(
+                (back[0] - pixel[0]).abs() < 1e-6 && (back[1] - pixel[1]).abs() < 1e-6,
+                "{projection}: {back:?}"
+            );
+        }
+    }
+    let equator = image(&[
+        ("CTYPE1", "'RA---NCP'"),
+        ("CTYPE2", "'DEC--NCP'"),
+        ("CRVAL2", "0.0"),
+    ]);
+    assert!(equator.hdus()[0].wcs().is_err());
+}
+
+#[test]
 fn the_polynomial_of_scamp_is_read_under_its_old_name() {
     let matrix = [
         ("CDELT1", ""),

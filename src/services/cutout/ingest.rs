@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     fits::{File, Hdu, Wcs},
-    objects::{Found, Sources},
+    objects::{Found, ObjectsError, Sources, is_gzip},
     settings::KeywordSettings,
     sky::{Cap, Footprint, Position},
     store::{CollectionId, Image, ImageHdu, ImageId, NewImage, Store, StoreError, Version},
@@ -41,6 +41,8 @@ pub struct Counts {
     pub unreadable: u64,
     /// Images that were dropped, since they are no more.
     pub gone: u64,
+    /// Images of those read now that no position finds, or not on all of their HDUs, for want of coordinates.
+    pub placeless: u64,
 }
 
 /// Told as an ingest goes on.
@@ -53,6 +55,20 @@ pub enum Progress {
         /// Where it is.
         url: String,
         /// Why not.
+        why: String,
+    },
+    /// An image without coordinates, or with some that cannot be used.
+    Placeless {
+        /// Where it is.
+        url: String,
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Images that were not found below a URL stay, since they may still be there.
+    Kept {
+        /// The URL.
+        url: String,
+        /// Why that is not certain.
         why: String,
     },
 }
@@ -72,8 +88,8 @@ pub enum IngestError {
 
 /// Reads the images below `urls` into `collection`, which is made with its first image. Again is an update: images are
 /// known by their path below the URL; one of the same URL, entity tag and size is not read, and those of before below a
-/// folder that has them no more are dropped. They stay if anything could not be looked at, or if there is none at all:
-/// so looks a disk that is not there.
+/// folder that has them no more are dropped. They stay if a folder could not be looked at, or if there is none at all: so
+/// looks a disk that is not there. Of a link that leads nowhere what was behind it stays.
 pub async fn ingest(
     store: &Store,
     sources: &Arc<Sources>,
@@ -117,7 +133,11 @@ pub async fn ingest(
                     found.push((root, item));
                 }
                 Some(Err((url, error))) => {
-                    roots.entry(root).or_default().incomplete = true;
+                    let looked_at = roots.entry(root).or_default();
+                    // What is not there is not hidden either.
+                    if !matches!(error, ObjectsError::NotFound) {
+                        looked_at.hidden.get_or_insert_with(|| url.clone());
+                    }
                     ingest.unreadable(url, error.to_string(), &mut tell);
                 }
                 None => ended.push(root),
@@ -126,15 +146,23 @@ pub async fn ingest(
         ingest.batch(found, &mut tell).await?;
         tell(Progress::Counts(ingest.counts));
         for root in ended {
-            if let Some(looked_at) = roots.remove(root)
-                && !looked_at.incomplete
-                && let Some((known, newest)) = before
-                && let Some(below) = sources.below(root).await
-                // A file has nothing below it.
-                && looked_at.there.iter().any(|url| url.starts_with(&below))
-            {
-                let gone = |url: &str| url.starts_with(&below) && !looked_at.there.contains(url);
-                ingest.drop_gone(known, newest, gone).await?;
+            let looked_at = roots.remove(root).unwrap_or_default();
+            let (Some((known, newest)), Some(below)) = (before, sources.below(root).await) else {
+                continue;
+            };
+            // A file has nothing below it.
+            if looked_at.there.iter().any(|url| !url.starts_with(&below)) {
+                continue;
+            }
+            match looked_at.doubt() {
+                None => {
+                    let gone = |url: &str| url.starts_with(&below) && !looked_at.there.contains(url);
+                    ingest.drop_gone(known, newest, gone).await?;
+                }
+                Some(why) => tell(Progress::Kept {
+                    url: root.to_owned(),
+                    why,
+                }),
             }
         }
     }
@@ -160,8 +188,18 @@ fn check_name(name: &str) -> Result<(), IngestError> {
 struct Root {
     /// URLs of its files.
     there: HashSet<String>,
-    /// Whether something could not be looked at.
-    incomplete: bool,
+    /// The first that could not be looked at.
+    hidden: Option<String>,
+}
+
+impl Root {
+    /// Why images that were not found may still be there.
+    fn doubt(&self) -> Option<String> {
+        match &self.hidden {
+            Some(url) => Some(format!("{url} could not be looked at")),
+            None => self.there.is_empty().then(|| "no image was found".to_owned()),
+        }
+    }
 }
 
 /// How headers are read.
@@ -219,6 +257,11 @@ impl Ingest<'_> {
         while let Some((root, read)) = reads.next().await {
             match read {
                 Ok(Read::Image(image)) => {
+                    if let Some(why) = problem(&image.image) {
+                        self.counts.placeless += 1;
+                        let url = image.image.url.clone();
+                        tell(Progress::Placeless { url, why });
+                    }
                     images.push(*image);
                     roots.push(root);
                 }
@@ -320,7 +363,8 @@ fn same(version: Option<&Version>, file: &Found, etag: Option<&str>) -> bool {
     version.is_some_and(|version| {
         etag.is_some()
             && version.etag.as_deref() == etag
-            && version.size == file.size
+            // That of what it is inflated to is not known before.
+            && (version.size == file.size || is_gzip(&file.url))
             && version.url == file.url
     })
 }
@@ -398,6 +442,18 @@ fn new_image(reading: &Reading, found: &Found, file: &File) -> Option<NewImage> 
         footprint,
         described: reading.described,
     })
+}
+
+/// Why positions do not find all of an image.
+fn problem(image: &Image) -> Option<String> {
+    let mut problems = image.hdus.iter().filter_map(|hdu| hdu.wcs_problem.as_ref());
+    match problems.next() {
+        Some(problem) => Some(problem.clone()),
+        None => image
+            .cap
+            .is_none()
+            .then(|| "it has no celestial coordinates".to_owned()),
+    }
 }
 
 /// Where the HDUs of a file lie.

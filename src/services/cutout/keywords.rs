@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Counted up when images are described in another way, so that the next ingest reads them again.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Longest value that is kept, in characters.
 const LONGEST: usize = 200;
 /// Speed of light, m/s.

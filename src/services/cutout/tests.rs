@@ -1,7 +1,9 @@
 //! Jobs of this service, run by the engine over a folder of images made here.
 
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -85,9 +87,13 @@ impl Bench {
         let urls = [self.folder.path().join("images").to_str().unwrap().to_owned()];
         let keywords = KeywordSettings::default();
         let counts = ingest(&self.store, &self.sources, "maps", keywords, &urls, |progress| {
-            if let Progress::Unreadable { url, why } = progress {
-                unreadable.push(format!("{}: {why}", url.rsplit('/').next().unwrap_or_default()));
-            }
+            let (url, why) = match progress {
+                Progress::Unreadable { url, why } => (url, why),
+                Progress::Kept { url, why } => (url, format!("kept: {why}")),
+                Progress::Placeless { url, why } => (url, format!("placeless: {why}")),
+                Progress::Counts(_) => return,
+            };
+            unreadable.push(format!("{}: {why}", url.rsplit('/').next().unwrap_or_default()));
         });
         let counts = counts.await.unwrap();
         (counts, unreadable)
@@ -244,7 +250,8 @@ async fn one_position_gives_one_cutout_that_is_the_result() {
                 images: 1,
                 unchanged: 0,
                 unreadable: 0,
-                gone: 0
+                gone: 0,
+                placeless: 0
             },
             vec![]
         )
@@ -358,8 +365,15 @@ async fn what_is_bad_fails_alone() {
             images: 6,
             unchanged: 0,
             unreadable: 3,
-            gone: 0
+            gone: 0,
+            placeless: 1
         },
+        "{unreadable:?}"
+    );
+    assert!(
+        unreadable
+            .iter()
+            .any(|line| line.starts_with("singular.fits: placeless: the coordinates of HDU 0")),
         "{unreadable:?}"
     );
     assert!(
@@ -449,7 +463,8 @@ async fn a_position_beside_the_images_has_one_row_and_says_why() {
             images: 2,
             unchanged: 0,
             unreadable: 0,
-            gone: 0
+            gone: 0,
+            placeless: 1
         }
     );
     let list = "RA,DEC,OBJID,XSIZE,BANDS\n40,0,far,,\n10,0,other,,g\n10.42,0.4,corner,0.5,\n";
@@ -527,7 +542,8 @@ async fn every_image_hdu_is_cut_and_a_weight_map_shares_the_coordinates_of_its_m
                 images: 1,
                 unchanged: 0,
                 unreadable: 0,
-                gone: 0
+                gone: 0,
+                placeless: 0
             },
             vec![]
         )
@@ -711,7 +727,8 @@ async fn ingest_again_reads_only_what_has_changed() {
             images: 2,
             unchanged: 0,
             unreadable: 1,
-            gone: 0
+            gone: 0,
+            placeless: 0
         }
     );
     assert_eq!(
@@ -720,7 +737,8 @@ async fn ingest_again_reads_only_what_has_changed() {
             images: 2,
             unchanged: 2,
             unreadable: 1,
-            gone: 0
+            gone: 0,
+            placeless: 0
         }
     );
     bench.write("a.fits", &tan_image(10.0, 0.0, &["FILTER  = 'g'"]));
@@ -730,7 +748,8 @@ async fn ingest_again_reads_only_what_has_changed() {
             images: 2,
             unchanged: 1,
             unreadable: 1,
-            gone: 0
+            gone: 0,
+            placeless: 0
         }
     );
     let maps = bench.store.collection("maps").await.unwrap().unwrap();
@@ -854,20 +873,35 @@ async fn images_that_are_no_more_are_dropped_if_that_is_sure() {
     std::fs::remove_dir_all(bench.image("sub")).unwrap();
     assert_eq!(gone().await, 1);
     assert_eq!(paths().await, "a.fits c.fits e.fits link/l.fits");
-    // Something that cannot be looked at.
+    // A name that cannot be looked at hides what is there.
     std::fs::remove_file(bench.image("c.fits")).unwrap();
+    let strange = bench
+        .folder
+        .path()
+        .join("images")
+        .join(OsStr::from_bytes(b"\xff.fits"));
+    std::fs::write(&strange, &image).unwrap();
+    let (counts, told) = bench.ingest().await;
+    assert_eq!(counts.gone, 0);
+    assert!(told.last().unwrap().starts_with("images: kept: "), "{told:?}");
+    std::fs::remove_file(strange).unwrap();
+    // A link that leads nowhere does not.
     std::os::unix::fs::symlink("/nowhere/at/all", bench.image("d.fits")).unwrap();
-    assert_eq!(gone().await, 0);
+    let (counts, told) = bench.ingest().await;
+    assert_eq!((counts.gone, counts.unreadable), (1, 1));
+    assert_eq!(told, ["d.fits: no such object"]);
     std::fs::remove_file(bench.image("d.fits")).unwrap();
     // A link to a disk that is not there now; then no link.
     std::fs::rename(&linked, bench.folder.path().join("away")).unwrap();
-    assert_eq!(gone().await, 1);
+    assert_eq!(gone().await, 0);
     assert_eq!(paths().await, "a.fits e.fits link/l.fits");
     std::fs::remove_file(bench.image("link")).unwrap();
     assert_eq!(gone().await, 1);
     // An empty folder.
     std::fs::remove_file(bench.image("a.fits")).unwrap();
-    assert_eq!(gone().await, 0);
+    let (counts, told) = bench.ingest().await;
+    assert_eq!(counts.gone, 0);
+    assert_eq!(told, ["images: kept: no image was found"]);
     assert_eq!(paths().await, "a.fits e.fits");
 }
 
