@@ -499,7 +499,7 @@ mod tests {
         format!("http://{address}")
     }
 
-    /// A web server of pages and files that knows neither ranges nor WebDAV.
+    /// A web server of pages and files that knows neither ranges nor `WebDAV`.
     async fn simple_server() -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
