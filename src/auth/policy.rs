@@ -94,6 +94,7 @@ pub const POLICY: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/cutout/check", Who::User),
     ("GET", "/api/v1/cutout/collections", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}", Who::User),
+    ("DELETE", "/api/v1/cutout/collections/{name}", Who::Operator),
     ("GET", "/api/v1/cutout/collections/{name}/images", Who::User),
     ("GET", "/api/v1/cutout/collections/{name}/footprints", Who::User),
     ("GET", "/api/v1/cutout/images/{id}", Who::User),

@@ -107,6 +107,16 @@ async fn collections_are_removed(backend: Backend) {
     let (code, text) = said(&["remove", "sky"]).await;
     assert_eq!((code, text.as_str()), (Some(0), "1 images removed\n"));
     assert_eq!(said(&["list"]).await, (Some(0), String::new()));
+    // Over the API likewise.
+    let _again = ingest(&site, backend, &images, false).await;
+    site.delete("/api/v1/cutout/collections/sky").await.expect(204);
+    site.delete("/api/v1/cutout/collections/sky").await.expect(404);
+    let audit = site
+        .get("/api/v1/admin/audit?action=collection%20removed")
+        .await
+        .expect(200);
+    assert!(audit.text().contains("2 images"), "{}", audit.text());
+    assert_eq!(said(&["list"]).await, (Some(0), String::new()));
     assert_eq!(said(&["remove", "sky"]).await.0, Some(4));
     let form = [("PHASE", "RUN"), ("COLLECTION", "sky"), ("POSITIONS", M13)];
     site.post(JOBS, &form).await.expect(400);

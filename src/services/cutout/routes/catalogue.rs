@@ -9,10 +9,11 @@ use poem_openapi::{
 
 use super::{Site, schema, stored};
 use crate::{
-    http::{Identified, JsonOf, Many, Once, Problem, Reply},
+    auth,
+    http::{Identified, JsonOf, Many, Nothing, Once, Problem, Reply},
     services::cutout::{datalink::Places, identifier, sia},
     sky::Shape,
-    store::{Catalogued, Collection, ImageFilter, ImageId},
+    store::{Catalogued, Collection, ImageFilter, ImageId, NewAudit},
     uws::Timestamp,
 };
 
@@ -48,6 +49,33 @@ impl Catalogue {
         Identified(_caller): Identified,
     ) -> Result<Reply<JsonOf<schema::Collection>>, Problem> {
         Reply::<JsonOf<_>>::json(&schema::Collection::from(self.named(&name).await?))
+    }
+
+    /// Takes a collection out of the catalogue
+    ///
+    /// With all of its images. Their files stay, as do results of jobs; ingested again they are back.
+    #[oai(
+        path = "/collections/:name",
+        method = "delete",
+        operation_id = "deleteCollection"
+    )]
+    async fn remove(
+        &self,
+        name: Path<String>,
+        Identified(caller): Identified,
+    ) -> Result<Reply<Nothing>, Problem> {
+        let store = &self.0.cutout()?.store;
+        let removed = store.remove_collection(&name).await.map_err(stored)?;
+        let removed = removed.ok_or_else(|| Problem::not_found("collection not found"))?;
+        let entry = NewAudit {
+            actor: Some(caller.name.clone()),
+            action: "collection removed".into(),
+            subject: name.0,
+            detail: format!("{removed} images"),
+            address: caller.address.map(|address| address.to_string()),
+        };
+        auth::record(store, &entry).await.map_err(stored)?;
+        Ok(Reply::done())
     }
 
     /// The images of a collection
