@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cutout::{ingest, m13s, run},
-    harness::{Backend, Site, on_both_back_ends},
+    harness::{Backend, Site, on_both_back_ends, oracle},
 };
 
 on_both_back_ends!(
@@ -17,6 +17,8 @@ on_both_back_ends!(
     every_form_of_a_request_is_taken_and_nothing_is_made,
     faults_are_told_with_their_rows,
     long_lists_are_told_in_pages,
+    lists_that_astropy_writes_are_read_as_it_reads_them,
+    manifests_are_lists,
 );
 
 const CHECK: &str = "/api/v1/cutout/check";
@@ -308,6 +310,63 @@ async fn faults_are_told_with_their_rows(backend: Backend) {
     let faults = told["faults"].as_array().unwrap();
     assert_eq!((faults.len(), &faults[99]["row"]), (101, &json!(100)));
     assert_eq!(faults[100]["message"], "4900 more rows are faulty");
+}
+
+async fn told_of_file(site: &Site, name: &str, bytes: Vec<u8>) -> Value {
+    let part = Part::bytes(bytes).file_name(name.to_owned());
+    let form = Form::new().part("POSITIONS", part);
+    let reply = site.send(site.request(Method::POST, CHECK).multipart(form)).await;
+    reply.expect(200).json()
+}
+
+async fn lists_that_astropy_writes_are_read_as_it_reads_them(backend: Backend) {
+    let (site, _folder) = site(backend).await;
+    let lists = tempfile::tempdir().unwrap();
+    let expected = oracle("lists.py", &[&lists.path().display().to_string()]).await;
+    let expected = expected.as_object().unwrap();
+    assert_eq!(expected.len(), 20);
+    for (name, expected) in expected {
+        let bytes = std::fs::read(lists.path().join(name)).unwrap();
+        let told = told_of_file(&site, name, bytes).await;
+        assert_eq!(
+            (&told["faults"], &told["positions"]),
+            (&json!([]), &json!(3)),
+            "{name}"
+        );
+        for (at, row) in told["rows"].as_array().unwrap().iter().enumerate() {
+            assert_eq!(row["id"], expected["ids"][at], "{name}");
+            let place = |value: &Value| value.as_f64().unwrap();
+            let [ra, dec] = [0, 1].map(|axis| place(&expected["positions"][at][axis]));
+            let off = (place(&row["ra"]) - ra).hypot(place(&row["dec"]) - dec);
+            assert!(off < 0.05 / 3_600.0, "{name}: {off} deg off: {row}");
+        }
+    }
+}
+
+async fn manifests_are_lists(backend: Backend) {
+    let (site, _folder) = site(backend).await;
+    let list = format!("RA,DEC,OBJID,XSIZE,YSIZE\n{MIDDLE},m13,0.1,0.2\n");
+    let asked = [("POSITIONS", list.as_str()), ("ID", "sky/m13.fits")];
+    let (job, _) = run(&site, &asked).await;
+    let first = told(&site, &asked).await;
+    for name in ["manifest.csv", "manifest.json", "manifest.vot"] {
+        let manifest = site.get(&format!("{job}/results/{name}")).await.expect(200);
+        let form = Form::new()
+            .part("POSITIONS", Part::bytes(manifest.body.to_vec()).file_name(name))
+            .text("ID", "sky/m13.fits");
+        let reply = site.send(site.request(Method::POST, CHECK).multipart(form)).await;
+        let told: Value = reply.expect(200).json();
+        assert_eq!(
+            (&told["faults"], &told["rows"]),
+            (&json!([]), &first["rows"]),
+            "{name}"
+        );
+        let unused = told["unused"].as_array().unwrap();
+        assert!(
+            unused.contains(&json!("size")) && !unused.contains(&json!("id")),
+            "{name}: {told}"
+        );
+    }
 }
 
 async fn long_lists_are_told_in_pages(backend: Backend) {

@@ -1,15 +1,18 @@
-//! The list of positions that a job asks for: CSV, VOTable or JSON.
+//! The list of positions that a job asks for: text, VOTable or JSON.
+//!
+//! `encoding` makes text of its bytes; `delimited`, `votable` (whose rows may be `binary`) and `json` take it apart; `columns`
+//! says what a row of values means.
 
+mod binary;
+mod columns;
+mod delimited;
+mod encoding;
 #[cfg(test)]
 mod hostile;
 mod json;
 mod votable;
 
-use std::fmt::Write as _;
-
-use csv::{ReaderBuilder, Trim};
-
-use super::limits::{MAX_OBJID, MAX_WORD, check_size};
+use self::columns::{Columns, Heading};
 use crate::sky::{Position, Shape, Size};
 
 /// Faulty rows that are named; the rest is counted.
@@ -87,42 +90,6 @@ impl Row {
     }
 }
 
-/// The columns that a list may have.
-const NAMES: [&str; 7] = ["RA", "DEC", "OBJID", "BANDS", "SIZE", "XSIZE", "YSIZE"];
-
-/// A column as its table declares it.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Heading {
-    name: String,
-    /// UCD, in small letters.
-    ucd: String,
-    /// Unit, in small letters.
-    unit: String,
-}
-
-/// Where the columns are.
-#[derive(Debug)]
-struct Columns {
-    ra: usize,
-    dec: usize,
-    id: Option<usize>,
-    size: Option<Side>,
-    x_size: Option<Side>,
-    y_size: Option<Side>,
-    bands: Option<usize>,
-    /// How many there are.
-    count: usize,
-}
-
-/// A column of sizes.
-#[derive(Debug, Clone, Copy)]
-struct Side {
-    name: &'static str,
-    at: usize,
-    /// What plain numbers are in: a suffix that sizes have.
-    unit: &'static str,
-}
-
 /// A list while it is read: every format hands over its columns, and then row by row.
 #[derive(Debug)]
 struct Reading {
@@ -136,60 +103,26 @@ struct Reading {
 }
 
 impl List {
-    /// Reads a table with columns RA and DEC, and perhaps OBJID, SIZE or XSIZE and YSIZE, and BANDS, in any case and order;
-    /// other columns are left unused. It is a VOTable (TABLEDATA), JSON, or CSV in UTF-8 with a header, as its media type
-    /// says or else its first character. Spaces around values are ignored. Positions are ICRS, decimal degrees or
-    /// sexagesimal (RA in hours); sizes have a unit or are arcmin. A list with a bad row is refused whole: a fault for each
-    /// of the first hundred faulty rows, and how many there are besides. Rows count from 1, neither the header nor empty
-    /// lines counted.
+    /// Reads a table with columns RA and DEC, and perhaps OBJID, SIZE or XSIZE and YSIZE, and BANDS, in any case and order,
+    /// or with other names that are usual for them; other columns are left unused. It is a VOTable (TABLEDATA, BINARY or
+    /// BINARY2), JSON, or text with a header, as its media type says or else its first character, and perhaps in gzip.
+    /// Spaces around values are ignored. Positions are decimal degrees or sexagesimal (RA in hours), in ICRS or in what a
+    /// VOTable's COOSYS says; sizes have a unit or are arcmin. A list with a bad row is refused whole: a fault for each of
+    /// the first hundred faulty rows, and how many there are besides. Rows count from 1, neither the header nor comments
+    /// nor empty lines counted.
     pub fn read(bytes: &[u8], media_type: &str, most: usize) -> Result<List, Vec<ListFault>> {
         let whole = |faults: Vec<String>| faults.into_iter().map(ListFault::from).collect::<Vec<_>>();
-        let text = utf8(bytes).map_err(|fault| whole(vec![fault]))?;
+        let text = encoding::text(bytes).map_err(|fault| whole(vec![fault]))?;
         let media_type = media_type.to_ascii_lowercase();
         let first = text.trim_start().chars().next();
         let reading = if media_type.contains("json") || matches!(first, Some('{' | '[')) {
-            json::read(text, most)
+            json::read(&text, most)
         } else if media_type.contains("votable") || media_type.contains("xml") || first == Some('<') {
-            votable::read(text, most)
+            votable::read(&text, most)
         } else {
-            csv(text, most)
+            delimited::read(&text, most)
         };
         reading.map_err(whole)?.finish()
-    }
-}
-
-/// CSV (RFC 4180) with a header.
-fn csv(text: &str, most: usize) -> Result<Reading, Vec<String>> {
-    let text = unspaced(text).map_err(|fault| vec![fault])?;
-    let mut reader = ReaderBuilder::new()
-        .trim(Trim::All)
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let header = reader
-        .headers()
-        .map_err(|error| vec![format!("cannot be read as CSV: {error}")])?;
-    if header.iter().all(str::is_empty) {
-        return Err(vec![
-            "is empty: expected a header RA,DEC and a row for each position".into(),
-        ]);
-    }
-    let headings: Vec<Heading> = header.iter().map(Heading::named).collect();
-    let mut reading = Reading::new(&headings, most).map_err(|fault| vec![fault])?;
-    for record in reader.records() {
-        match record {
-            Ok(record) => reading.add(&record.iter().collect::<Vec<_>>())?,
-            Err(error) => reading.refuse(&[error.to_string()])?,
-        }
-    }
-    Ok(reading)
-}
-
-impl Heading {
-    fn named(name: &str) -> Heading {
-        Heading {
-            name: name.trim().to_owned(),
-            ..Heading::default()
-        }
     }
 }
 
@@ -202,8 +135,9 @@ impl Reading {
             list: List {
                 rows: Vec::new(),
                 unused: unused
-                    .take(MAX_UNUSED)
                     .map(|(_, heading)| excerpt(&heading.name))
+                    .filter(|name| !name.is_empty())
+                    .take(MAX_UNUSED)
                     .collect(),
             },
             columns,
@@ -214,26 +148,10 @@ impl Reading {
         })
     }
 
-    /// Of rows that may have each a value for any of `NAMES`, in that order.
+    /// Of rows that may have each a value for any of [`columns::NAMES`], in that order.
     fn of_objects(most: usize) -> Reading {
-        let side = |at: usize| {
-            Some(Side {
-                name: NAMES[at],
-                at,
-                unit: "arcmin",
-            })
-        };
         Reading {
-            columns: Columns {
-                ra: 0,
-                dec: 1,
-                id: Some(2),
-                bands: Some(3),
-                size: side(4),
-                x_size: side(5),
-                y_size: side(6),
-                count: NAMES.len(),
-            },
+            columns: Columns::of_objects(),
             most,
             list: List::default(),
             faults: Vec::new(),
@@ -294,242 +212,6 @@ impl Reading {
     }
 }
 
-/// The text, without a byte order mark.
-fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-        format!(
-            "line {line}: byte {} of the list is not UTF-8, which is the encoding expected",
-            error.valid_up_to() + 1
-        )
-    })
-}
-
-/// Leaves out the spaces before values: those before a quote would keep CSV from seeing it. An error if there are more
-/// values on a line than any list has.
-fn unspaced(text: &str) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let (mut at_start, mut quoted) = (true, false);
-    // Whether a quote has just ended, unless the next character doubles it.
-    let mut closed = false;
-    let mut values = 1;
-    for c in text.chars() {
-        let doubled = std::mem::take(&mut closed);
-        match c {
-            ' ' | '\t' if at_start => continue,
-            '"' if at_start || quoted || doubled => {
-                closed = quoted;
-                quoted = !quoted;
-            }
-            ',' if !quoted => values += 1,
-            '\n' | '\r' if !quoted => values = 1,
-            _ => {}
-        }
-        if values > MAX_COLUMNS {
-            return Err(format!("has a line of more than {MAX_COLUMNS} values"));
-        }
-        at_start = !quoted && matches!(c, ',' | '\n' | '\r');
-        out.push(c);
-    }
-    Ok(out)
-}
-
-impl Columns {
-    fn of(headings: &[Heading]) -> Result<Columns, String> {
-        let id = find(headings, "OBJID", &["meta.id;meta.main"])?;
-        let side = |name: &'static str| {
-            let Some(at) = find(headings, name, &[])? else {
-                return Ok(None);
-            };
-            let unit = unit(name, &headings[at].unit)?;
-            Ok::<_, String>(Some(Side { name, at, unit }))
-        };
-        let columns = Columns {
-            ra: coordinate(
-                headings,
-                "RA",
-                &["pos.eq.ra;meta.main", "pos_eq_ra_main", "pos.eq.ra"],
-            )?,
-            dec: coordinate(
-                headings,
-                "DEC",
-                &["pos.eq.dec;meta.main", "pos_eq_dec_main", "pos.eq.dec"],
-            )?,
-            id,
-            size: side("SIZE")?,
-            x_size: side("XSIZE")?,
-            y_size: side("YSIZE")?,
-            bands: find(headings, "BANDS", &[])?,
-            count: headings.len(),
-        };
-        if columns.size.is_some() && (columns.x_size.is_some() || columns.y_size.is_some()) {
-            return Err("has a column SIZE and also XSIZE or YSIZE: expected one or the other".into());
-        }
-        Ok(columns)
-    }
-
-    fn used(&self) -> Vec<usize> {
-        let sides = [self.size, self.x_size, self.y_size].map(|side| side.map(|side| side.at));
-        let others = [Some(self.ra), Some(self.dec), self.id, self.bands];
-        others.into_iter().chain(sides).flatten().collect()
-    }
-
-    /// The row, or everything that is wrong with it.
-    fn row(&self, values: &[&str]) -> Result<Row, Vec<String>> {
-        if values.len() != self.count {
-            return Err(vec![format!(
-                "has {} values, expected {}",
-                values.len(),
-                self.count
-            )]);
-        }
-        let value = |at: usize| values.get(at).map_or("", |value| value.trim());
-        let optional = |at: Option<usize>| at.map(value).filter(|value| !value.is_empty());
-        let mut faults = Vec::new();
-        let position = Position::parse(value(self.ra), value(self.dec));
-        let position = position.map_err(|error| faults.push(error.to_string())).ok();
-        let side = |side: Option<Side>| {
-            let side = side?;
-            Some((side, optional(Some(side.at))?))
-        };
-        let size = row_size(side(self.size), side(self.x_size), side(self.y_size));
-        let size = size.map_err(|fault| faults.push(fault)).ok();
-        let id = optional(self.id);
-        if let Some(id) = id
-            && (id.chars().count() > MAX_OBJID || id.chars().any(char::is_control))
-        {
-            faults.push(format!(
-                "OBJID is longer than {MAX_OBJID} characters or has control characters"
-            ));
-        }
-        let bands = optional(self.bands).unwrap_or_default();
-        let bands = bands
-            .split(|c: char| c.is_whitespace() || ",;|".contains(c))
-            .filter(|band| !band.is_empty());
-        if bands.clone().count() > MAX_BANDS || bands.clone().any(|band| band.len() > MAX_WORD) {
-            faults.push(format!(
-                "BANDS has more than {MAX_BANDS} bands, or one of more than {MAX_WORD} bytes"
-            ));
-        }
-        match (position, size) {
-            (Some(position), Some(size)) if faults.is_empty() => Ok(Row {
-                id: id.map(str::to_owned),
-                size,
-                bands: bands.map(str::to_owned).collect(),
-                ..Row::at(Shape::Point(position))
-            }),
-            _ => Err(faults),
-        }
-    }
-}
-
-/// The column of this name, or else the one with the first of these UCDs that any has.
-fn find(headings: &[Heading], wanted: &str, ucds: &[&str]) -> Result<Option<usize>, String> {
-    let only = |is: &dyn Fn(&Heading) -> bool, what: &str| {
-        let mut places = headings.iter().enumerate().filter(|(_, heading)| is(heading));
-        let first = places.next().map(|(at, _)| at);
-        if places.next().is_some() {
-            return Err(format!("has two columns {what}"));
-        }
-        Ok(first)
-    };
-    if let Some(at) = only(&|heading| heading.name.eq_ignore_ascii_case(wanted), wanted)? {
-        return Ok(Some(at));
-    }
-    for ucd in ucds {
-        if let Some(at) = only(&|heading| heading.ucd == *ucd, &format!("{wanted} (UCD {ucd})"))? {
-            return Ok(Some(at));
-        }
-    }
-    Ok(None)
-}
-
-/// The column of a coordinate, which must be there and in degrees or sexagesimal.
-fn coordinate(headings: &[Heading], wanted: &str, ucds: &[&str]) -> Result<usize, String> {
-    let Some(at) = find(headings, wanted, ucds)? else {
-        let mut shown = String::new();
-        for heading in headings.iter().take(8) {
-            let name: String = heading.name.chars().take(20).collect();
-            let _ = write!(shown, "{}{name:?}", if shown.is_empty() { "" } else { ", " });
-        }
-        return Err(format!(
-            "has no column {wanted}: expected a header such as RA,DEC,OBJID, found {shown}"
-        ));
-    };
-    match headings[at].unit.as_str() {
-        "" | "deg" | "degree" | "degrees" | "h:m:s" | "hms" | "d:m:s" | "dms" => Ok(at),
-        unit => Err(format!(
-            "column {wanted} is in {:?}, expected deg",
-            unit.chars().take(20).collect::<String>()
-        )),
-    }
-}
-
-/// What a column's unit is as the suffix of a size.
-fn unit(name: &str, unit: &str) -> Result<&'static str, String> {
-    match unit {
-        "" | "arcmin" => Ok("arcmin"),
-        "arcsec" => Ok("arcsec"),
-        "deg" | "degree" | "degrees" => Ok("deg"),
-        "px" | "pix" | "pixel" | "pixels" => Ok("px"),
-        unit => Err(format!(
-            "column {name} is in {:?}, expected arcmin, arcsec, deg or pixel",
-            unit.chars().take(20).collect::<String>()
-        )),
-    }
-}
-
-/// The size of a row, if it says one. One side alone makes a square.
-fn row_size(
-    both: Option<(Side, &str)>,
-    x: Option<(Side, &str)>,
-    y: Option<(Side, &str)>,
-) -> Result<Option<Size>, String> {
-    let (size, named) = match (both, x, y) {
-        (Some((side, text)), None, None) => (sized(side, text)?, side.name),
-        (Some(_), ..) => {
-            return Err("SIZE is given, and also XSIZE or YSIZE: expected one or the other".into());
-        }
-        (None, None, None) => return Ok(None),
-        (None, Some((side, text)), None) | (None, None, Some((side, text))) => (one(side, text)?, side.name),
-        (None, Some((x_side, x)), Some((y_side, y))) => (
-            Size {
-                width: one(x_side, x)?.width,
-                height: one(y_side, y)?.height,
-            },
-            "XSIZE, YSIZE",
-        ),
-    };
-    check_size(size).map_err(|fault| format!("{named}: {fault}"))?;
-    Ok(Some(size))
-}
-
-/// A side, which makes a square.
-fn one(side: Side, text: &str) -> Result<Size, String> {
-    if text.contains(',') {
-        return Err(format!("{} {:?} is more than one size", side.name, excerpt(text)));
-    }
-    sized(side, text)
-}
-
-fn sized(side: Side, text: &str) -> Result<Size, String> {
-    let plain = text.ends_with(|last: char| last.is_ascii_digit() || last == '.');
-    let with_unit = if plain {
-        format!("{text}{}", side.unit)
-    } else {
-        text.to_owned()
-    };
-    with_unit.parse::<Size>().map_err(|_| {
-        format!(
-            "{} {:?} is not a size above 0 (a number of {}, or with arcsec, arcmin, deg or px; px whole)",
-            side.name,
-            excerpt(text),
-            side.unit
-        )
-    })
-}
-
 fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
 }
@@ -586,11 +268,7 @@ mod tests {
             (b"250.4,36.4\n", "no column RA"),
             (b"ra,name\n1,2\n", "no column DEC"),
             (b"RA,DEC,ra\n1,2,3\n", "two columns RA"),
-            (
-                b"RA,DEC\n1,2\n1,\xFF\n",
-                "line 3: byte 14 of the list is not UTF-8",
-            ),
-            (b"\xFF\xFER\0A\0", "line 1: byte 1 of the list is not UTF-8"),
+            (b"RA,DEC\n1,2\n1,\xFF\n", "row 2: DEC \"\u{ff}\""),
         ] {
             let faults = faults(text);
             assert!(

@@ -5,10 +5,11 @@
 
 use proptest::prelude::*;
 
-use super::{
-    List, ListFault, MAX_BANDS, MAX_MESSAGE, MAX_OBJID, MAX_UNUSED, MAX_WORD, NAMED, check_size, excerpt,
+use super::{List, ListFault, MAX_BANDS, MAX_MESSAGE, MAX_UNUSED, NAMED, excerpt};
+use crate::{
+    services::cutout::limits::{MAX_OBJID, MAX_WORD, check_size},
+    sky::{Position, Shape, Size},
 };
-use crate::sky::{Position, Shape, Size};
 
 /// Most rows of the lists here.
 const MOST: usize = 150;
@@ -162,6 +163,13 @@ fn line() -> impl Strategy<Value = Line> {
             id,
             size,
             bands,
+        })
+        .prop_map(|mut line| {
+            // Of a text, such a line is no row.
+            if line.texts().iter().all(|text| text.is_empty()) {
+                line.ra.text = "x".into();
+            }
+            line
         })
 }
 

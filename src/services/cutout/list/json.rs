@@ -1,24 +1,33 @@
-//! Lists as JSON: `[{"ra": …, "dec": …}, …]`, or `{"columns": ["ra", "dec"], "rows": [[…, …], …]}`.
+//! Lists as JSON: `[{"ra": …, "dec": …}, …]`, `{"rows": [{"ra": …, "dec": …}, …]}` (manifests are such), or
+//! `{"columns": ["ra", "dec"], "rows": [[…, …], …]}`.
 
 use std::fmt;
 
 use serde::{
     Deserialize,
-    de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{
+        DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::MapAccessDeserializer,
+    },
 };
 
-use super::{Heading, MAX_COLUMNS, MAX_UNUSED, Reading, excerpt};
+use super::{
+    MAX_COLUMNS, MAX_UNUSED, Reading,
+    columns::{Heading, NAMES, OBJID, SIZE, is_of_files, meaning},
+    excerpt,
+};
 
 /// Reads it row by row: nothing but the rows that are good is held.
 pub fn read(text: &str, most: usize) -> Result<Reading, Vec<String>> {
-    let mut found = Found::default();
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let done = Top {
+    let mut found = Found {
         most,
-        found: &mut found,
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|()| deserializer.end());
+        reading: None,
+        faults: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let done = Top(&mut found)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
     if let Some(faults) = found.faults {
         return Err(faults);
     }
@@ -32,8 +41,8 @@ pub fn read(text: &str, most: usize) -> Result<Reading, Vec<String>> {
 }
 
 /// What has been read.
-#[derive(Default)]
 struct Found {
+    most: usize,
     reading: Option<Reading>,
     /// What ended the reading without being a fault of the JSON.
     faults: Option<Vec<String>>,
@@ -49,10 +58,7 @@ impl Found {
 }
 
 /// The whole document.
-struct Top<'a> {
-    most: usize,
-    found: &'a mut Found,
-}
+struct Top<'a>(&'a mut Found);
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
     type Value = ();
@@ -70,45 +76,31 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        let mut reading = Reading::of_objects(self.most);
-        while let Some(Object {
-            values,
-            unknown,
-            fault,
-        }) = rows.next_element()?
-        {
-            for name in unknown {
-                if reading.list.unused.len() < MAX_UNUSED && !reading.list.unused.contains(&name) {
-                    reading.list.unused.push(name);
-                }
-            }
-            let values: Vec<&str> = values.iter().map(String::as_str).collect();
-            self.found.take(match fault {
-                None => reading.add(&values),
-                Some(fault) => reading.refuse(&[fault]),
-            })?;
+        let mut reading = Reading::of_objects(self.0.most);
+        while let Some(object) = rows.next_element::<Object>()? {
+            self.0.take(object.add_to(&mut reading))?;
         }
-        self.found.reading = Some(reading);
+        self.0.reading = Some(reading);
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "columns" if self.found.reading.is_some() => {
-                    return self.found.take(Err(vec!["has columns twice".into()]));
+                "columns" if self.0.reading.is_some() => {
+                    return self.0.take(Err(vec!["has columns twice".into()]));
                 }
                 "columns" => {
                     let names: Values = map.next_value()?;
                     let headings: Vec<Heading> =
                         names.values.iter().map(|name| Heading::named(name)).collect();
                     let reading = match names.fault {
-                        None => Reading::new(&headings, self.most),
+                        None => Reading::new(&headings, self.0.most),
                         Some(fault) => Err(format!("columns: {fault}")),
                     };
-                    self.found.reading = Some(self.found.take(reading.map_err(|fault| vec![fault]))?);
+                    self.0.reading = Some(self.0.take(reading.map_err(|fault| vec![fault]))?);
                 }
-                "rows" => map.next_value_seed(Rows(self.found))?,
+                "rows" => map.next_value_seed(Rows(self.0))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -138,10 +130,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         let Some(mut reading) = self.0.reading.take() else {
-            let fault = String::from(
-                "has rows before it has columns: expected {\"columns\": […], \"rows\": [[…], …]}",
-            );
-            return self.0.take(Err(vec![fault]));
+            return self.visit_objects(rows);
         };
         while let Some(Values { values, fault }) = rows.next_element()? {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
@@ -155,11 +144,79 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 }
 
+impl Rows<'_> {
+    fn visit_objects<'de, A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        let mut reading = None;
+        while let Some(row) = rows.next_element()? {
+            let Either::Object(object) = row else {
+                let fault = "has rows before it has columns: expected {\"columns\": […], \"rows\": [[…], …]}";
+                return self.0.take(Err(vec![fault.into()]));
+            };
+            let reading = reading.get_or_insert_with(|| Reading::of_objects(self.0.most));
+            self.0.take(object.add_to(reading))?;
+        }
+        self.0.reading = reading;
+        Ok(())
+    }
+}
+
+/// A row as an object or as an array.
+enum Either {
+    Object(Box<Object>),
+    Values,
+}
+
+impl<'de> Deserialize<'de> for Either {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Both;
+        impl<'de> Visitor<'de> for Both {
+            type Value = Either;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a row as an object or an array")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Either, A::Error> {
+                let object = Object::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Either::Object(Box::new(object)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Either, A::Error> {
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Either::Values)
+            }
+        }
+        deserializer.deserialize_any(Both)
+    }
+}
+
 /// A row as an object: the values of the columns that there may be, and the names of others.
 struct Object {
-    values: [String; super::NAMES.len()],
+    values: [String; NAMES.len()],
     unknown: Vec<String>,
     fault: Option<String>,
+}
+
+impl Object {
+    fn add_to(self, reading: &mut Reading) -> Result<(), Vec<String>> {
+        for name in self.unknown {
+            if reading.list.unused.len() < MAX_UNUSED && !reading.list.unused.contains(&name) {
+                reading.list.unused.push(name);
+            }
+        }
+        match self.fault {
+            None => reading.add(&self.values.each_ref().map(String::as_str)),
+            Some(fault) => reading.refuse(&[fault]),
+        }
+    }
+}
+
+/// What an object has for a column.
+struct Entry {
+    key: String,
+    /// How many names of it are preferred.
+    rank: usize,
+    value: Result<String, String>,
 }
 
 impl<'de> Deserialize<'de> for Object {
@@ -173,30 +230,51 @@ impl<'de> Deserialize<'de> for Object {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut object = Object {
-                    values: Default::default(),
-                    unknown: Vec::new(),
-                    fault: None,
+                let mut entries: [Option<Entry>; NAMES.len()] = Default::default();
+                let mut unknown = Vec::new();
+                let mut ignore = |key: &str| {
+                    if unknown.len() < MAX_UNUSED {
+                        unknown.push(excerpt(key));
+                    }
                 };
-                let mut seen = [false; super::NAMES.len()];
+                let (mut twice, mut of_files) = (None, false);
                 while let Some(key) = map.next_key::<String>()? {
-                    let at = super::NAMES
-                        .iter()
-                        .position(|name| name.eq_ignore_ascii_case(&key));
-                    let Some(at) = at else {
+                    of_files |= is_of_files(&key);
+                    let Some((at, rank)) = meaning(&key) else {
                         map.next_value::<IgnoredAny>()?;
-                        if object.unknown.len() < MAX_UNUSED {
-                            object.unknown.push(excerpt(&key));
-                        }
+                        ignore(&key);
                         continue;
                     };
-                    let value: Value = map.next_value()?;
-                    if std::mem::replace(&mut seen[at], true) {
-                        object.fault = Some(format!("has {} twice", super::NAMES[at]));
+                    let Value(value, _) = map.next_value()?;
+                    // Only what was certainly meant as a name has to be one.
+                    if at == OBJID && rank > 0 && value.is_err() {
+                        ignore(&key);
+                        continue;
                     }
-                    match value.0 {
-                        Ok(text) => object.values[at] = text,
-                        Err(fault) => object.fault = Some(format!("{} {fault}", super::NAMES[at])),
+                    let entry = Entry { key, rank, value };
+                    match &mut entries[at] {
+                        Some(other) if other.rank == rank => twice = Some(format!("has {} twice", NAMES[at])),
+                        Some(other) if other.rank < rank => ignore(&entry.key),
+                        place => {
+                            if let Some(other) = place.replace(entry) {
+                                ignore(&other.key);
+                            }
+                        }
+                    }
+                }
+                if let Some(entry) = entries[SIZE].take_if(|_| of_files) {
+                    ignore(&entry.key);
+                }
+                let mut object = Object {
+                    values: Default::default(),
+                    unknown,
+                    fault: twice,
+                };
+                for (at, entry) in entries.into_iter().enumerate() {
+                    match entry.map(|entry| entry.value) {
+                        None => {}
+                        Some(Ok(text)) => object.values[at] = text,
+                        Some(Err(fault)) => object.fault = Some(format!("{} {fault}", NAMES[at])),
                     }
                 }
                 Ok(object)
@@ -369,6 +447,23 @@ mod tests {
     }
 
     #[test]
+    fn usual_names_mean_the_same_and_the_best_of_them_counts() {
+        let text = r#"{"job": "x", "counts": {"ok": 1}, "rows": [
+            {"RAJ2000": "16:42:00", "_RAJ2000": 250.5, "_DEJ2000": -36.5, "DEJ2000": "-36:30:00", "name": "a", "id": 7},
+            {"ra": 250.5, "dec": -36.5, "id": "7", "name": [{}], "xsize": 2, "ysize": 3, "size": 14400, "sha256": "ab"}
+        ], "provenance": {}}"#;
+        let list = read(text).unwrap();
+        assert_eq!(list.unused, ["RAJ2000", "DEJ2000", "name", "sha256", "size"]);
+        for row in &list.rows {
+            assert_eq!(
+                (row.shape.to_string().as_str(), row.id.as_deref()),
+                ("250.5 -36.5", Some("7"))
+            );
+        }
+        assert_eq!((list.rows[0].size, list.rows[1].size), (None, "2,3".parse().ok()));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let many = format!("[{}]", [r#"{"ra": 1, "dec": 2}"#; 11].join(","));
         let wide = format!(
@@ -382,6 +477,9 @@ mod tests {
             ("[]", "no row"),
             ("{}", "is empty"),
             (r#"{"rows": [[1, 2]]}"#, "before it has columns"),
+            (r#"{"rows": [{"ra": 1}]}"#, "row 1: DEC"),
+            (r#"{"rows": [{"ra": 1, "dec": 2}, 3]}"#, "an object or an array"),
+            (r#"{"rows": []}"#, "is empty"),
             (r#"{"columns": ["ra"], "rows": [[1]]}"#, "no column DEC"),
             (
                 r#"{"columns": ["ra", "dec"], "rows": [[1]]}"#,

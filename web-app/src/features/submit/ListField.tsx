@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState } from 'react'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import type { ParameterInfo } from '@/shared/api/me'
 import { isAnother, withRow, withoutRows, writesAll } from '@/shared/astro/edits'
+import { textOf } from '@/shared/astro/encoding'
 import type { Fixes } from '@/shared/astro/positions'
 import { bytes, plural } from '@/shared/lib/format'
 import { Icon } from '@/shared/ui/Icon'
@@ -54,7 +55,7 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
       return
     }
     setRefused(undefined)
-    file.text().then(
+    textOf(file).then(
       (content) => {
         setFixes({})
         onText(content)
@@ -141,7 +142,7 @@ export function ListField({ info, text, error, checked, onText, onRead }: ListFi
             ref={picker}
             type="file"
             hidden
-            accept=".csv,.tsv,.txt,.dat,.vot,.votable,.xml,.json,text/*"
+            accept=".csv,.tsv,.ecsv,.txt,.dat,.vot,.votable,.xml,.json,.gz,text/*"
             aria-label="A file with a list"
             onChange={({ currentTarget }) => {
               take(currentTarget.files?.[0])

@@ -43,13 +43,51 @@ export type List = {
   offers: (keyof Fixes)[]
 }
 
-const names: Record<ListColumn, RegExp> = {
-  RA: /^_?(ra|raj2000|ra_?deg|ra_?icrs|ra2000|alpha(_j2000)?|right_?ascension|ra_?hms)$/i,
-  DEC: /^_?(dec|de|dej2000|decj2000|dec_?deg|de_?icrs|dec_?icrs|dec2000|delta(_j2000)?|declination|dec_?dms)$/i,
-  OBJID: /^(objid|id|name|object|object_?name|target|source(_?id)?|main_?id)$/i,
-  XSIZE: /^(xsize|size|width)$/i,
-  YSIZE: /^(ysize|height)$/i,
-  BANDS: /^(bands?|filters?)$/i,
+/** What columns are called, as the server knows them; the first is preferred. */
+const names: Record<ListColumn, readonly string[]> = {
+  RA: [
+    'ra',
+    '_raj2000',
+    '_ra.icrs',
+    '_ra_icrs',
+    'ra_icrs',
+    'raj2000',
+    'ra_j2000',
+    'ra2000',
+    'alpha_j2000',
+    'alphawin_j2000',
+    'ra_deg',
+    'radeg',
+    'ra_hms',
+    'right_ascension',
+    'rightascension',
+  ],
+  DEC: [
+    'dec',
+    '_dej2000',
+    '_de.icrs',
+    '_de_icrs',
+    'de_icrs',
+    'dec_icrs',
+    'dej2000',
+    'decj2000',
+    'dec_j2000',
+    'de2000',
+    'dec2000',
+    'delta_j2000',
+    'deltawin_j2000',
+    'dec_deg',
+    'de_deg',
+    'decdeg',
+    'dedeg',
+    'dec_dms',
+    'declination',
+    'de',
+  ],
+  OBJID: ['objid', 'id', 'name', 'source_id', 'main_id', 'object', 'object_name', 'target'],
+  XSIZE: ['xsize', 'size'],
+  YSIZE: ['ysize'],
+  BANDS: ['bands'],
 }
 const columns = Object.keys(names) as ListColumn[]
 
@@ -97,22 +135,48 @@ type Order = {
 type Found = { order: Order; unused: string[]; header: boolean; fault?: string }
 
 /** Which cell is what: by what the columns are called, or by what the first line looks like. */
-export function columnsOf({ headings, lines, fault }: Table): Found {
+export function columnsOf({ headings, lines, comment, units, fault }: Table): Found {
   const none = { order: { of: {} }, unused: [], header: false }
   if (fault !== undefined) return { ...none, fault }
   if (headings !== undefined) return columnsNamed(headings)
   const [first] = lines
   if (first === undefined) return none
-  const named = columnsNamed(first.cells.map((name) => ({ name })))
-  return named.fault === undefined ? { ...named, header: true } : columnsByLooks(first, lines)
+  const headingsOf = (cells: readonly string[]) => cells.map((cell) => headingNamed(cell, units))
+  const named = columnsNamed(headingsOf(first.cells))
+  if (named.fault === undefined || named.order.of.RA !== undefined) return { ...named, header: true }
+  if (comment?.length === first.cells.length) {
+    const above = columnsNamed(headingsOf(comment))
+    if (above.fault === undefined) return above
+  }
+  return columnsByLooks(first, lines)
 }
+
+/** A column of which a header says the name, and perhaps the unit in brackets. */
+function headingNamed(cell: string, units: ReadonlyMap<string, string> | undefined): Heading {
+  const [, name = cell, bracketed] = /^(\S+)\s*[([](.+)[)\]]$/.exec(cell) ?? []
+  const unit = units?.get(cell) ?? (/^(j2000(\.0)?|icrs|fk5)$/i.test(bracketed ?? '') ? undefined : bracketed)
+  return unit === undefined ? { name } : { name, unit }
+}
+
+const isAngular = (unit: string) => /^(arcmin|arcsec|deg(rees?)?|px|pix(els?)?)?$/i.test(unit)
 
 function columnsNamed(headings: readonly Heading[]): Found {
   const of: Order['of'] = {}
+  // Of a manifest, SIZE is that of files.
+  const ofFiles = headings.some(({ name }) => /^sha256$/i.test(name))
   for (const column of columns) {
-    let at = headings.findIndex(({ name }) => names[column].test(name))
+    const isSize = column === 'XSIZE' || column === 'YSIZE'
+    const known = names[column].filter((name) => !(ofFiles && name === 'size'))
+    const called = (name: string) =>
+      headings.findIndex(
+        (heading) => heading.name.toLowerCase() === name && (!isSize || isAngular(heading.unit ?? '')),
+      )
+    let at = known.map(called).find((found) => found >= 0) ?? -1
     for (const ucd of ucds[column] ?? []) {
-      if (at < 0) at = headings.findIndex((heading) => heading.ucd === ucd)
+      const meant = headings.findIndex((heading) => heading.ucd === ucd)
+      // What a table says to be its names is, unless a column is called OBJID.
+      const isMain = column === 'OBJID' && meant >= 0 && called('objid') < 0
+      if (at < 0 || isMain) at = meant
     }
     if (at >= 0) of[column] = at
   }
@@ -123,13 +187,19 @@ function columnsNamed(headings: readonly Heading[]): Found {
     return { ...found, fault: `There is no column ${of.RA === undefined ? 'RA' : 'Dec'}.` }
   }
   for (const column of ['RA', 'DEC'] as const) {
-    const { name = '', unit = '' } = headings[of[column] ?? 0] ?? {}
-    if (!/^(deg(rees?)?|"?[hd]:?m:?s:?"?)?$/.test(unit)) {
+    const { name = '', unit = '', system } = headings[of[column] ?? 0] ?? {}
+    if (!/^(deg(rees?)?|"?(h+:?m+:?s+|d+:?m+:?s+):?"?)?$/i.test(unit)) {
       return { ...found, fault: `The column ${name} is in ${unit}: degrees are wanted.` }
+    }
+    if (system !== undefined) {
+      return {
+        ...found,
+        fault: `The column ${name} is in ${system}, which this form does not turn to ICRS: send the file as it is, by the command line or a script.`,
+      }
     }
   }
   const size = headings[of.XSIZE ?? of.YSIZE ?? -1]?.unit ?? ''
-  if (size !== '' && size !== 'arcmin') found.order.suffix = size === 'pix' || size === 'pixel' ? 'px' : size
+  if (size !== '' && size !== 'arcmin') found.order.suffix = /^pix/i.test(size) ? 'px' : size
   return found
 }
 

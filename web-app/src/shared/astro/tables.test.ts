@@ -69,6 +69,59 @@ describe('JSON', () => {
   )
 })
 
+describe('coordinate systems', () => {
+  const rows = '<TR><TD>249.9757</TD><TD>36.5545</TD></TR>'
+  const fields = (ref: string) => `<FIELD name="ra" ${ref}/><FIELD name="dec" ${ref}/>`
+  const within = (systems: string, ref: string) =>
+    parseList(votable(fields(ref), rows).replace('<TABLE name', `${systems}<TABLE name`))
+  const fk4 = '<COOSYS ID="b" system="eq_FK4" equinox="B1950"/>'
+
+  it('are never taken for ICRS', () => {
+    for (const list of [
+      within(fk4, 'ref="b"'),
+      within(fk4, ''),
+      within('<COOSYS ID="g" system="galactic"/>', 'ref="g"'),
+      within('<COOSYS ID="f" system="FK5" equinox="J1975"/>', 'ref="f"'),
+    ]) {
+      expect(list.rows).toEqual([])
+      expect(list.fault).toContain('does not turn to ICRS')
+    }
+    expect(within(fk4, 'ref="b"').fault).toContain('eq_FK4 B1950')
+  })
+
+  it('that are ICRS are', () => {
+    for (const list of [
+      within('<COOSYS ID="i" system="ICRS"/>', 'ref="i"'),
+      within(`${fk4}<COOSYS ID="f" system="eq_FK5" equinox="J2000"/>`, 'ref="f"'),
+    ]) {
+      expect(list).toMatchObject({ problems: 0, rows: [{ ra: 249.9757 }] })
+    }
+  })
+})
+
+it.each([
+  [
+    'a manifest',
+    '{"job": "x", "rows": [{"row": 1, "id": "M13", "ra": 250.5, "dec": -36.5, "size": 9, "sha256": "a"}]}',
+  ],
+  [
+    'VizieR',
+    '#\n_RAJ2000\t_DEJ2000\tRAJ2000\tName\ndeg\tdeg\t"h:m:s"\t \n---\t---\t---\t-\n250.5\t-36.5\t1 2 3\tM13\n',
+  ],
+  ['a spreadsheet', 'sep=;\r\nRA;DEC;OBJID\r\n250.5;-36.5;M13\r\n;;\r\n;\r\n'],
+  ['a header in a comment', '# mine\n# objid dec ra\nM13 -36.5 250.5\n'],
+  ['units in the header', 'ID,RA (J2000),Dec [deg],size (kpc)\nM13,250.5,-36.5,3\n'],
+  [
+    'ECSV',
+    '# %ECSV 1.0\n# ---\n# datatype:\n# - {name: ra, unit: deg}\n# - {name: size, unit: kpc, datatype: float64}\nra dec name size\n250.5 -36.5 "M13" 3\n',
+  ],
+])('reads %s', (_, text) => {
+  const { rows, fault } = parseList(text)
+  expect(fault).toBeUndefined()
+  expect(rows).toMatchObject([{ ra: 250.5, dec: -36.5, cells: { OBJID: 'M13' } }])
+  expect(rows[0]?.cells.XSIZE).toBeUndefined()
+})
+
 it('takes sizes with units, as the server does', () => {
   const list = parseList(
     'RA,DEC,XSIZE,YSIZE\n1,2,2arcmin,30 arcsec\n1,3,256px,\n1,4,2,3\n1,5,"2,3",\n1,6,big,\n1,7,0,',

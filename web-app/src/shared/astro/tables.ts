@@ -2,7 +2,13 @@
 
 export type Form = 'text' | 'votable' | 'json'
 
-export type Heading = { name: string; ucd?: string; unit?: string }
+export type Heading = {
+  name: string
+  ucd?: string
+  unit?: string
+  /** What its coordinates refer to, if that is not ICRS or FK5 of J2000. */
+  system?: string
+}
 
 /** A row: its line in a text, or its number in a VOTable or in JSON, from 1. */
 export type Line = { number: number; cells: string[] }
@@ -14,6 +20,10 @@ export type Table = {
   lines: Line[]
   /** Of a text: what stands between cells. */
   delimiter?: string
+  /** Of a text: the cells of the last comment above the rows, which may be the header. */
+  comment?: string[]
+  /** Of a text: the units of columns, by their names. */
+  units?: ReadonlyMap<string, string>
   /** Why nothing can be read. */
   fault?: string
 }
@@ -27,20 +37,63 @@ export function readTable(text: string): Table {
 
 function readText(text: string): Table {
   const lines: Line[] = []
+  const comments: string[] = []
   let delimiter: string | undefined
   text.split(/\r\n?|\n/).forEach((line, index) => {
-    const trimmed = line.trim()
-    if (trimmed === '' || trimmed.startsWith('#')) return
-    delimiter ??= delimiterOf(line)
-    lines.push({ number: index + 1, cells: cellsOf(delimiter === '\t' ? line : trimmed, delimiter) })
+    const trimmed = line.replace(/^\uFEFF/, '').trim()
+    if (trimmed.startsWith('#')) {
+      if (lines.length === 0) comments.push(trimmed.slice(1))
+      return
+    }
+    const separator = /^"?sep=(.)"?[,;]*$/i.exec(trimmed)?.[1]
+    if (lines.length === 0 && separator !== undefined) delimiter = separator
+    else if (trimmed !== '') {
+      delimiter ??= delimiterOf(line)
+      const cells = cellsOf(delimiter === '\t' ? line : trimmed, delimiter)
+      // Spreadsheets end with lines of nothing.
+      if (cells.some((cell) => cell !== '')) lines.push({ number: index + 1, cells })
+    }
   })
-  return { form: 'text', lines, delimiter: delimiter ?? ',' }
+  delimiter ??= ','
+  const table: Table = { form: 'text', lines, delimiter }
+  const comment = comments.at(-1)?.trim()
+  if (comment !== undefined && comment !== '') table.comment = cellsOf(comment, delimiter)
+  const units = unitsBelow(lines) ?? (/^\s*%ECSV/.test(comments[0] ?? '') ? unitsOf(comments) : undefined)
+  if (units !== undefined) table.units = units
+  return table
+}
+
+/** Takes the units and the rule of dashes that VizieR and databases put below a header from the lines. */
+function unitsBelow(lines: Line[]): Map<string, string> | undefined {
+  const rule = [1, 2].find((at) => lines[at]?.cells.every((cell) => /^[-+=]+$/.test(cell)) === true)
+  if (rule === undefined) return undefined
+  const [units] = lines.splice(1, rule)
+  if (rule === 1 || units === undefined) return new Map()
+  return new Map(lines[0]?.cells.map((name, at) => [name, units.cells[at] ?? '']))
+}
+
+/** The units that the comments of ECSV, a document of YAML, have for columns. */
+function unitsOf(comments: readonly string[]): Map<string, string> {
+  const units = new Map<string, string>()
+  let name = ''
+  let ofColumns = false
+  for (const line of comments) {
+    if (/^ ?[a-z]/i.test(line)) ofColumns = /^ ?datatype:/.test(line)
+    const entry = (key: string) => new RegExp(`[ {]${key}:\\s*["']?([^!,}"'\\s]+)`).exec(line)?.[1]
+    name = entry('name') ?? name
+    const unit = entry('unit')
+    if (ofColumns && unit !== undefined) units.set(name, unit)
+  }
+  return units
 }
 
 const delimiterOf = (line: string) => ['\t', ',', ';', '|'].find((one) => line.includes(one)) ?? ' '
 
 function cellsOf(line: string, delimiter: string): string[] {
-  if (delimiter === ' ') return line.split(/\s+/)
+  if (delimiter === ' ') {
+    const words = line.trim().match(/"(?:[^"]|"")*"|\S+/g) ?? []
+    return words.map((word) => (/^".*"$/.test(word) ? word.slice(1, -1).replaceAll('""', '"') : word))
+  }
   if (!line.includes('"')) return line.split(delimiter).map((cell) => cell.trim())
   const cells: string[] = []
   let cell = ''
@@ -65,6 +118,7 @@ const TOKEN = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)(?:[\w.-]+:)?([\
 function readVotable(text: string): Table {
   const headings: Heading[] = []
   const lines: Line[] = []
+  const systems = new Map<string, string | undefined>()
   let cells: string[] | undefined
   let cell: string | undefined
   let inTable = false
@@ -83,8 +137,9 @@ function readVotable(text: string): Table {
         cells = undefined
       } else if (tag === 'TABLE') break
     } else if (tag === 'TABLE') inTable = true
+    else if (tag === 'COOSYS') systems.set(attributeOf(attributes, 'ID') ?? '', systemOf(attributes))
     else if (!inTable) continue
-    else if (tag === 'FIELD') headings.push(headingOf(attributes))
+    else if (tag === 'FIELD') headings.push(headingOf(attributes, systems))
     else if (tag === 'TR') cells = []
     else if (tag === 'TD') {
       if (empty === '/') cells?.push('')
@@ -101,16 +156,31 @@ function readVotable(text: string): Table {
   return { form: 'votable', headings, lines }
 }
 
-function headingOf(attributes: string): Heading {
-  const at = (name: string) => {
-    const found = new RegExp(`(?:^|\\s)${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, 'i').exec(attributes)
-    return found === null ? undefined : decoded(found[1] ?? found[2] ?? '').trim()
-  }
+function attributeOf(attributes: string, name: string): string | undefined {
+  const found = new RegExp(`(?:^|\\s)${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, 'i').exec(attributes)
+  return found === null ? undefined : decoded(found[1] ?? found[2] ?? '').trim()
+}
+
+/** A coordinate system, if it is not ICRS or, which is the same to some 20 mas, FK5 of J2000. */
+function systemOf(attributes: string): string | undefined {
+  const system = attributeOf(attributes, 'system') ?? ''
+  const equinox = attributeOf(attributes, 'equinox') ?? ''
+  const isIcrs =
+    /^icrs$/i.test(system) || (/^((eq_)?fk5)?$/i.test(system) && /^(J?2000(\.0*)?)?$/i.test(equinox))
+  return isIcrs ? undefined : `${system} ${equinox}`.trim()
+}
+
+function headingOf(attributes: string, systems: ReadonlyMap<string, string | undefined>): Heading {
+  const at = (name: string) => attributeOf(attributes, name)
   const heading: Heading = { name: at('name') ?? at('ID') ?? '' }
   const ucd = at('ucd')
   const unit = at('unit')
   if (ucd !== undefined) heading.ucd = ucd.toLowerCase()
   if (unit !== undefined) heading.unit = unit
+  const ref = at('ref') ?? ''
+  const others = [...systems.values()].filter((system) => system !== undefined)
+  const system = systems.has(ref) ? systems.get(ref) : /2000|icrs/i.test(heading.name) ? undefined : others[0]
+  if (system !== undefined) heading.system = system
   return heading
 }
 
@@ -141,6 +211,15 @@ function readJson(text: string): Table {
     read = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
     return { form: 'json', lines: [], fault: 'This begins as JSON, and cannot be read as JSON.' }
+  }
+  // Manifests are such.
+  if (
+    isRecord(read) &&
+    read['columns'] === undefined &&
+    Array.isArray(read['rows']) &&
+    read['rows'].some(isRecord)
+  ) {
+    read = read['rows']
   }
   if (isRecord(read)) {
     const { columns, rows } = read
