@@ -203,6 +203,17 @@ pub struct ImageFilter {
     pub scale_octave: Option<Option<i16>>,
 }
 
+/// What a word says of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Its band.
+    Band,
+    /// Its type of product.
+    Type,
+    /// Its observation or coadd tag.
+    Tag,
+}
+
 /// Which of some places may lie on which images.
 #[derive(Debug, Clone, Default)]
 pub struct Met {
@@ -622,6 +633,35 @@ impl Store {
             .all(&self.read)
             .await?;
         Ok(octaves)
+    }
+
+    /// The first `most` words of this kind that images of the collections (of all if there is none) have, in order.
+    pub async fn known_words(
+        &self,
+        kind: Word,
+        collections: &[CollectionId],
+        most: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let column = match kind {
+            Word::Band => image::Column::Band,
+            Word::Type => image::Column::ProductType,
+            Word::Tag => image::Column::Obs,
+        };
+        let filter = ImageFilter {
+            collections: collections.to_vec(),
+            ..ImageFilter::default()
+        };
+        Ok(image::Entity::find()
+            .filter(filter.condition())
+            .filter(column.is_not_null())
+            .select_only()
+            .column(column)
+            .distinct()
+            .order_by_asc(column)
+            .limit(most)
+            .into_tuple()
+            .all(&self.read)
+            .await?)
     }
 
     /// How many images the filter takes in each band, and how many of those have coordinates.

@@ -39,7 +39,7 @@ use sqlx::{
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use calls::LostCall;
 pub use catalogue::{
-    Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version,
+    Catalogued, Collection, CollectionId, Image, ImageFilter, ImageHdu, ImageId, NewImage, Version, Word,
 };
 pub use dashboards::{Done, HeldProduct, Listed, ProductId, ProductJob, ProductStanding, Published};
 pub use jobs::{Filter, JobSummary, LogLine, NewJob, Recipe, Standing, StoredResult, Tombstone};

@@ -410,8 +410,31 @@ async fn a_position_on_no_image_is_a_row(backend: Backend) {
     );
     let (_, nowhere) = run(&site, &[("POSITIONS", "RA,DEC\n10,-45\n")]).await;
     assert_eq!(nowhere["counts"], serde_json::json!({"ok": 0, "failed": 1}));
-    let (_, none) = run(&site, &[("POSITIONS", M13), ("BANDS", "90GHz")]).await;
+    let (_, none) = run(&site, &[("POSITIONS", M13), ("DATES", "1900/1901")]).await;
     assert_eq!(reasons(&none), ["no_matching_image"]);
+    let of_band = "RA,DEC,BANDS\n250.4226,36.4602,90GHz\n";
+    let (_, none) = run(&site, &[("POSITIONS", of_band)]).await;
+    assert_eq!(reasons(&none), ["no_matching_image"]);
+    let message = none["rows"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with("is of band 90GHz"), "{message}");
+    for (asked, message) in [
+        (
+            [("BANDS", "90GHz")],
+            "no image has the band &quot;90GHz&quot; (none has any)",
+        ),
+        ([("TYPES", "psth")], "no image has the type"),
+        ([("TAGS", "1,2")], "no image has the observation or coadd tag"),
+    ] {
+        let form = [&[("PHASE", "RUN"), ("POSITIONS", M13)][..], &asked].concat();
+        let refused = site.post(JOBS, &form).await.expect(400).text();
+        assert!(
+            refused
+                .replace("&#34;", "&quot;")
+                .replace('"', "&quot;")
+                .contains(message),
+            "{asked:?}: {refused}"
+        );
+    }
 }
 
 async fn edges_are_trimmed_padded_or_refused(backend: Backend) {

@@ -192,7 +192,29 @@ async fn jobs_make_pictures_beside_their_files_or_instead(backend: Backend) {
     );
     assert!(pixels[5][0] > pixels[4][0] && pixels[4][0] > 0, "{pixels:?}");
 
-    let faulty: [(&[(&str, &str)], &str); 5] = [
+    // The three bands are joined as ever, each is drawn as asked.
+    let linear = [
+        &beside[..],
+        &[("STRETCH", "linear"), ("BANDS", "90GHz,150GHz,220GHz")],
+    ]
+    .concat();
+    let (job, document) = completed(&site, &linear).await;
+    assert_eq!(names(&document), expected);
+    let same = site.get(&format!("{job}/results/m1_rgb.png")).await.expect(200);
+    assert_eq!(decoded(&same.body), decoded(&rgb.body));
+    let manifest = site.get(&format!("{job}/results/manifest.csv")).await.expect(200);
+    assert_eq!(
+        manifest.header("content-type").unwrap(),
+        "text/csv; charset=utf-8"
+    );
+
+    let faulty: [(&[(&str, &str)], &str); 8] = [
+        (&[("CUTS", "1,2")], "is of pictures"),
+        (
+            &[("PREVIEW", "true"), ("RGB", "90GHz,150GHz,x")],
+            "there are 150GHz, 220GHz, 90GHz",
+        ),
+        (&[("BANDS", "90GHz,x")], "there are 150GHz, 220GHz, 90GHz"),
         (&[("CUTS", "2,1")], "CUTS"),
         (&[("STRETCH", "histogram")], "STRETCH"),
         (&[("SIDE", "4096")], "SIDE"),

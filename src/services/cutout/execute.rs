@@ -40,6 +40,9 @@ const IMAGES: usize = 4;
 /// Images whose headers are read ahead.
 const AHEAD: usize = 4;
 
+/// Media type of manifests and light curves as CSV: without their encoding clients take it for Latin-1.
+const CSV: &str = "text/csv; charset=utf-8";
+
 /// Runs a job to its end.
 pub async fn run(service: &Cutout, context: &Context) -> Result<(), Failure> {
     tokio::select! {
@@ -355,7 +358,7 @@ impl Job<'_> {
                         let written = tokio::task::spawn_blocking(write).await;
                         let [table, text] = written.map_err(|error| Failure::fatal(error.to_string()))??;
                         context.put(&fits, FITS, table).await?;
-                        context.put(&csv, "text/csv", text).await?;
+                        context.put(&csv, CSV, text).await?;
                         Ok::<_, Failure>(())
                     }
                 })
@@ -383,9 +386,7 @@ impl Job<'_> {
             .await?;
         let listed = Arc::clone(&outcomes);
         context
-            .put_written("manifest.csv", "text/csv", move |out| {
-                manifest::csv(out, listed.rows())
-            })
+            .put_written("manifest.csv", CSV, move |out| manifest::csv(out, listed.rows()))
             .await?;
         let listed = Arc::clone(&outcomes);
         context
@@ -427,6 +428,13 @@ pub fn nothing_found(plan: &Plan, request: &Request, asked: &Asked) -> Fault {
         _ if narrowed => Fault {
             reason: NO_MATCHING_IMAGE,
             message: "no image there is of the wavelengths, times and polarizations asked for".into(),
+        },
+        (0, _) if !asked.bands.is_empty() => Fault {
+            reason: NO_MATCHING_IMAGE,
+            message: format!(
+                "no image of those asked for is of band {}",
+                asked.bands.join(" or ")
+            ),
         },
         (0, _) => Fault {
             reason: NO_MATCHING_IMAGE,

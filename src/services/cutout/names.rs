@@ -14,7 +14,7 @@ const ENDINGS: [&str; 6] = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts", ".f
 pub struct Names {
     /// Ending of cutouts' names.
     ending: &'static str,
-    /// By their digest, since there may be half a million: how many of the kind were asked for, so that the thousandth of it
+    /// By their digest in small letters, since there may be half a million, and some disks take no notice of capitals: how many of the kind were asked for, so that the thousandth of it
     /// is not tried a thousand times.
     taken: HashMap<[u8; 16], u32>,
 }
@@ -52,14 +52,15 @@ impl Names {
 
     /// The number of the next like it that is not taken.
     fn number(&mut self, name: &str, ending: &str) -> u32 {
-        let first = digest_of_name(&numbered(name, 1, ending));
+        let digest = |number| digest_of_name(&numbered(name, number, ending).to_ascii_lowercase());
+        let first = digest(1);
         let Some(mut number) = self.taken.get(&first).copied() else {
             self.taken.insert(first, 1);
             return 1;
         };
         loop {
             number += 1;
-            if let Entry::Vacant(free) = self.taken.entry(digest_of_name(&numbered(name, number, ending))) {
+            if let Entry::Vacant(free) = self.taken.entry(digest(number)) {
                 free.insert(1);
                 break;
             }
@@ -191,6 +192,18 @@ mod tests {
         assert_eq!(names.take_rgb("M13"), "M13_rgb.png");
         assert_eq!(names.take_light_curve("M13")[0], "M13_lightcurve.fits");
         assert_eq!(take(&mut names, &"x".repeat(500), &of_band).len(), LONGEST);
+    }
+
+    #[test]
+    fn names_differ_in_more_than_capitals() {
+        let mut names = Names::new(".fits");
+        let plain = image("m.fits", None, None, None);
+        let taken = ["a", "A", "b", "B"].map(|id| take(&mut names, id, &plain));
+        assert_eq!(taken, ["a_m.fits", "A_m_2.fits", "b_m.fits", "B_m_2.fits"]);
+        assert_eq!(
+            [names.take_rgb("a"), names.take_rgb("A")],
+            ["a_rgb.png", "A_rgb_2.png"]
+        );
     }
 
     #[test]

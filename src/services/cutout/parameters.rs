@@ -127,8 +127,8 @@ impl Request {
             }
         };
         let collections = words("COLLECTION");
-        let (hdus, bands, types, tags) = (words("HDUS"), words("BANDS"), words("TYPES"), words("TAGS"));
-        let ids = words("ID");
+        let (hdus, ids) = (words("HDUS"), words("ID"));
+        let [bands, types, tags] = ["BANDS", "TYPES", "TAGS"].map(|name| apart(&words(name)));
         faults.extend(hdus.iter().filter_map(|hdu| check_hdu(hdu).err()));
         let ids = take(
             &mut faults,
@@ -191,8 +191,9 @@ impl Request {
         }
     }
 
-    /// Whether it says where to cut; a job that runs must.
+    /// Whether it says where to cut, and nothing of what is not made; a job that runs must.
     pub fn check_complete(&self) -> Result<(), UsageError> {
+        self.preview.check_drawn(self.is_pictured())?;
         if self.list.rows.is_empty() {
             let message = "is required, or CIRCLE, POLYGON or POS, or ID for whole images";
             return Err(UsageError::new("POSITIONS", message));
@@ -378,6 +379,12 @@ fn words(parameters: &Parameters, name: &str) -> Result<Vec<String>, UsageError>
         words.push(word.to_owned());
     }
     Ok(words)
+}
+
+/// Words of which several may be in one, with commas between them.
+fn apart(words: &[String]) -> Vec<String> {
+    let words = words.iter().flat_map(|words| words.split(',')).map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// An EXTNAME may be anything, but a number that no HDU has is not meant as one.
@@ -601,8 +608,8 @@ pub fn describe() -> Vec<ParameterInfo> {
                 text(
                     "POSITIONS",
                     "pos.eq",
-                    "CSV with the header RA,DEC[,OBJID,XSIZE,YSIZE,BANDS]: ICRS degrees, or sexagesimal with RA in \
-                     hours; sizes in arcmin.",
+                    "CSV (or with semicolons, tabs or blanks) with the header RA,DEC[,OBJID,SIZE,XSIZE,YSIZE,BANDS], ECSV, \
+                     VOTable or JSON: ICRS degrees, or sexagesimal with RA in hours; sizes in arcmin.",
                 ),
                 None,
             )
@@ -622,7 +629,11 @@ pub fn describe() -> Vec<ParameterInfo> {
     ];
     all.extend(describe_soda());
     all.extend([
-        text("BANDS", "instr.bandpass", "Bands to cut; all by default."),
+        text(
+            "BANDS",
+            "instr.bandpass",
+            "Bands to cut, with commas between them or one by one; all by default.",
+        ),
         text(
             "TYPES",
             "meta.code.class",
@@ -858,6 +869,25 @@ mod tests {
                 .all(|name| fault.contains(name)),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn words_may_have_commas_between_them() {
+        let asked = [
+            ("BANDS", "150GHz, 90GHz,"),
+            ("BANDS", "g"),
+            ("TYPES", "a,b"),
+            ("TAGS", ",c"),
+            ("HDUS", "SCI,1"),
+        ];
+        let request = read(&asked).unwrap();
+        assert_eq!(request.bands, ["150GHz", "90GHz", "g"]);
+        assert_eq!(
+            (request.types, request.tags),
+            (vec!["a".into(), "b".into()], vec!["c".to_owned()])
+        );
+        // An extension may be named so.
+        assert_eq!(request.hdus, ["SCI,1"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     engine::UsageError,
     sky::{Cap, Footprint, Length, Shape, Size},
-    store::{Catalogued, CollectionId, Image, ImageFilter, ImageId, Store, StoreError},
+    store::{Catalogued, CollectionId, Image, ImageFilter, ImageId, Store, StoreError, Word},
 };
 
 /// Images of a page of the catalogue. Collections with no more of them are read whole, which is as fast as the index
@@ -38,6 +38,66 @@ pub struct Selection {
     images: Option<Vec<Catalogued>>,
     /// Polarization states; empty means all.
     pols: Vec<String>,
+}
+
+/// Faults of BANDS, TYPES, TAGS and RGB: the first word of each that no image of the collections has. Where there is no
+/// image at all, that is no fault of the words.
+async fn unknown_words(
+    store: &Store,
+    collections: &[CollectionId],
+    request: &Request,
+) -> Result<Vec<UsageError>, StoreError> {
+    let all = ImageFilter {
+        collections: collections.to_vec(),
+        ..ImageFilter::default()
+    };
+    let rgb = request.preview.rgb.as_ref().map_or(&[][..], |bands| &bands[..]);
+    let asked: [(&str, Word, &[String]); 4] = [
+        ("BANDS", Word::Band, &request.bands),
+        ("TYPES", Word::Type, &request.types),
+        ("TAGS", Word::Tag, &request.tags),
+        ("RGB", Word::Band, rgb),
+    ];
+    let mut faults = Vec::new();
+    for (name, kind, words) in asked {
+        for word in words {
+            let mut of_word = all.clone();
+            match kind {
+                Word::Band => of_word.bands.push(word.clone()),
+                Word::Type => of_word.types = names_of_types(std::slice::from_ref(word)),
+                Word::Tag => of_word.tags.push(word.clone()),
+            }
+            if !store.images(&of_word, None, 1).await?.is_empty() || !store.has_more_images(&all, 0).await? {
+                continue;
+            }
+            let known = store.known_words(kind, collections, NAMED as u64 + 1).await?;
+            let mut shown = known
+                .iter()
+                .take(NAMED)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            if known.len() > NAMED {
+                shown.push_str(", …");
+            }
+            let there = if known.is_empty() {
+                "none has any".to_owned()
+            } else {
+                format!("there are {shown}")
+            };
+            let what = match kind {
+                Word::Band => "band",
+                Word::Type => "type",
+                Word::Tag => "observation or coadd tag",
+            };
+            faults.push(UsageError::new(
+                name,
+                format!("no image has the {what} {word:?} ({there})"),
+            ));
+            break;
+        }
+    }
+    Ok(faults)
 }
 
 /// What is to be done.
@@ -144,6 +204,7 @@ impl Selection {
                 Some(_) => {}
             }
         }
+        faults.extend(unknown_words(store, &collections, request).await?);
         if !faults.is_empty() {
             return Ok(Err(faults));
         }

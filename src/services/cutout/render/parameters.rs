@@ -19,6 +19,33 @@ pub struct Preview {
     pub rgb: Option<[String; 3]>,
 }
 
+impl Preview {
+    /// What says how to draw although nothing is `drawn`.
+    pub fn check_drawn(&self, drawn: bool) -> Result<(), UsageError> {
+        let Style {
+            cuts,
+            stretch,
+            map,
+            invert,
+            side,
+        } = &self.style;
+        let given = [
+            ("CUTS", cuts.is_some()),
+            ("STRETCH", stretch.is_some()),
+            ("CMAP", map.is_some()),
+            ("INVERT", *invert),
+            ("SIDE", side.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given && !drawn) {
+            Some((name, _)) => Err(UsageError::new(
+                name,
+                "is of pictures, which are drawn with PREVIEW=true or FORMAT=png only",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Reads PREVIEW, RGB and how to draw; or answers every fault.
 pub fn read(parameters: &Parameters) -> Result<Preview, Vec<UsageError>> {
     let mut faults = Vec::new();
@@ -41,9 +68,6 @@ pub fn read(parameters: &Parameters) -> Result<Preview, Vec<UsageError>> {
     if rgb.is_some() && format.is_some_and(|format| format.eq_ignore_ascii_case("png")) {
         let message = "is drawn from FITS cutouts, beside them: FORMAT must not be png";
         faults.push(UsageError::new("RGB", message));
-    }
-    if rgb.is_some() && style.stretch.is_some_and(|stretch| stretch != Stretch::Asinh) {
-        faults.push(UsageError::new("STRETCH", "of RGB is asinh"));
     }
     if faults.is_empty() {
         Ok(Preview { wanted, style, rgb })
@@ -189,7 +213,7 @@ pub fn describe_style() -> Vec<ParameterInfo> {
             },
             None,
             "How values in between are spread over the colours. By default linear for maps about zero and with \
-             CMAP=rdbu_r, else asinh.",
+             CMAP=rdbu_r, else asinh; of RGB always asinh.",
         ),
         info(
             "CMAP",
@@ -244,7 +268,7 @@ mod tests {
             ("preview", "TRUE"),
             ("RGB", "220GHz, 150GHz,90GHz"),
             ("CUTS", "-1,2"),
-            ("STRETCH", "Asinh"),
+            ("STRETCH", "Linear"),
             ("CMAP", "RdBu_r"),
             ("INVERT", "true"),
             ("SIDE", "128"),
@@ -253,7 +277,7 @@ mod tests {
             wanted: true,
             style: Style {
                 cuts: Some(Cuts::Values(-1.0, 2.0)),
-                stretch: Some(Stretch::Asinh),
+                stretch: Some(Stretch::Linear),
                 map: Some(ColourMap::RedBlue),
                 invert: true,
                 side: Some(128),
@@ -283,11 +307,6 @@ mod tests {
                 "RGB",
                 "FORMAT",
             ),
-            (
-                &[("PREVIEW", "true"), ("RGB", "a,b,c"), ("STRETCH", "log")],
-                "STRETCH",
-                "asinh",
-            ),
             (&[("SIDE", "5"), ("SIDE", "6")], "SIDE", ""),
         ] {
             let faults = read(&parameters(pairs)).expect_err(expected);
@@ -297,6 +316,23 @@ mod tests {
                 "{faults:?}"
             );
             assert!(faults[0].message.contains(expected), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn how_to_draw_is_said_of_pictures_only() {
+        let said = |pairs: &[(&str, &str)]| read(&parameters(pairs)).unwrap();
+        assert_eq!(said(&[]).check_drawn(false), Ok(()));
+        for pair in [
+            ("CUTS", "1,2"),
+            ("STRETCH", "log"),
+            ("CMAP", "grey"),
+            ("INVERT", "1"),
+            ("SIDE", "9"),
+        ] {
+            let fault = said(&[pair]).check_drawn(false).expect_err(pair.0);
+            assert_eq!(fault.parameter, pair.0);
+            assert_eq!(said(&[pair]).check_drawn(true), Ok(()));
         }
     }
 

@@ -24,11 +24,7 @@ const cutout: Record<string, Rule> = {
     return valueOf(values, 'PREVIEW') === 'true' ? undefined : 'Drawn with PREVIEW true only'
   },
   CUTS: ofPictures,
-  STRETCH: (values) =>
-    ofPictures(values) ??
-    (isGiven(values, 'RGB') && valueOf(values, 'STRETCH') !== 'asinh'
-      ? 'A colour picture (RGB) is always asinh'
-      : undefined),
+  STRETCH: ofPictures,
   CMAP: ofPictures,
   INVERT: ofPictures,
   SIDE: ofPictures,
