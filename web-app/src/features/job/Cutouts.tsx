@@ -9,6 +9,7 @@ import { DataGrid } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { Chosen } from './Chosen'
+import { liveTally } from './live'
 import { pointsOf, retryable, type Entry } from './manifest'
 import type { Order } from './look'
 import { RetryButton } from './Retry'
@@ -59,10 +60,10 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
   }
   useHotkeys({ j: () => step(1), k: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1) })
 
-  const numbers = { ok: 0, failed: 0, waiting: 0 }
-  for (const { status } of all) numbers[status] += 1
+  const tally = liveTally(all, job.jobInfo)
+  const numbers = final ? { ...tally, all: all.length } : tally
   const tiles = [
-    [undefined, 'all', all.length],
+    [undefined, 'all', numbers.all],
     ['ok', 'cut', numbers.ok],
     ['failed', 'failed', numbers.failed],
     ...(final ? [] : [['waiting', 'not yet', numbers.waiting] as const]),
@@ -77,7 +78,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
   return (
     <>
       <div className={cx['summary']}>
-        <div className={cx['tiles']} role="group" aria-label="Which rows are shown">
+        <div className={cx['tiles']} role="group" aria-label="Which cutouts are shown">
           {tiles.map(([status, label, number]) => (
             <button
               key={label}
@@ -86,7 +87,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
               aria-pressed={show === status}
               onClick={() => change({ show: status })}
             >
-              <strong>{count(number)}</strong> {label}
+              <strong>{number === undefined ? '–' : count(number)}</strong> {label}
             </button>
           ))}
         </div>
@@ -135,12 +136,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
       <Card
         title="Rows"
         flush
-        aside={
-          <span className={cx['dim']}>
-            {plural(shown.length, 'row')}
-            {final ? '' : ' so far'}
-          </span>
-        }
+        aside={<span className={cx['dim']}>{final ? plural(shown.length, 'row') : soFar(shown)}</span>}
       >
         {shown.length === 0 ? (
           <p className={cx['nothing']}>
@@ -161,6 +157,13 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
       </Card>
     </>
   )
+}
+
+/** A position of which nothing is there yet is no cutout. */
+function soFar(entries: readonly Entry[]): string {
+  const waiting = entries.filter(({ status }) => status === 'waiting').length
+  const there = `${plural(entries.length - waiting, 'cutout')} so far`
+  return waiting === 0 ? there : `${there}, ${plural(waiting, 'position')} without any yet`
 }
 
 const values: Record<Order, (entry: Entry) => string | number> = {

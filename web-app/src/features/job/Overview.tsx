@@ -6,7 +6,7 @@ import { hasManifest, manifestQuery, resultUrl } from '@/shared/api/results'
 import { duration } from '@/shared/lib/format'
 import { Card, Facts } from '@/shared/ui/Page'
 import { Icon } from '@/shared/ui/Icon'
-import { Loaded, Loading } from '@/shared/ui/States'
+import { ErrorPanel, Loaded, Loading } from '@/shared/ui/States'
 import { Moment, Span } from '@/shared/ui/Time'
 import { Cutouts } from './Cutouts'
 import { entriesOf, type Entry } from './manifest'
@@ -74,7 +74,12 @@ function Results({ job }: { job: Job }) {
   const [sawItRun] = useState(!isFinal)
   const live = useLive(job, sawItRun && all === undefined)
   if (!isFinal || (sawItRun && all === undefined && query.error === null)) {
-    return <Cutouts job={job} entries={live} final={false} />
+    if (live.entries !== undefined) return <Cutouts job={job} entries={live.entries} final={false} />
+    return live.error === null ? (
+      <Loading what="Counting what is there by now" />
+    ) : (
+      <ErrorPanel error={live.error} retry={live.retry} />
+    )
   }
   if (query.isPending) {
     return (

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { parseList } from '@/shared/astro/positions'
-import { expectedEnd, failureOf, liveEntries, nameOf } from './live'
+import { expectedEnd, failureOf, liveEntries, liveTally, nameOf } from './live'
 
 const { rows } = parseList('RA,DEC,OBJID\n1,2,a b\n3,4,a_b_c\n5,-6,\n7,8,late')
 
@@ -56,4 +56,15 @@ it('expects an end from how it has gone, and none too soon', () => {
   expect(expectedEnd(job(0), now)).toBeUndefined()
   expect(expectedEnd(job(100), now)).toBeUndefined()
   expect(expectedEnd(job(25), now - 9_000)).toBeUndefined()
+})
+
+it('counts cutouts alone while it runs, and nothing that it does not know', () => {
+  const results = [
+    { id: 'a_b_90GHz_1.fits', size: 1 },
+    { id: 'a_b_90GHz_2.fits', size: 1 },
+  ]
+  const entries = liveEntries(rows, results, [])
+  const jobInfo = { progressDone: 2, progressTotal: 12 }
+  expect(liveTally(entries, jobInfo)).toEqual({ ok: 2, failed: 0, waiting: 10, all: 12 })
+  expect(liveTally(entries, {})).toEqual({ ok: 2, failed: 0, waiting: undefined, all: undefined })
 })

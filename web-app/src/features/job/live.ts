@@ -125,6 +125,21 @@ const unknown: Omit<ManifestRow, 'row' | 'id' | 'ra' | 'dec'> = {
   sha256: null,
 }
 
+/**
+ * The numbers of the strip, all of them cutouts, as the job counts its work. Of some positions none is there yet, and
+ * how many there will be only the job knows.
+ */
+export function liveTally(entries: readonly Entry[], { progressDone, progressTotal }: Job['jobInfo']) {
+  const of = (wanted: Entry['status']) => entries.filter(({ status }) => status === wanted).length
+  const isKnown = progressDone != null && progressTotal != null
+  return {
+    ok: of('ok'),
+    failed: of('failed'),
+    waiting: isKnown ? Math.max(0, progressTotal - progressDone) : undefined,
+    all: isKnown ? progressTotal : undefined,
+  }
+}
+
 /** When the work will be done if it goes on as it has; nothing before enough of it is done to tell. */
 export function expectedEnd(
   { startTime, jobInfo: { progressDone, progressTotal } }: Pick<Job, 'startTime' | 'jobInfo'>,

@@ -9,30 +9,48 @@ import type { Entry } from './manifest'
 
 const NO_ROWS: never[] = []
 
+type Live = {
+  /** What is there by now; nothing until all that there was has been read, so that no count is false. */
+  entries: Entry[] | undefined
+  error: Error | null
+  retry: () => void
+}
+
 /** The rows of a cutout job that has no manifest yet, as far as its files and its log tell. */
-export function useLive(job: Job, wanted: boolean): Entry[] {
+export function useLive(job: Job, wanted: boolean): Live {
   const list = job.parameters.find(({ id }) => id === 'POSITIONS')
-  const { data: rows = NO_ROWS } = useQuery({
+  const positions = useQuery({
     queryKey: [...jobKeys.detail(job.jobId), 'positions'],
     queryFn: async () => (list === undefined ? [] : parseList(await parameterText(job, list)).rows),
     enabled: wanted && list !== undefined,
     // What was asked for never changes once it runs.
     staleTime: 'static',
   })
-  const { data: results = NO_ROWS } = useQuery({
+  const results = useQuery({
     ...resultsQuery(job, job.phase === 'EXECUTING'),
     enabled: wanted,
   })
   const failures = useFailures(job, wanted)
-  return useMemo(
-    () => (wanted ? liveEntries(rows, results, failures) : NO_ROWS),
-    [wanted, rows, results, failures],
+  const [rows, files] = [list === undefined ? NO_ROWS : positions.data, results.data]
+  const entries = useMemo(
+    () =>
+      wanted && rows !== undefined && files !== undefined && failures !== undefined
+        ? liveEntries(rows, files, failures)
+        : undefined,
+    [wanted, rows, files, failures],
   )
+  return {
+    entries,
+    error: entries === undefined ? (positions.error ?? results.error) : null,
+    retry: () => {
+      for (const query of [positions, results]) if (query.error !== null) void query.refetch()
+    },
+  }
 }
 
-/** What the log says to have failed; what is new in it is read whenever the job is read anew. */
-function useFailures({ jobId, jobInfo, phase }: Job, wanted: boolean): readonly Failure[] {
-  const [failures, setFailures] = useState<readonly Failure[]>(NO_ROWS)
+/** What the log says to have failed, once it has been read; what is new in it is read whenever the job is read anew. */
+function useFailures({ jobId, jobInfo, phase }: Job, wanted: boolean): readonly Failure[] | undefined {
+  const [failures, setFailures] = useState<readonly Failure[]>()
   const after = useRef(0)
   const isBusy = useRef(false)
   const { progressDone } = jobInfo
@@ -51,7 +69,7 @@ function useFailures({ jobId, jobInfo, phase }: Job, wanted: boolean): readonly 
       .catch(() => undefined)
       .finally(() => {
         isBusy.current = false
-        if (found.length > 0) setFailures((old) => [...old, ...found])
+        setFailures((old) => (old === undefined || found.length > 0 ? [...(old ?? NO_ROWS), ...found] : old))
       })
   }, [jobId, wanted, progressDone, phase])
   return failures
