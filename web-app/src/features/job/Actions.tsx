@@ -1,19 +1,35 @@
 import { ActionIcon, Button } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { Menu } from '@/shared/ui/kit/menu'
 import { holdJob, jobKeys, setPhase, type Job } from '@/shared/api/jobs'
 import { canAbort, canHold, canRun, hasEnded } from '@/shared/api/phases'
-import { hasManifest } from '@/shared/api/results'
+import { hasManifest, manifestQuery } from '@/shared/api/results'
 import { Icon } from '@/shared/ui/Icon'
 import { complain } from '@/shared/ui/toasts'
 import type { Asked } from './ActionDialogs'
+import { entriesOf, noRetry } from './manifest'
 import { useRetry } from './Retry'
 
 const Dialogs = lazy(() =>
   import('./ActionDialogs').then(({ ActionDialogs }) => ({ default: ActionDialogs })),
 )
+
+/** Offered where the server would do it; else it says why not. */
+function RetryItem({ job, onRetry }: { job: Job; onRetry: () => void }) {
+  const isListed = hasManifest(job)
+  const { data: manifest } = useQuery({ ...manifestQuery(job), enabled: isListed })
+  const whyNot =
+    isListed && manifest === undefined
+      ? 'what failed is being read'
+      : noRetry(job, manifest && entriesOf(manifest))
+  return (
+    <Menu.Item leftSection={<Icon name="refresh" />} disabled={whyNot !== undefined} onClick={onRetry}>
+      {whyNot === undefined ? 'Retry what failed' : `No retry: ${whyNot}`}
+    </Menu.Item>
+  )
+}
 
 /** What can be done with a job, as its phase allows. */
 export function Actions({ job }: { job: Job }) {
@@ -76,9 +92,7 @@ export function Actions({ job }: { job: Job }) {
             </Menu.Item>
           )}
           {hasEnded(job.phase) && job.service === 'cutout' && (
-            <Menu.Item leftSection={<Icon name="refresh" />} onClick={() => retry.mutate()}>
-              Retry what failed
-            </Menu.Item>
+            <RetryItem job={job} onRetry={() => retry.mutate()} />
           )}
           {hasManifest(job) && (
             <Menu.Item

@@ -7,7 +7,7 @@ import { formatDec, formatRa } from '@/shared/astro/coords'
 import { CopyButton } from '@/shared/ui/CopyBlock'
 import { Icon } from '@/shared/ui/Icon'
 import { Card, Facts } from '@/shared/ui/Page'
-import type { Entry } from './manifest'
+import { ofWhat, type Entry } from './manifest'
 import type { Look } from './look'
 import cx from './job.module.css'
 
@@ -30,7 +30,7 @@ export function Chosen({ job, entry, look }: { job: Job; entry: Entry | undefine
             src={previewUrl(job, data.file, 512, look.stretch, look.range)}
             width={320}
             height={320}
-            alt={`${data.id} in ${data.band ?? data.image ?? 'the image'}`}
+            alt={`${data.id} in ${ofWhat(data) === '' ? 'the image' : ofWhat(data)}`}
           />
         )}
         <div className={cx['chosenFacts']}>

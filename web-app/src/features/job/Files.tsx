@@ -23,6 +23,7 @@ import { DataGrid, type Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { ErrorPanel, Loading, Notice } from '@/shared/ui/States'
+import { inOrder } from './manifest'
 import cx from './job.module.css'
 
 type Result = Job['results'][number]
@@ -42,8 +43,12 @@ export function Files({ job }: { job: Job }) {
   // The standard's `result` is another name of one of the others.
   const results = useQuery(resultsQuery(job, job.phase === 'EXECUTING'))
   const files = useMemo(
-    () => (results.data ?? noFiles).filter(({ id }, _, all) => id !== 'result' || all.length === 1),
-    [results.data],
+    () =>
+      inOrder(
+        (results.data ?? noFiles).filter(({ id }, _, all) => id !== 'result' || all.length === 1),
+        manifest,
+      ),
+    [results.data, manifest],
   )
   const shown = useMemo(
     () => files.filter(({ id }) => id.toLowerCase().includes(find.toLowerCase())),

@@ -5,8 +5,9 @@ import { Tabs } from '@/shared/ui/kit/tabs'
 import { ApiError } from '@/shared/api/problem'
 import { jobName, jobQuery, type Job } from '@/shared/api/jobs'
 import { phases } from '@/shared/api/phases'
-import { resultsQuery } from '@/shared/api/results'
+import { hasManifest, manifestQuery, resultsQuery } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
+import { Icon } from '@/shared/ui/Icon'
 import { Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
 import { ErrorPanel, Loaded, Loading } from '@/shared/ui/States'
@@ -54,6 +55,9 @@ function JobView({ job }: { job: Job }) {
   // Its own document has few of them where there are many.
   const { data: all = job.results } = useQuery({ ...resultsQuery(job, false), enabled: false })
   const files = all.filter(({ id }) => id !== 'result').length
+  // Completed is no word for a job of which a part failed.
+  const { data: manifest } = useQuery({ ...manifestQuery(job), enabled: hasManifest(job) })
+  const failed = manifest?.counts.failed ?? 0
   return (
     <Page
       title={title}
@@ -62,6 +66,12 @@ function JobView({ job }: { job: Job }) {
       lead={
         <span className={cx['lead']}>
           <PhaseChip phase={job.phase} />
+          {failed > 0 && (
+            <span className={cx['failedRows']}>
+              <Icon name="warning" size={16} />
+              {count(failed)} failed
+            </span>
+          )}
           <span>{job.service}</span>
           {job.ownerId != null && <span>by {job.ownerId}</span>}
           <span>
@@ -72,7 +82,10 @@ function JobView({ job }: { job: Job }) {
       }
       actions={<Actions job={job} />}
     >
-      <Announcer text={`${title}: ${phases[job.phase].word}`} job={job} />
+      <Announcer
+        text={`${title}: ${phases[job.phase].word}${failed > 0 ? `, ${count(failed)} failed` : ''}`}
+        job={job}
+      />
       <Tabs
         value={tab ?? 'overview'}
         onChange={(next) =>

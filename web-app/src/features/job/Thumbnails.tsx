@@ -4,7 +4,7 @@ import type { Job } from '@/shared/api/jobs'
 import { previewUrl } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
 import { orders, rangeOf, stretches, type Look } from './look'
-import type { Entry } from './manifest'
+import { ofWhat, type Entry } from './manifest'
 import cx from './job.module.css'
 
 /** Pictures come in lots: each costs the server a drawing. */
@@ -46,7 +46,7 @@ export function Thumbnails({ job, entries, chosen, look, onChoose }: ThumbnailsP
                 alt=""
               />
               <span className={cx['under']}>{data.id}</span>
-              {data.band !== null && <span className={cx['dim']}>{data.band}</span>}
+              {ofWhat(data) !== '' && <span className={cx['dim']}>{ofWhat(data)}</span>}
             </button>
           </li>
         ))}

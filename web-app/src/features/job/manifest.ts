@@ -1,3 +1,4 @@
+import type { Job } from '@/shared/api/jobs'
 import type { Manifest, ManifestRow } from '@/shared/api/results'
 import type { SkyPoint } from '@/shared/charts/SkyMap'
 
@@ -16,6 +17,44 @@ const passing: ReadonlySet<string> = new Set(['source_unreadable', 'source_chang
 /** Rows of the list that can be tried again as they are. */
 export const retryable = (entries: readonly Entry[]): number =>
   new Set(entries.filter(({ data }) => passing.has(data.reason ?? '')).map(({ data }) => data.row)).size
+
+/** Why nothing of a job that has ended can be tried again; undefined where something can, or may for all that is known. */
+export function noRetry(
+  { errorSummary, phase }: Pick<Job, 'errorSummary' | 'phase'>,
+  entries: readonly Entry[] | undefined,
+): string | undefined {
+  if (errorSummary?.type === 'transient') return undefined
+  if (entries !== undefined) {
+    if (retryable(entries) > 0) return undefined
+    return entries.some(({ status }) => status === 'failed')
+      ? 'what failed would fail again'
+      : 'nothing has failed'
+  }
+  return phase === 'ERROR' ? 'it would fail again' : 'it has no list of what failed'
+}
+
+/** What a cutout is of, beside its position: several of one position must be told apart. */
+export const ofWhat = ({ band, obs, image, type }: ManifestRow): string =>
+  [band, obs ?? image, type].filter((word) => word !== null && word !== '').join(', ')
+
+const byNumber = new Intl.Collator('en', { numeric: true })
+
+/** Files in the order of the rows that they are of, those of no row before them; without a manifest as they came. */
+export function inOrder<T extends { id: string }>(
+  files: readonly T[],
+  manifest: Manifest | undefined,
+): readonly T[] {
+  if (manifest === undefined) return files
+  const places = new Map<string, number>()
+  for (const { row, file, lightcurve } of manifest.rows) {
+    for (const name of [file, lightcurve]) if (name != null) places.set(stemOf(name), row)
+  }
+  const placed = files.map((file) => ({ file, place: places.get(stemOf(file.id)) ?? 0 }))
+  placed.sort((one, other) => one.place - other.place || byNumber.compare(one.file.id, other.file.id))
+  return placed.map(({ file }) => file)
+}
+
+const stemOf = (name: string) => name.replace(/\.(fits\.fz|fits|png|csv)$/, '')
 
 /** One point for each position: failed if all of its cutouts have, plain while it waits. Its number is that of its first entry. */
 export function pointsOf(entries: readonly Entry[]): SkyPoint[] {

@@ -7,7 +7,7 @@ import { phaseNames, phases, type Phase } from '@/shared/api/phases'
 import { count } from '@/shared/lib/format'
 import { Icon } from '@/shared/ui/Icon'
 import { PhaseGlyph } from '@/shared/ui/PhaseChip'
-import { isFiltered, toggled, typed } from './filter'
+import { isFiltered, isReversed, narrowed, toggled, typed } from './filter'
 import cx from './jobs.module.css'
 
 /** Typing asks the server when it pauses for this long. */
@@ -47,18 +47,7 @@ export function FilterBar({
           const { words, rest } = typed(text)
           const part: Partial<JobFilter> = { q: rest === '' ? undefined : rest }
           if (done) {
-            for (const [name, value] of words) {
-              if (name === 'phase') {
-                const found = phaseNames.find(
-                  (one) =>
-                    one === value.toUpperCase() || phases[one].word.toLowerCase() === value.toLowerCase(),
-                )
-                if (found) part.phase = [...new Set([...(part.phase ?? filter.phase ?? []), found])]
-              } else if (name === 'service')
-                part.service = [...new Set([...(part.service ?? filter.service ?? []), value])]
-              else if (name === 'after' || name === 'before' || name === 'owner') part[name] = value
-            }
-            change(part)
+            change({ ...part, ...narrowed(filter, words) })
           } else if (words.length === 0) change(part, true)
         }}
       />
@@ -101,6 +90,12 @@ export function FilterBar({
         )}
         <DateField label="From" value={filter.after} onValue={(after) => change({ after })} />
         <DateField label="To" value={filter.before} onValue={(before) => change({ before })} />
+        {isReversed(filter) && (
+          <span className={cx['reversed']} role="alert">
+            <Icon name="warning" size={15} />
+            From is later than To: no job was made then.
+          </span>
+        )}
         {me !== undefined && isOperator(me) && (
           <label className={cx['field']}>
             Whose

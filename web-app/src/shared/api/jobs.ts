@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { plain } from '@/shared/lib/format'
 import { api, content, send, type Schema } from './client'
 import { live } from './events'
 import { hasEnded, type Phase } from './phases'
@@ -20,7 +21,9 @@ export type JobFilter = {
 /** What people call a job: its label, else its service and the end of its id. */
 export const jobName = (
   job: Pick<JobSummary, 'runId' | 'service' | 'id'> | Pick<Job, 'runId' | 'service' | 'jobId'>,
-) => job.runId ?? `${job.service} ${('id' in job ? job.id : job.jobId).slice(-8)}`
+) =>
+  (job.runId == null ? undefined : plain(job.runId)) ??
+  `${job.service} ${('id' in job ? job.id : job.jobId).slice(-8)}`
 
 const PAGE = 50
 

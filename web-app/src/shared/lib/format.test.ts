@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, bytes, duration, moment, plural } from './format'
+import { ago, bytes, duration, moment, plain, plural } from './format'
 
 describe('bytes', () => {
   it.each([
@@ -39,4 +39,10 @@ it('counts one as one', () => {
   expect(plural(1, 'job')).toBe('1 job')
   expect(plural(1200, 'job')).toBe('1,200 jobs')
   expect(plural(2, 'body', 'bodies')).toBe('2 bodies')
+})
+
+it('shows what turns a name around or is not seen', () => {
+  expect(plain('m31\u202Egnp.fits')).toBe('m31⟨U+202E⟩gnp.fits')
+  expect(plain('a\tb\u2066')).toBe('a⟨U+0009⟩b⟨U+2066⟩')
+  expect(plain('Ωmega ערב 猫')).toBe('Ωmega ערב 猫')
 })

@@ -73,3 +73,13 @@ function zoneName(time: number): string {
   const parts = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(time)
   return parts.find((part) => part.type === 'timeZoneName')?.value ?? ''
 }
+
+/** Control characters, and those that turn the direction of what follows: they can make a name look like another. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** A text of somebody's own with such characters shown by their numbers. */
+export const plain = (text: string) =>
+  text.replace(
+    UNSEEN,
+    (letter) => `⟨U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`,
+  )
