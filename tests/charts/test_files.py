@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+import urllib.parse
 
 import pytest
 import yaml
@@ -84,6 +85,34 @@ def test_compose_listens_on_loopback():
         assert set(service.get("depends_on", {})) <= compose["services"].keys()
 
 
+def test_compose_s_parts_find_each_other():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    settings, keycloak, s3 = services["sidereal"]["environment"], services["keycloak"], services["s3"]
+    database = urllib.parse.urlsplit(settings["SIDEREAL_DATABASE_URL"])
+    of_postgres = services[database.hostname]["environment"]
+    assert (database.username, database.password, database.path[1:], database.port or 5432) == (
+        *(of_postgres[f"POSTGRES_{key}"] for key in ("USER", "PASSWORD", "DB")), 5432)
+    # A bucket is a folder of what the S3 server serves.
+    endpoint, results = (urllib.parse.urlsplit(settings[key]) for key in ("AWS_ENDPOINT", "SIDEREAL_RESULTS_URL"))
+    *words, kind, folder = s3["command"]
+    assert services[endpoint.hostname] is s3 and kind == "posix" and endpoint.scheme == "http"
+    assert dict(zip(words[::2], words[1::2])) == {
+        "--access": settings["AWS_ACCESS_KEY_ID"], "--secret": settings["AWS_SECRET_ACCESS_KEY"], "--port": f":{endpoint.port}"}
+    assert services["bucket"]["command"] == ["mkdir", "-p", f"{folder}/{results.netloc}"] and results.scheme == "s3"
+    assert services["bucket"]["volumes"] == s3["volumes"] == [f"objects:{folder}"]
+    # Keycloak is for pods what it is for browsers, and Sidereal is for Keycloak, which tells it logouts.
+    realm = json.loads((ROOT / "charts/sidereal/files/realm.json").read_text())["realm"]
+    issuer = urllib.parse.urlsplit(settings["SIDEREAL_AUTH__ISSUER"])
+    assert services["sidereal"]["network_mode"] == "service:keycloak" and "SIDEREAL_AUTH__INTERNAL_URL" not in settings
+    assert issuer.hostname == "localhost" and issuer.path == f"/realms/{realm}"
+    assert {f"--http-port={issuer.port}", f"--hostname=http://{issuer.netloc}", "--import-realm"} <= set(keycloak["command"])
+    assert settings["SIDEREAL_PUBLIC_URL"] == keycloak["environment"]["SIDEREAL_PUBLIC_URL"]
+    assert settings["SIDEREAL_AUTH__CLIENT_SECRET"] == keycloak["environment"]["SIDEREAL_WEB_SECRET"]
+    assert settings["SIDEREAL_LISTEN"].split(":")[1] == settings["SIDEREAL_PUBLIC_URL"].removeprefix("http://localhost:")
+    listened = {str(issuer.port), *(settings[f"SIDEREAL_{key}"].split(":")[1] for key in ("LISTEN", "INTERNAL_LISTEN"))}
+    assert {*keycloak["ports"]} == {f"127.0.0.1:{port}:{port}" for port in listened}
+
+
 @pytest.mark.skipif(not TOOLS, reason="no actionlint here: tests/setup/kubernetes.sh brings it")
 def test_workflows_pass_actionlint():
     done = run(pathlib.Path(TOOLS) / "actionlint", "-no-color", *WORKFLOWS)
@@ -121,6 +150,77 @@ def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
                 assert step["with"]["persist-credentials"] is False
             # What others wrote comes by variables, never into the script.
             assert "${{" not in step.get("run", "") or "github.event" not in step["run"]
+
+
+COMPILE = "docker buildx create --use && docker buildx build --target binary --output type=local,dest=bin ."
+WHOLE, SHALLOW = {"persist-credentials": False, "fetch-depth": 0}, {"persist-credentials": False}
+LOGIN = r"printf .* \| docker login .* --password-stdin"
+BINARY = ["actions/download-artifact", r"chmod \+x bin/sidereal"]
+DIGEST = r'--set "image\.digest=\$DIGEST"'
+READ = {"contents": "read", "packages": "read", "id-token": "write"}
+PUSHED, BY_HAND = "github.event_name == 'push'", "github.event_name == 'workflow_dispatch'"
+# What jobs are for: when, after which, with which rights and how much of git; and of each step, in order, an action or a
+# whole line of its script; with a condition, if it has one.
+JOBS = {
+    "check.yml": {"check": (None, None, None, WHOLE, [
+        "actions/checkout", "actions/setup-node", "rustup component add clippy rustfmt", "git config .* safe.directory .*", r"\.ci/run"])},
+    "ci.yml": {"images": (None, None, None, WHOLE, [
+        "actions/checkout", "docker buildx create --use", "docker buildx build --target binary --output type=local,dest=bin .",
+        r'bin/sidereal deploy --changed="\$BASE\.\.HEAD" --no-setup --build', "docker buildx build --target dev .",
+        "bin/sidereal deploy sidereal --no-setup --deploy --env staging --dry-run=client"])},
+    "deploy.yml": {
+        "build": (PUSHED, None, {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}, WHOLE, [
+            "actions/checkout", LOGIN, COMPILE, "actions/upload-artifact",
+            "bin/sidereal deploy sidereal --env staging --no-setup --build --push",
+            "anchore/sbom-action", "actions/attest", "actions/attest"]),
+        "staging": (None, ["check", "build"], READ, WHOLE, [
+            "actions/checkout", r"\.github/kube-context .*", *BINARY,
+            f"bin/sidereal deploy sidereal --env staging --no-setup --deploy --test {DIGEST}",
+            "bin/sidereal job submit echo .* --wait"]),
+        "production": (None, ["build", "staging"], READ, WHOLE, [
+            "actions/checkout", r"\.github/kube-context .*", *BINARY,
+            f"bin/sidereal deploy sidereal --env production --yes --no-setup --deploy --test {DIGEST}",
+            r'curl --fail .* "\$SIDEREAL_SERVER/api/v1/services"',
+            ("failure() && steps.try.conclusion == 'failure'", "bin/sidereal deploy rollback sidereal --env production --yes")]),
+        "compile": (BY_HAND, None, None, WHOLE, ["actions/checkout", COMPILE, "actions/upload-artifact"]),
+        "again": (None, "compile", READ, WHOLE, [
+            "actions/checkout", r"\.github/kube-context .*", *BINARY,
+            r'bin/sidereal deploy sidereal --env "\$ENVIRONMENT" --yes --no-setup --deploy --test --image-tag "\$TAG"'])},
+    "release.yml": {"image": (None, "check", {"contents": "write", "packages": "write"}, SHALLOW, [
+        "actions/checkout", r'version=\$\(\.github/release-version "\$GITHUB_REF_NAME"\)', LOGIN, r".*--push \.",
+        "helm package charts/sidereal", r'gh release create "\$GITHUB_REF_NAME" --verify-tag .*'])},
+}
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_jobs_do_what_they_are_for(file):
+    jobs = yaml.safe_load(file.read_text())["jobs"]
+    called = {name: job for name, job in jobs.items() if "uses" in job}
+    if file.name != "check.yml":
+        condition = PUSHED if file.name == "deploy.yml" else None
+        assert [(name, job["uses"], job.get("if")) for name, job in called.items()] == [("check", "./.github/workflows/check.yml", condition)]
+    assert jobs.keys() - called.keys() == JOBS[file.name].keys()
+    for name, (condition, needs, rights, depth, expected) in JOBS[file.name].items():
+        job = jobs[name]
+        assert (job.get("if"), job.get("needs"), job.get("permissions")) == (condition, needs, rights), name
+        assert len(job["steps"]) == len(expected), name
+        assert [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")] == [depth], name
+        for step, line in zip(job["steps"], expected):
+            condition, line = line if isinstance(line, tuple) else (None, line)
+            assert step.get("if") == condition, line
+            assert re.search(f"^(?:{line})$", step.get("run") or step["uses"].split("@")[0], re.M), f"{name}: {line}"
+        for one in (job, *job["steps"]):
+            assert "continue-on-error" not in one and "||" not in one.get("run", ""), "a failure counts"
+
+
+def test_what_is_compiled_once_is_what_deploys():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
+    of = {action: [step["with"] for job in jobs.values() for step in job.get("steps", []) if step.get("uses", "").startswith(f"actions/{action}@")]
+          for action in ("upload-artifact", "download-artifact")}
+    assert {(one["name"], one["path"], one["if-no-files-found"]) for one in of["upload-artifact"]} == {("sidereal", "bin/sidereal", "error")}
+    assert of["download-artifact"] == [{"name": "sidereal", "path": "bin"}] * 3
+    for name, job in jobs.items():
+        assert "concurrency" not in job or "buildx" not in json.dumps(job), f"{name} keeps others waiting while it compiles"
 
 
 def test_production_comes_after_staging_and_one_at_a_time():
