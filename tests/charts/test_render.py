@@ -267,6 +267,31 @@ def test_rules_without_ports_are_left_out():
                 assert rule_of["ports"], title(policy)
 
 
+@pytest.mark.parametrize(("values", "more"), [
+    ("config.auth.internalUrl=http://keycloak.login.svc:8080/realms/sidereal", [8080]),
+    ("config.auth.internalUrl=http://keycloak.login.svc/realms/sidereal", [80]),
+    ("config.auth.issuer=https://login.example.org:8443/realms/sidereal", [8443]),
+    # Browsers go there, pods do not.
+    ("config.auth.issuer=https://l.example.org:8443/realms/a,config.auth.internalUrl=https://[fd00::1]/realms/a", []),
+    ("results.s3.endpoint=http://minio.s3.svc:9000", [9000]),
+    ("results.s3.endpoint=", []),
+    ("database.existingSecret.name=,database.url=postgres://u:1234@[fd00::5]:6432/sidereal?sslmode=require", [6432]),
+    ("database.existingSecret.name=,database.url=postgres://u:1234@db/sidereal", []),
+    # It is not what they connect to.
+    ("database.url=postgres://u@db:6432/sidereal", []),
+    ("config.auth.internalUrl=http://k:8080/realms/s,results.s3.endpoint=http://s:8080", [8080]),
+    # extraEgress says all.
+    ("networkPolicy.egressPorts=null,results.s3.endpoint=http://minio.s3.svc:9000", None),
+])
+def test_pods_may_reach_what_urls_name(values, more):
+    server = named(render(*chart.value_files("production"), "--set", f"results.s3.allowHttp=true,{values}"), "NetworkPolicy", "sidereal-server")["spec"]
+    if more is None:
+        assert "egress" not in server
+    else:
+        (rule,) = server["egress"]
+        assert rule["ports"] == [{"port": port} for port in [5432, 443, *more]]
+
+
 @every_set
 def test_secrets_are_in_secrets(name):
     for one in objects(name):

@@ -133,6 +133,30 @@ http://{{ include "sidereal.fullname" . }}-keycloak:8080{{ .Values.keycloak.dev.
 {{- if or (not (include "sidereal.databaseSecret" .)) (not .Values.results.url) -}}true{{- end -}}
 {{- end -}}
 
+{{/* The ports that the server's pods may reach, as JSON: those that values name, and those of URLs that values name. */}}
+{{- define "sidereal.egressPorts" -}}
+{{- $v := .Values -}}
+{{- $urls := list -}}
+{{- if and (eq $v.config.auth.mode "oidc") (not $v.keycloak.dev.enabled) -}}
+{{- $urls = append $urls (default $v.config.auth.issuer $v.config.auth.internalUrl) -}}
+{{- end -}}
+{{- if hasPrefix "s3:" $v.results.url -}}
+{{- $urls = append $urls $v.results.s3.endpoint -}}
+{{- end -}}
+{{- if not (or $v.postgres.cnpg.enabled $v.database.existingSecret.name) -}}
+{{- $urls = append $urls $v.database.url -}}
+{{- end -}}
+{{- $ports := list -}}
+{{- range $v.networkPolicy.egressPorts -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- range compact $urls -}}
+{{- $port := regexFind "^[a-z]+://[^/?#]*" . | splitList "@" | last | regexFind ":[0-9]+$" | trimPrefix ":" -}}
+{{- $ports = append $ports (int (default (get (dict "http" 80 "https" 443 "postgres" 5432 "postgresql" 5432) (splitList ":" . | first)) $port)) -}}
+{{- end -}}
+{{- uniq $ports | toJson -}}
+{{- end -}}
+
 {{- define "sidereal.devWeb" -}}
 {{- if and .Values.config.devMode.enabled .Values.config.devMode.web.enabled -}}true{{- end -}}
 {{- end -}}
