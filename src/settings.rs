@@ -56,6 +56,9 @@ pub struct Settings {
     /// How many proxies stand before the public listener: so many entries of `X-Forwarded-For`, from its end, are
     /// believed.
     pub trusted_proxies: usize,
+    /// Whether pages of any origin may read what clients of the Virtual Observatory read; read it by
+    /// [`Settings::cross_origin`].
+    pub cross_origin: Option<bool>,
     /// Connections of one address to the public listener, 0 for any number; read it by
     /// [`Settings::connections_per_address`].
     pub connections_per_address: usize,
@@ -95,6 +98,7 @@ impl Default for Settings {
             services: SERVICES.map(String::from).into(),
             max_body: 64 << 20,
             trusted_proxies: 0,
+            cross_origin: None,
             connections_per_address: 1_000,
             shutdown_delay: Duration::ZERO,
             web_app_dir: "web-app/dist".into(),
@@ -659,6 +663,12 @@ impl Settings {
     pub fn connections_per_address(&self) -> Option<usize> {
         let bounded = self.trusted_proxies == 0 && self.auth.mode == AuthMode::Oidc;
         Some(self.connections_per_address).filter(|most| bounded && *most > 0)
+    }
+
+    /// Whether pages of any origin may read what clients of the Virtual Observatory read. In mode `local`, where whoever asks
+    /// is let in, only if it is asked for: every page that the user visits could.
+    pub fn cross_origin(&self) -> bool {
+        self.cross_origin.unwrap_or(self.auth.mode != AuthMode::Local)
     }
 
     /// All that makes no sense, at once.
@@ -1509,6 +1519,15 @@ mod tests {
         settings.public_url = None;
         settings.auth.issuer = Some("http://keys.example.org/realms/sky".parse().unwrap());
         assert_eq!(faults(&settings), ["auth.issuer", "public_url"]);
+    }
+
+    #[test]
+    fn pages_of_other_origins_read_nothing_without_login_unless_it_is_asked_for() {
+        let with = |pairs: &[(&str, &str)]| load(pairs).unwrap().cross_origin();
+        let oidc = ("SIDEREAL_AUTH__MODE", "oidc");
+        assert!(!with(&[]) && with(&[oidc]));
+        assert!(with(&[("SIDEREAL_CROSS_ORIGIN", "true")]));
+        assert!(!with(&[oidc, ("SIDEREAL_CROSS_ORIGIN", "false")]));
     }
 
     #[test]

@@ -150,6 +150,18 @@ pub const BESIDE: &[(&str, &str, Who)] = &[
     ("GET", READY, Who::Anyone),
 ];
 
+/// What pages of any origin may read, with a token or without: what clients of the Virtual Observatory that run in a
+/// browser need. None of it shows or changes an account or a job, but for what is asked for at `sync` with a token.
+const CROSS_ORIGIN: [&str; 7] = [
+    "/api/{service}/capabilities",
+    "/api/{service}/availability",
+    "/api/{service}/sync",
+    "/api/cutout/query",
+    "/api/cutout/links",
+    "/api/cutout/image",
+    "/api/cutout/examples",
+];
+
 /// Probes of whoever runs the server, which lie at the root whatever the public URL is.
 pub const LIVE: &str = "/livez";
 /// Likewise.
@@ -211,6 +223,21 @@ static LANES: LazyLock<Vec<Lane>> = LazyLock::new(|| {
 
 /// What the policy says of a request for this path below the public URL; HEAD is as GET.
 pub fn row(method: &str, path: &str) -> Row {
+    let Some(lane) = lane(path) else {
+        return Row::Closed;
+    };
+    match lane.methods.get(read_as(method)) {
+        Some(who) => Row::Of(*who),
+        None => Row::OtherMethods(lane.path),
+    }
+}
+
+/// Whether pages of any origin may read what is at this path below the public URL.
+pub fn is_cross_origin(path: &str) -> bool {
+    lane(path).is_some_and(|lane| CROSS_ORIGIN.contains(&lane.path))
+}
+
+fn lane(path: &str) -> Option<&'static Lane> {
     let asked: Vec<&str> = path.split('/').collect();
     let fits = |lane: &&Lane| {
         let fits = if lane.open {
@@ -223,13 +250,7 @@ pub fn row(method: &str, path: &str) -> Row {
             None => !asked.is_empty(),
         })
     };
-    let Some(lane) = LANES.iter().find(fits) else {
-        return Row::Closed;
-    };
-    match lane.methods.get(read_as(method)) {
-        Some(who) => Row::Of(*who),
-        None => Row::OtherMethods(lane.path),
-    }
+    LANES.iter().find(fits)
 }
 
 /// The row of a method and a path's pattern, whatever the names of its parameters (`{name}` or `:name`); HEAD is as GET.
@@ -278,6 +299,29 @@ mod tests {
         assert_eq!(scope("GET", "/api/cutout/async"), Scope::Read);
         assert_eq!(scope("GET", "/api/cutout/sync"), Scope::Write);
         assert_eq!(scope("GET", "/api/cutout/async/1/results/sync"), Scope::Read);
+    }
+
+    #[test]
+    fn pages_of_other_origins_read_what_the_virtual_observatory_needs_alone() {
+        for path in ["/api/cutout/sync", "/api/echo/capabilities", "/api/cutout/image"] {
+            assert!(is_cross_origin(path), "{path}");
+        }
+        for path in [
+            "/api/cutout/async",
+            "/api/cutout/async/1",
+            "/api/v1/me",
+            "/api/v1/services",
+            "/api/v1/cutout/preview",
+            "/account/token",
+            "/share/x",
+            "/app/sync",
+            "/api//sync",
+        ] {
+            assert!(!is_cross_origin(path), "{path}");
+        }
+        for path in CROSS_ORIGIN {
+            assert!(who("GET", path).is_some(), "{path} is served");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Job {
     /// The job description.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
-    /// What it has produced; past 1,000 files the manifests only.
+    /// What it has produced; while it runs, past 1,000 files the manifests only.
     #[serde(default)]
     pub results: Vec<ResultRef>,
     /// Why it failed.

@@ -372,7 +372,11 @@ impl Context {
 
     fn storage(&self, error: &ObjectsError) -> Failure {
         tracing::warn!(job = %self.job, %error, "object store");
-        Failure::transient("The store of results did not answer.")
+        Failure::transient(if error.is_full() {
+            "There is no space left for results on the server."
+        } else {
+            "The store of results did not answer."
+        })
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

@@ -95,8 +95,10 @@ pub enum Answer {
         /// Entity tag, with its quotes.
         etag: String,
     },
-    /// It could not be made: one sentence for the client.
-    Failed(String),
+    /// It cannot be made of what there is: one sentence for the client.
+    Impossible(String),
+    /// What it would be made of does not answer as it should, which may pass: one sentence for the client.
+    Unreachable(String),
 }
 
 /// How far a job description has come when it is checked.

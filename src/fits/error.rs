@@ -86,7 +86,7 @@ pub enum FitsError {
         how: &'static str,
     },
     /// More memory than allowed.
-    #[error("{what} needs {bytes} bytes, {limit} are allowed")]
+    #[error("{what} needs {bytes} bytes of memory, {limit} are allowed")]
     TooLarge {
         /// What is too large.
         what: &'static str,

@@ -96,10 +96,11 @@ impl Value for Format {
     }
 }
 
-/// The results of these names in the order that they were made, all if none is named; 404 with the name of one that is not
-/// there.
-pub fn selected(results: Vec<StoredResult>, names: &[String]) -> Result<Vec<StoredResult>, Problem> {
+/// The results of these names in the order that they were made, all if none is named, each once; 404 with the name of one
+/// that is not there.
+pub fn selected(mut results: Vec<StoredResult>, names: &[String]) -> Result<Vec<StoredResult>, Problem> {
     if names.is_empty() {
+        results.retain(|result| !result.is_alias());
         return Ok(results);
     }
     let mut wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
@@ -438,7 +439,12 @@ mod tests {
 
     #[test]
     fn files_are_chosen_in_the_order_of_the_results() {
-        let results = ["a", "b", "c"].map(|name| result(name, b"")).to_vec();
+        let mut results = ["a", "b", "c"].map(|name| result(name, b"")).to_vec();
+        // It stands for another, and is there only if it is asked for.
+        results.push(StoredResult {
+            name: "r".into(),
+            ..result("a", b"")
+        });
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).into()).collect();
             let chosen = selected(results.clone(), &names).map_err(|problem| problem.to_string())?;
@@ -452,6 +458,7 @@ mod tests {
         };
         assert_eq!(named(&[]).unwrap(), "abc");
         assert_eq!(named(&["c", "a", "c"]).unwrap(), "ac");
+        assert_eq!(named(&["r"]).unwrap(), "r");
         assert!(named(&["a", "../x"]).unwrap_err().contains("\"../x\""));
     }
 

@@ -112,7 +112,7 @@ impl Representation<'_> {
 pub async fn result(jobs: &Jobs, request: &Request, result: &StoredResult) -> Result<Response, Problem> {
     let representation = Representation {
         media_type: &result.media_type,
-        name: &result.name,
+        name: result.file_name(),
         tag: Some(&result.sha256),
         size: result.size,
     };

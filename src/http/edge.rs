@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::{
     body::Bounds,
     caller::{Attempt, Door, told},
+    cross_origin::{self, CrossOrigin},
     guard::Guard,
     negotiate::prefer,
     problem::Problem,
@@ -46,6 +47,8 @@ pub struct Edge {
     pub base_path: String,
     /// Judges requests before they are read.
     pub guard: Option<Guard>,
+    /// What pages of other origins may read, if anything.
+    pub cross_origin: Option<CrossOrigin>,
     /// Keeps the record of those that are refused.
     pub door: Option<Arc<Door>>,
     /// Bounds of bodies.
@@ -134,6 +137,9 @@ impl Edge {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
         let span = tracing::info_span!("request", %id, %method, path = told(path, &self.base_path));
+        let of_any_origin = self.cross_origin.as_ref();
+        let of_any_origin = of_any_origin.is_some_and(|open| open.lets_read(below, request.headers()));
+        let is_preflight = of_any_origin && cross_origin::is_preflight(&method, request.headers());
         request.set_data(RequestId(id.clone()));
 
         let (watch, outcome) = if let Err(problem) = self.admit(&mut request) {
@@ -142,6 +148,8 @@ impl Edge {
                 door.note(None, &attempt, &problem).instrument(span.clone()).await;
             }
             (None, Err((problem, None)))
+        } else if is_preflight {
+            (None, Ok(cross_origin::preflight()))
         } else {
             let bounds = if of_account {
                 &self.small_bounds
@@ -181,6 +189,9 @@ impl Edge {
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if of_any_origin {
+            response.headers_mut().extend(cross_origin::readable());
         }
         let took = start.elapsed();
         span.in_scope(|| tracing::debug!(status = response.status().as_u16(), ?took, "answered"));
@@ -335,6 +346,7 @@ mod tests {
             base_path: "/base".into(),
             door: None,
             guard: Some(Guard::new(&"http://127.0.0.1:8080/base".parse().unwrap(), true)),
+            cross_origin: None,
             bounds: Bounds::new(10, 8),
             methods: Methods::of(&<Api as OpenApi>::meta()),
         }

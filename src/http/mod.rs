@@ -10,6 +10,7 @@ mod archive;
 mod body;
 mod caller;
 mod content;
+mod cross_origin;
 mod crowd;
 mod described;
 mod docs;
@@ -66,6 +67,7 @@ pub use reply::{Content, JsonOf, Nothing, Picture, Reply, Table, Xhtml, foreign}
 
 use self::{
     body::{Bounds, UPLOADS},
+    cross_origin::CrossOrigin,
     docs::Docs,
     edge::{Edge, Methods},
     guard::Guard,
@@ -209,6 +211,9 @@ pub fn routes<S: OpenApi + 'static>(
         base_path,
         door: Some(Arc::clone(&site.door)),
         guard: Some(Guard::new(&public, local)),
+        cross_origin: settings
+            .cross_origin()
+            .then(|| CrossOrigin::new(site.door.session_cookie())),
         bounds: Bounds::new(settings.max_body, uploads),
         small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),
         methods: Methods::of(&<Apis<S> as OpenApi>::meta()),
@@ -241,6 +246,7 @@ pub fn internal_routes(
     Edge {
         base_path: String::new(),
         guard: None,
+        cross_origin: None,
         door: None,
         bounds: Bounds::new(1 << 20, UPLOADS),
         small_bounds: Bounds::new(MAX_ANONYMOUS_BODY, UPLOADS),

@@ -30,17 +30,18 @@ pub fn all(site: &Site) -> Services<'_> {
 pub fn capabilities(site: &Site, service: &dyn Service) -> Vec<u8> {
     let description = service.describe();
     let base = format!("{}/api/{}", site.base, description.name);
-    let parameters: Vec<InputParameter<'_>> = description
-        .parameters
-        .iter()
-        .map(|parameter| InputParameter {
+    let parameters_of = |standard: &str| -> Vec<InputParameter<'_>> {
+        let parameters = description.parameters.iter();
+        let told = parameters.map(|parameter| InputParameter {
             name: parameter.name,
             description: parameter.meaning,
             unit: parameter.unit,
             ucd: parameter.ucd,
             required: parameter.required,
-        })
-        .collect();
+            standard: vosi::has_parameter(standard, parameter.name),
+        });
+        told.collect()
+    };
     let url = |path: &str| format!("{base}/{path}");
     let own = [
         (vosi::CAPABILITIES, url("capabilities"), Interface::Document),
@@ -55,12 +56,12 @@ pub fn capabilities(site: &Site, service: &dyn Service) -> Vec<u8> {
     let capabilities: Vec<Capability<'_>> = all
         .iter()
         .map(|(standard_id, access_url, interface)| {
-            let (methods, parameters): (&[&str], &[InputParameter<'_>]) = match interface {
-                Interface::Document => (&[], &[]),
+            let (methods, parameters): (&[&str], Vec<_>) = match interface {
+                Interface::Document => (&[], Vec::new()),
                 // By POST too, but some clients read only one.
-                Interface::Query => (&["GET"], &[]),
-                Interface::Sync => (&["GET"], &parameters),
-                Interface::Async => (&["POST"], &parameters),
+                Interface::Query => (&["GET"], Vec::new()),
+                Interface::Sync => (&["GET"], parameters_of(standard_id)),
+                Interface::Async => (&["POST"], parameters_of(standard_id)),
             };
             Capability {
                 standard_id,

@@ -10,7 +10,7 @@ use poem_openapi::{OpenApi, param::Path};
 
 use super::{
     Site,
-    caller::Identified,
+    caller::{Identified, KnownBy},
     content,
     edge::HeadOnly,
     form::{Asked, Form},
@@ -18,7 +18,7 @@ use super::{
     reply::{Answered, Reply, foreign},
 };
 use crate::{
-    auth::Caller,
+    auth::{By, Caller},
     engine::Answer,
     jobs::{Place, Waited},
     uws::{Job, Phase},
@@ -40,12 +40,12 @@ impl Sync {
     async fn get(
         &self,
         service: Path<String>,
-        Identified(caller): Identified,
+        KnownBy(known): KnownBy,
         request: &Request,
         Asked(form): Asked,
     ) -> Result<Reply<Answered>, Problem> {
-        check_own(request.headers())?;
-        self.answer(&caller, &service, request, form).await
+        check_own(&known.by, request.headers())?;
+        self.answer(&known.caller, &service, request, form).await
     }
 
     /// Asks a service and waits for the answer
@@ -127,7 +127,8 @@ impl Sync {
 fn own(answer: Answer, request: &Request) -> Result<Reply<Answered>, Problem> {
     match answer {
         Answer::Nothing => Ok(Reply::of(StatusCode::NO_CONTENT.into())),
-        Answer::Failed(message) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, message)),
+        Answer::Impossible(message) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)),
+        Answer::Unreachable(message) => Err(Problem::new(StatusCode::BAD_GATEWAY, message)),
         Answer::File {
             name,
             media_type,
@@ -153,8 +154,11 @@ fn own(answer: Answer, request: &Request) -> Result<Reply<Answered>, Problem> {
     }
 }
 
-/// A GET may make a job here: a page of someone else's must not have a browser do it.
-fn check_own(headers: &HeaderMap) -> Result<(), Problem> {
+/// A GET may make a job here: a page of someone else's must not have a browser do it, unless it has a token to show.
+fn check_own(by: &By, headers: &HeaderMap) -> Result<(), Problem> {
+    if matches!(by, By::Provider | By::ApiToken(_)) {
+        return Ok(());
+    }
     let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
     if site.is_some_and(|site| site == "cross-site" || site == "same-site") {
         return Err(Problem::new(

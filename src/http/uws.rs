@@ -107,7 +107,8 @@ impl Uws {
     /// A job
     ///
     /// With WAIT it is answered once the phase changes, or after so many seconds (at most 55); at once if the job is not
-    /// in PHASE, or in a phase that does not change by itself.
+    /// in PHASE, or in a phase that does not change by itself. While it runs, of more than 1,000 results only the manifests
+    /// and the like are listed; once it has ended all are.
     #[oai(path = "/api/:service/async/:id", method = "get", operation_id = "getJob")]
     async fn job(
         &self,
@@ -497,10 +498,11 @@ impl Uws {
 }
 
 impl Uws {
+    /// What the documents beside that of the job are made of.
     async fn get(&self, caller: &Caller, service: &str, id: &str) -> Result<Job, Problem> {
         self.0
             .jobs
-            .get(caller, place(service, id)?)
+            .outline(caller, place(service, id)?)
             .await
             .map_err(Problem::uws)
     }

@@ -204,7 +204,8 @@ impl V1 {
 
     /// A job
     ///
-    /// 410 with the time if it was destroyed.
+    /// 410 with the time if it was destroyed. Of more than 1,000 results only the manifests and the like are listed while it
+    /// runs.
     #[oai(path = "/jobs/:id", method = "get", operation_id = "getJobOfAnyService")]
     async fn job(
         &self,
@@ -259,7 +260,8 @@ impl V1 {
 
     /// The results of a job as one file
     ///
-    /// Those that are there by now, or those named, as they are, with their digests at the end (`SHA256SUMS`). An archive
+    /// Those that are there by now (without `result` where it stands for another), or those named, as they are, with their
+    /// digests at the end (`SHA256SUMS`). An archive
     /// that breaks off can be gone on with by `after`, if it is a tar: a zip is none before its end.
     #[oai(path = "/jobs/:id/archive", method = "get", operation_id = "getArchive")]
     async fn archive(
@@ -297,7 +299,7 @@ impl V1 {
     ) -> Result<Reply<Script>, Problem> {
         let place = place(&id)?;
         let ticket = self.0.archives.enter(&caller.name)?;
-        let job = self.0.jobs.get(&caller, place).await?;
+        let job = self.0.jobs.outline(&caller, place).await?;
         let results = self.0.jobs.results(&caller, place).await?;
         let chosen = archive::selected(results, &file.0.0)?;
         let url = format!("{}/results", self.0.job_url(&job.service, job.id));
@@ -309,8 +311,9 @@ impl V1 {
 
     /// Does again what failed in a job
     ///
-    /// A new job of the caller's, which is run: of a cutout job, the rows whose image could not be read, or changed
-    /// meanwhile, or that were not come to. 409 if the job has not ended, or if there is no such row.
+    /// A new job of the caller's, which is run: all of a job that ended in ERROR or ABORTED; of a cutout job that was
+    /// completed, the rows whose image could not be read, or changed meanwhile, or that were not come to. 409 if the job has
+    /// not ended, or if there is no such row.
     #[oai(path = "/jobs/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(
         &self,

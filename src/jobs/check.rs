@@ -18,7 +18,7 @@ pub(super) fn against(
     let mut faults = Vec::new();
     for name in names(parameters) {
         match description.parameters.iter().find(|info| info.name == name) {
-            Some(info) => check_values(info, parameters, &mut faults),
+            Some(info) => check_values(description, info, parameters, &mut faults),
             None if KNOWN_EVERYWHERE.contains(&name) => {
                 check_known(description, name, parameters, &mut faults);
             }
@@ -128,7 +128,18 @@ fn unknown(description: &Description) -> String {
     )
 }
 
-fn check_values(info: &ParameterInfo, parameters: &Parameters, faults: &mut Vec<UsageError>) {
+/// Whether FORMAT is given as RESPONSEFORMAT may be: by its media type, for one. The service knows what it makes.
+fn is_format(description: &Description, name: &str, text: &str) -> bool {
+    let is = |known: &&str| known.eq_ignore_ascii_case(text.trim());
+    name == "FORMAT" && description.formats.iter().any(is)
+}
+
+fn check_values(
+    description: &Description,
+    info: &ParameterInfo,
+    parameters: &Parameters,
+    faults: &mut Vec<UsageError>,
+) {
     if !info.repeatable
         && let Err(error) = parameters.one(info.name)
     {
@@ -138,7 +149,9 @@ fn check_values(info: &ParameterInfo, parameters: &Parameters, faults: &mut Vec<
     for value in parameters.all(info.name) {
         match value {
             ParameterValue::Inline(text) => {
-                if let Some(fault) = fault_of(&info.kind, text) {
+                if !is_format(description, info.name, text)
+                    && let Some(fault) = fault_of(&info.kind, text)
+                {
                     faults.push(UsageError::new(info.name, fault));
                 }
             }

@@ -393,15 +393,21 @@ impl Jobs {
         Ok(self.versioned(caller, place).await?.0)
     }
 
+    /// The job without its results, of which there may be many.
+    pub async fn outline(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
+        let Some(job) = self.engine.store.outline(place.id).await? else {
+            return Err(self.absent(caller, place).await?);
+        };
+        may_read(caller, place, &job)?;
+        Ok(job)
+    }
+
     /// The whole job and its version.
     async fn versioned(&self, caller: &Caller, place: Place<'_>) -> Result<(Job, i64), JobsError> {
         let Some((job, version)) = self.engine.store.versioned(place.id).await? else {
             return Err(self.absent(caller, place).await?);
         };
-        if place.service.is_some_and(|service| service != job.service) {
-            return Err(JobsError::NotFound("job"));
-        }
-        may_see(caller, job.owner.as_deref())?;
+        may_read(caller, place, &job)?;
         Ok((job, version))
     }
 
@@ -643,7 +649,7 @@ impl Jobs {
     /// Aborts a job; whoever runs it is told to stop. Repeating it changes nothing.
     pub async fn abort(&self, caller: &Caller, place: Place<'_>) -> Result<Job, JobsError> {
         const ACTION: &str = "be aborted";
-        let job = self.get(caller, place).await?;
+        let job = self.outline(caller, place).await?;
         match job.phase {
             Phase::Aborted => return Ok(job),
             phase if phase.after(Event::Abort).is_none() => {
@@ -717,7 +723,7 @@ impl Jobs {
         place: Place<'_>,
         seconds: u32,
     ) -> Result<Job, JobsError> {
-        let job = self.get(caller, place).await?;
+        let job = self.outline(caller, place).await?;
         let service = self.service(&job.service).ok_or(JobsError::NotFound("service"))?;
         let seconds = check::duration(service.describe(), Some(seconds));
         let owner = job.owner.as_deref().unwrap_or_default();
@@ -788,7 +794,7 @@ impl Jobs {
         place: Place<'_>,
         name: &str,
     ) -> Result<Content, JobsError> {
-        content(&self.get(caller, place).await?, name)
+        content(&self.outline(caller, place).await?, name)
     }
 
     /// Lines of the job's log after the one numbered `after` (0: from the start).
@@ -910,6 +916,14 @@ impl Jobs {
         self.engine.notifier.tell(Change::Job(job.id));
         Ok(job)
     }
+}
+
+/// Fails unless the job is where it is looked for and the caller may see it.
+fn may_read(caller: &Caller, place: Place<'_>, job: &Job) -> Result<(), JobsError> {
+    if place.service.is_some_and(|service| service != job.service) {
+        return Err(JobsError::NotFound("job"));
+    }
+    may_see(caller, job.owner.as_deref())
 }
 
 /// The content of a parameter; the first one if it was repeated.

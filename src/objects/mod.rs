@@ -17,7 +17,7 @@ mod written;
 #[path = "../../tests/it/s3.rs"]
 pub(crate) mod s3;
 
-use std::error::Error;
+use std::{error::Error, io};
 
 pub use found::Found;
 pub use gzip::is_gzip;
@@ -45,6 +45,25 @@ pub enum ObjectsError {
 }
 
 impl ObjectsError {
+    /// Whether there is no room for what was to be written: the disk is full, or its quota.
+    pub fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = match self {
+            ObjectsError::Unavailable(source) => Some(&**source),
+            _ => None,
+        };
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if matches!(
+                kind,
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            ) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         ObjectsError::Unavailable(error.into())
     }
@@ -82,5 +101,26 @@ impl From<std::io::Error> for ObjectsError {
             std::io::ErrorKind::NotFound => ObjectsError::NotFound,
             _ => ObjectsError::unavailable(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_store_that_does_not_answer() {
+        let kept = |kind: io::ErrorKind| {
+            let source = Box::new(io::Error::other(io::Error::from(kind)));
+            let deep = object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source,
+            };
+            [ObjectsError::from(io::Error::from(kind)), deep.into()]
+        };
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert!(kept(kind).iter().all(ObjectsError::is_full), "{kind:?}");
+        }
+        assert!(!kept(io::ErrorKind::TimedOut).iter().any(ObjectsError::is_full));
     }
 }

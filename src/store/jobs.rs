@@ -17,7 +17,8 @@ use super::{
 };
 use crate::uws::{Job, JobId, JobRef, Parameters, Phase, ResultRef, Timestamp};
 
-/// Most results that a job document lists; past that only the principal ones are.
+/// Most results that the document of a job lists while the job may still make more, since it is asked for often; past that
+/// only the principal ones are. Of a job that has ended all are listed.
 pub const MAX_LISTED_RESULTS: i64 = 1_000;
 /// Furthest place in the queue that is counted.
 const MAX_POSITION: i64 = 10_000;
@@ -133,6 +134,20 @@ pub struct StoredResult {
     pub principal: bool,
     /// What it was made by, if it may be given again to who asks for the same.
     pub recipe: Option<Recipe>,
+}
+
+impl StoredResult {
+    /// Name of the file that it is: a result that stands for another has that one's.
+    pub fn file_name(&self) -> &str {
+        self.object
+            .rsplit_once('/')
+            .map_or(&self.name[..], |(_, name)| name)
+    }
+
+    /// Whether it stands for another result of its job.
+    pub fn is_alias(&self) -> bool {
+        self.file_name() != self.name
+    }
 }
 
 /// What a result was made by.
@@ -349,34 +364,54 @@ impl Store {
         }
     }
 
-    async fn with_results(&self, row: job::Model) -> Result<Job, StoreError> {
-        let (results, fence) = (row.result_count, row.fence);
-        let (queued, priority, vtime) = (row.phase == Phase::Queued.as_str(), row.priority, row.vtime);
-        let mut job = row.into_job()?;
-        if results > 0 {
-            job.results = self.listed_results(job.id, fence, results).await?;
+    /// The job without its results, of which there may be many; `None` if it is not there.
+    pub async fn outline(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        match job::Entity::find_by_id(id.0).one(&self.reader()).await? {
+            Some(row) => Ok(Some(self.with_position(row).await?)),
+            None => Ok(None),
         }
-        if queued {
+    }
+
+    async fn with_results(&self, row: job::Model) -> Result<Job, StoreError> {
+        let (count, fence) = (row.result_count, row.fence);
+        let mut job = self.with_position(row).await?;
+        if count > 0 {
+            let all = count <= MAX_LISTED_RESULTS || job.phase.is_terminal();
+            job.results = self.listed_results(job.id, fence, all).await?;
+        }
+        Ok(job)
+    }
+
+    async fn with_position(&self, row: job::Model) -> Result<Job, StoreError> {
+        let (priority, vtime) = (row.priority, row.vtime);
+        let mut job = row.into_job()?;
+        if job.phase == Phase::Queued {
             job.info.queue_position = Some(self.queue_position(job.id, priority, vtime).await?);
         }
         Ok(job)
     }
 
-    async fn listed_results(&self, id: JobId, fence: i64, count: i64) -> Result<Vec<ResultRef>, StoreError> {
+    async fn listed_results(&self, id: JobId, fence: i64, all: bool) -> Result<Vec<ResultRef>, StoreError> {
         let mut query = job_result::Entity::find()
+            .select_only()
+            .columns([
+                job_result::Column::Name,
+                job_result::Column::Size,
+                job_result::Column::MediaType,
+            ])
             .filter(job_result::Column::Job.eq(id.0))
             .filter(job_result::Column::Fence.eq(fence))
             .order_by(job_result::Column::Position, Order::Asc);
-        if count > MAX_LISTED_RESULTS {
+        if !all {
             query = query.filter(job_result::Column::Principal.eq(true));
         }
-        let rows = query.all(&self.reader()).await?;
+        let rows: Vec<(String, i64, String)> = query.into_tuple().all(&self.reader()).await?;
         Ok(rows
             .into_iter()
-            .map(|row| ResultRef {
-                id: row.name,
-                size: row.size as u64,
-                mime_type: row.media_type,
+            .map(|(id, size, mime_type)| ResultRef {
+                id,
+                size: size as u64,
+                mime_type,
             })
             .collect())
     }

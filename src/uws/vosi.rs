@@ -30,6 +30,14 @@ pub const SODA_SYNC: &str = "ivo://ivoa.net/std/SODA#sync-1.0";
 /// `standardID` of SODA 1.0 as jobs.
 pub const SODA_ASYNC: &str = "ivo://ivoa.net/std/SODA#async-1.0";
 
+/// The parameters of SODA 1.0 (section 3.2 and 3.3).
+const SODA_PARAMETERS: [&str; 7] = ["ID", "POS", "CIRCLE", "POLYGON", "BAND", "TIME", "POL"];
+
+/// Whether a standard has a parameter of this name.
+pub fn has_parameter(standard_id: &str, name: &str) -> bool {
+    [SODA_SYNC, SODA_ASYNC].contains(&standard_id) && SODA_PARAMETERS.contains(&name)
+}
+
 /// Something that a service can do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capability<'a> {
@@ -40,7 +48,7 @@ pub struct Capability<'a> {
     /// Methods that it is asked by; none for a plain document.
     pub methods: &'a [&'a str],
     /// What it is asked with.
-    pub parameters: &'a [InputParameter<'a>],
+    pub parameters: Vec<InputParameter<'a>>,
 }
 
 /// A parameter of a capability (`vs:InputParam`).
@@ -56,6 +64,8 @@ pub struct InputParameter<'a> {
     pub ucd: Option<&'a str>,
     /// Whether it must be given.
     pub required: bool,
+    /// Whether the capability's standard has it, and it means what it does there.
+    pub standard: bool,
 }
 
 /// The `vosi:capabilities` document.
@@ -93,7 +103,7 @@ fn write_capability(xml: &mut Writer<Vec<u8>>, capability: &Capability<'_>) -> i
     for method in capability.methods {
         element(xml, "queryType", method)?;
     }
-    for parameter in capability.parameters {
+    for parameter in &capability.parameters {
         write_parameter(xml, parameter)?;
     }
     end(xml, "interface")?;
@@ -106,7 +116,8 @@ fn write_parameter(xml: &mut Writer<Vec<u8>>, parameter: &InputParameter<'_>) ->
     } else {
         "optional"
     };
-    let start = BytesStart::new("param").with_attributes([("use", required), ("std", "false")]);
+    let standard = if parameter.standard { "true" } else { "false" };
+    let start = BytesStart::new("param").with_attributes([("use", required), ("std", standard)]);
     xml.write_event(Event::Start(start))?;
     element(xml, "name", parameter.name)?;
     element(xml, "description", &legal(parameter.description))?;
@@ -146,19 +157,20 @@ mod tests {
             unit: Some("arcmin"),
             ucd: Some("phys.angSize"),
             required: true,
+            standard: false,
         }];
         let document = capabilities(&[
             Capability {
                 standard_id: CAPABILITIES,
                 access_url: "https://example.org/api/echo/capabilities",
                 methods: &[],
-                parameters: &[],
+                parameters: Vec::new(),
             },
             Capability {
                 standard_id: UWS,
                 access_url: "https://example.org/api/echo/async",
                 methods: &["POST"],
-                parameters: &parameters,
+                parameters: parameters.into(),
             },
         ]);
         let document = String::from_utf8(document).unwrap();

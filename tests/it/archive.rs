@@ -30,7 +30,9 @@ async fn job(site: &Site, backend: Backend) -> (String, Vec<(String, Vec<u8>)>) 
     let (job, _) = cutout::run(site, &[("COLLECTION", "sky"), ("SIZE", "1"), ("POSITIONS", M13)]).await;
     let document: Value = site.get_json(&format!("{job}/results")).await;
     let mut results = Vec::new();
-    for result in document["results"].as_array().unwrap() {
+    // `result` stands for another of them.
+    let others = document["results"].as_array().unwrap().iter();
+    for result in others.filter(|result| result["id"] != "result") {
         let body = site.get(result["href"].as_str().unwrap()).await.expect(200).body;
         results.push((result["id"].as_str().unwrap().to_owned(), body.to_vec()));
     }

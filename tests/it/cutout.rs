@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     harness::{Backend, Site, on_both_back_ends, oracle},
@@ -22,6 +22,9 @@ on_both_back_ends!(
     images_that_are_no_more_are_dropped,
     collections_are_removed,
     what_failed_is_done_again_alone,
+    a_job_that_has_failed_itself_is_done_again_whole,
+    the_document_of_an_ended_job_has_all_of_its_results,
+    who_waits_is_told_what_has_come_of_it,
     an_image_that_is_compressed_as_a_whole_is_cut_as_it_was_before,
     what_was_cut_before_is_given_again,
 );
@@ -287,6 +290,88 @@ async fn what_failed_is_done_again_alone(backend: Backend) {
     retry(&new).await.expect(409);
     let pending = site.post(JOBS, &[("SIZE", "1")]).await.expect(303);
     retry(pending.location()).await.expect(409);
+}
+
+async fn a_job_that_has_failed_itself_is_done_again_whole(backend: Backend) {
+    let site = Site::start(backend).await;
+    let _folder = ingest(&site, backend, &m13s()[..1], false).await;
+    let retry = |job: &str| {
+        let path = format!("/api/v1/jobs/{}/retry", crate::uws::id(job));
+        site.send(site.request(Method::POST, &path))
+    };
+    // Aborted before it has made anything, with a list that is a file.
+    let list =
+        reqwest::multipart::Part::text("RA,DEC,OBJID\n250.4226,36.4602,middle\n").file_name("list.csv");
+    let form = reqwest::multipart::Form::new()
+        .text("SIZE", "0.5")
+        .text("RUNID", "mine")
+        .part("POSITIONS", list);
+    let made = site.send(site.request(Method::POST, JOBS).multipart(form)).await;
+    let job = made.expect(303).location().to_owned();
+    site.post(&format!("{job}/phase"), &[("PHASE", "ABORT")])
+        .await
+        .expect(303);
+    let new = retry(&job).await.expect(201);
+    assert_eq!(new.json::<Value>()["runId"], "mine");
+    let new = new.location().to_owned();
+    site.delete(&job).await.expect(303);
+    site.wait(&new, "COMPLETED").await;
+    let manifest: Value = site.get_json(&format!("{new}/results/manifest.json")).await;
+    assert_eq!(
+        (reasons(&manifest), &manifest["rows"][0]["id"]),
+        (vec!["ok"], &json!("middle"))
+    );
+    assert_eq!(manifest["parameters"]["SIZE"][0], "0.5");
+    // One that ended in ERROR, whatever the service.
+    let failing = site
+        .post("/api/echo/async", &[("FAIL", "fatal"), ("PHASE", "RUN")])
+        .await;
+    let failing = failing.expect(303).location().to_owned();
+    site.wait(&failing, "ERROR").await;
+    let again = retry(&failing).await.expect(201).location().to_owned();
+    assert_ne!(again, failing);
+    site.wait(&again, "ERROR").await;
+}
+
+async fn who_waits_is_told_what_has_come_of_it(backend: Backend) {
+    let site = Site::start(backend).await;
+    let _folder = ingest(&site, backend, &m13s()[..1], false).await;
+    let list = "POSITIONS=RA,DEC\n10,10\n250.4226,36.4602\n11,11\n";
+    let submitted = ["job", "submit", "cutout", "SIZE=0.5", list, "--wait"];
+    let output = site.run(&submitted).await;
+    assert!(output.status.success());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.ends_with("COMPLETED\n1 cutouts made, 2 rows failed\n"),
+        "{told}"
+    );
+    let job = told.lines().next().unwrap();
+    let shown = site.run(&["job", "show", job]).await.stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(
+        shown.contains("\ndone         1 cutouts made, 2 rows failed\n"),
+        "{shown}"
+    );
+}
+
+/// Longer than what a running job's document lists.
+const MANY: usize = 1_100;
+
+async fn the_document_of_an_ended_job_has_all_of_its_results(backend: Backend) {
+    let site = Site::start(backend).await;
+    let _folder = ingest(&site, backend, &m13s()[..1], false).await;
+    let mut list = String::from("RA,DEC,OBJID\n");
+    for number in 0..MANY {
+        list.push_str(&format!("250.4226,36.4602,star{number}\n"));
+    }
+    let (job, _) = run(&site, &[("SIZE", "2px"), ("POSITIONS", &list)]).await;
+    let document: Value = site.get_json(&job).await;
+    // The manifests, and what `result` stands for.
+    assert_eq!(document["results"].as_array().unwrap().len(), MANY + 4);
+    let xml = site.get(&job).await.expect(200).text();
+    assert_eq!(xml.matches("<uws:result ").count(), MANY + 4);
+    assert!(xml.contains("star1099"));
+    assert_eq!(oracle("results.py", &[&job]).await, json!(MANY + 4));
 }
 
 /// The demo's image, plain and in four compressions.

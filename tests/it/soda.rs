@@ -1,9 +1,10 @@
 //! SODA's parameters, by jobs and at once (SODA 1.0): shapes, multiplicities, empty answers, labels of errors.
 
+use object_store::ObjectStoreExt;
 use serde_json::Value;
 
 use crate::{
-    cutout::ingest,
+    cutout::{ingest, run},
     harness::{Backend, Reply, Site, on_both_back_ends},
     readme::m13,
 };
@@ -11,6 +12,10 @@ use crate::{
 on_both_back_ends!(
     a_cutout_is_answered_at_once,
     what_cannot_be_answered_is_said_with_its_label,
+    what_an_image_is_to_blame_for_is_no_fault_of_the_server,
+    a_box_without_weight_is_nothing_at_once_too,
+    what_is_too_large_is_told_by_what_was_given_and_by_the_setting,
+    responseformat_and_format_mean_the_same,
     services_without_an_answer_of_their_own_run_a_job,
     a_job_has_a_result_for_each_combination,
 );
@@ -121,6 +126,11 @@ async fn what_cannot_be_answered_is_said_with_its_label(backend: Backend) {
             "RANGE",
         ),
         (&[("ID", "sky/no.fits")], "UsageError", "no.fits"),
+        (
+            &[("ID", "sky/a.fits"), ("CIRCLE", CIRCLE), ("HDUS", "NOPE")],
+            "UsageError",
+            "HDUS: the file has no image HDU NOPE",
+        ),
         (&[("BAND", "1 2")], "UsageError", "CIRCLE"),
         (
             &[
@@ -156,6 +166,173 @@ async fn what_cannot_be_answered_is_said_with_its_label(backend: Backend) {
         .header("sec-fetch-site", "cross-site");
     site.send(foreign).await.expect(403);
     site.get("/api/nothing/sync").await.expect(404);
+}
+
+async fn what_an_image_is_to_blame_for_is_no_fault_of_the_server(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut image = std::fs::read(m13()).unwrap();
+    let whole = image.clone();
+    for at in (0..image.len() - 8).step_by(80) {
+        if &image[at..at + 8] == b"CTYPE1  " {
+            let name = image[at..at + 80].windows(8).position(|word| word == b"RA---TAN");
+            let name = at + name.unwrap();
+            image[name..name + 8].copy_from_slice(b"RA---XYZ");
+            break;
+        }
+    }
+    let images = [("xyz.fits".to_owned(), image), ("gone.fits".to_owned(), whole)];
+    let folder = ingest(&site, backend, &images, true).await;
+    let odd = site
+        .get(&query(&[("ID", "sky/xyz.fits"), ("CIRCLE", CIRCLE)]))
+        .await
+        .expect(422);
+    starts(&odd, "Error");
+    assert!(odd.text().contains("coordinates of HDU 0"), "{}", odd.text());
+    if backend == Backend::Cluster {
+        site.objects().delete(&"sky/gone.fits".into()).await.unwrap();
+    } else {
+        std::fs::remove_file(folder.path().join("gone.fits")).unwrap();
+    }
+    let gone = site
+        .get(&query(&[("ID", "sky/gone.fits"), ("CIRCLE", CIRCLE)]))
+        .await
+        .expect(502);
+    starts(&gone, "Error");
+}
+
+/// The image with weights beside it, all of them 0.
+fn without_weight(mut image: Vec<u8>) -> Vec<u8> {
+    let side = |name: &str| card(&image, name).unwrap().parse::<usize>().unwrap();
+    let sides = [side("NAXIS1"), side("NAXIS2")];
+    let mut header = String::new();
+    for (name, value) in [
+        ("XTENSION", "'IMAGE   '".to_owned()),
+        ("BITPIX", "8".into()),
+        ("NAXIS", "2".into()),
+        ("NAXIS1", sides[0].to_string()),
+        ("NAXIS2", sides[1].to_string()),
+        ("PCOUNT", "0".into()),
+        ("GCOUNT", "1".into()),
+        ("EXTNAME", "'WGT     '".into()),
+    ] {
+        let value = format!("{name:<8}= {value:>20}");
+        header.push_str(&format!("{value:<80}"));
+    }
+    header.push_str("END");
+    image.extend(format!("{header:<2880}").into_bytes());
+    let pixels = (sides[0] * sides[1]).next_multiple_of(2_880);
+    image.resize(image.len() + pixels, 0);
+    image
+}
+
+async fn a_box_without_weight_is_nothing_at_once_too(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = without_weight(std::fs::read(m13()).unwrap());
+    let _folder = ingest(&site, backend, &[("a.fits".to_owned(), image)], false).await;
+    let asked = [("ID", "sky/a.fits"), ("CIRCLE", CIRCLE)];
+    let (_, manifest) = run(&site, &asked).await;
+    assert_eq!(manifest["rows"][0]["reason"], "zero_weight");
+    site.get(&query(&asked)).await.expect(204);
+    // Who asks for the weights alone gets them.
+    let alone = [asked[0], asked[1], ("HDUS", "WGT")];
+    site.get(&query(&alone)).await.expect(200);
+}
+
+async fn what_is_too_large_is_told_by_what_was_given_and_by_the_setting(backend: Backend) {
+    let site = Site::start_with(backend, &[("SIDEREAL_CUTOUT__MEMORY", "1 MiB")]).await;
+    // 400 kB of pixels fit twice, as they are cut and as a file, and no more.
+    let side = |at: usize| format!("{at:>20}");
+    let mut header = String::new();
+    for (name, value) in [
+        ("SIMPLE", format!("{:>20}", "T")),
+        ("BITPIX", side(8)),
+        ("NAXIS", side(2)),
+        ("NAXIS1", side(1_000)),
+        ("NAXIS2", side(1_000)),
+        ("CTYPE1", "'RA---TAN'".into()),
+        ("CTYPE2", "'DEC--TAN'".into()),
+        ("CRVAL1", side(10)),
+        ("CRVAL2", side(20)),
+        ("CRPIX1", side(500)),
+        ("CRPIX2", side(500)),
+        ("CDELT1", format!("{:>20}", "-0.001")),
+        ("CDELT2", format!("{:>20}", "0.001")),
+    ] {
+        let value = format!("{name:<8}= {value}");
+        header.push_str(&format!("{value:<80}"));
+    }
+    header.push_str("END");
+    let mut image = format!("{header:<2880}").into_bytes();
+    // Every value, so that none can mark what is padded.
+    image.extend((0..1_000_000_usize).map(|at| (at % 256) as u8));
+    image.resize(2_880 + 1_000_000_usize.next_multiple_of(2_880), 0);
+    let _folder = ingest(&site, backend, &[("a.fits".to_owned(), image)], false).await;
+    for (name, value) in [
+        ("CIRCLE", "10 20 0.45"),
+        ("POS", "RANGE 9.6 10.4 19.6 20.4"),
+        ("EDGE", "trim"),
+    ] {
+        let reply = site
+            .get(&query(&[("ID", "sky/a.fits"), (name, value)]))
+            .await
+            .expect(400);
+        let name = if name == "EDGE" { "ID" } else { name };
+        let text = reply.text();
+        assert!(
+            text.starts_with(&format!("UsageError: {name}: ")) && text.contains("cutout.memory"),
+            "{text}"
+        );
+    }
+    let pad = [("ID", "sky/a.fits"), ("CIRCLE", "10 20.49 0.05"), ("EDGE", "pad")];
+    let text = site.get(&query(&pad)).await.expect(400).text();
+    assert!(
+        text.starts_with("UsageError: EDGE: ") && text.contains("cannot be padded"),
+        "{text}"
+    );
+    // What fits a job fits at once, too.
+    let fits = [("ID", "sky/a.fits"), ("CIRCLE", "10 20 0.3")];
+    assert_eq!(run(&site, &fits).await.1["rows"][0]["status"], "ok");
+    site.get(&query(&fits)).await.expect(200);
+}
+
+async fn responseformat_and_format_mean_the_same(backend: Backend) {
+    let (site, _folder) = site(backend).await;
+    for name in ["FORMAT", "RESPONSEFORMAT"] {
+        for (value, media_type, begins) in [
+            ("fits", "application/fits", &b"SIMPLE  ="[..]),
+            ("application/fits", "application/fits", b"SIMPLE  ="),
+            ("fits.fz", "application/fits", b"SIMPLE  ="),
+            ("png", "image/png", b"\x89PNG"),
+            ("image/png", "image/png", b"\x89PNG"),
+        ] {
+            let asked = [("ID", "sky/a.fits"), ("CIRCLE", CIRCLE), (name, value)];
+            let reply = site.get(&query(&asked)).await.expect(200);
+            let named = reply.header("content-disposition").unwrap_or_default();
+            assert!(
+                reply.header("content-type") == Some(media_type) && reply.body.starts_with(begins),
+                "{name}={value}"
+            );
+            assert!(
+                named.contains(if media_type == "image/png" {
+                    ".png\""
+                } else {
+                    ".fits"
+                }),
+                "{name}={value}: {named}"
+            );
+        }
+    }
+    let twice = [
+        ("ID", "sky/a.fits"),
+        ("FORMAT", "fits"),
+        ("RESPONSEFORMAT", "image/png"),
+    ];
+    let reply = site.get(&query(&twice)).await.expect(400);
+    assert!(
+        reply.text().contains("RESPONSEFORMAT: is png, FORMAT is fits"),
+        "{}",
+        reply.text()
+    );
 }
 
 async fn services_without_an_answer_of_their_own_run_a_job(backend: Backend) {

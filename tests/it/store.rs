@@ -113,7 +113,7 @@ on_both_back_ends!(
     a_destroyed_job_leaves_a_tombstone,
     filters_mean_what_they_say,
     pages_have_no_gaps_and_no_repeats_while_jobs_come,
-    long_results_list_only_the_principal_ones,
+    a_running_job_with_many_results_lists_the_principal_ones_an_ended_one_all,
     what_was_made_is_found_by_its_recipe,
     a_report_becomes_visible,
     log_lines_are_read_on_from_any,
@@ -1448,7 +1448,7 @@ async fn what_was_made_is_found_by_its_recipe(backend: Backend) {
     assert_eq!(found("ann").await, [all[1].clone(), newer[0].clone()]);
 }
 
-async fn long_results_list_only_the_principal_ones(backend: Backend) {
+async fn a_running_job_with_many_results_lists_the_principal_ones_an_ended_one_all(backend: Backend) {
     let home = Home::new(backend).await;
     let store = &home.store;
     let worker = worker(store).await;
@@ -1475,6 +1475,7 @@ async fn long_results_list_only_the_principal_ones(backend: Backend) {
     let job = store.get(id).await.unwrap().unwrap();
     let listed: Vec<String> = job.results.into_iter().map(|result| result.id).collect();
     assert_eq!(listed, ["cutout-3", "manifest"]);
+    assert!(store.outline(id).await.unwrap().unwrap().results.is_empty());
     let all = store.results(id).await.unwrap();
     assert_eq!(all.len() as u64, most + 2);
     assert_eq!(all[all.len() - 1], result("manifest", true));
@@ -1484,6 +1485,10 @@ async fn long_results_list_only_the_principal_ones(backend: Backend) {
     );
     let summary = &store.summaries(&[id]).await.unwrap()[0];
     assert_eq!(summary.results, most + 2);
+    assert!(finish(store, lease, Ending::Completed).await);
+    let job = store.get(id).await.unwrap().unwrap();
+    assert_eq!(job.results.len() as u64, most + 2);
+    assert_eq!(job.results.last().unwrap().id, "manifest");
 }
 
 async fn a_report_becomes_visible(backend: Backend) {

@@ -1,13 +1,15 @@
 //! The face towards the Virtual Observatory, seen by its own clients: pyvo finds an image and what can be had of it by
 //! one URL, STILTS has nothing to say against the documents.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
+use flate2::{Compression, write::GzEncoder};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
+    cutout::ingest,
     harness::{Backend, Reply, Site, on_both_back_ends, oracle},
     readme::m13,
     uws::xml::Element,
@@ -18,6 +20,9 @@ on_both_back_ends!(
     stilts_has_nothing_to_say_against_the_documents,
     queries_say_what_is_wrong_and_when_there_is_more,
     a_whole_image_is_served_in_parts_and_nothing_beside_it,
+    an_image_that_is_kept_compressed_is_served_as_what_it_is,
+    pages_of_other_origins_read_nothing_without_login_unless_it_is_asked_for,
+    standard_parameters_are_told_from_our_own,
     the_catalogue_is_told_as_json,
     examples_are_of_an_image_that_is_there,
 );
@@ -277,6 +282,97 @@ async fn a_whole_image_is_served_in_parts_and_nothing_beside_it(backend: Backend
         .expect(404);
     }
     site.get("/api/cutout/image").await.expect(400);
+}
+
+async fn an_image_that_is_kept_compressed_is_served_as_what_it_is(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = std::fs::read(m13()).unwrap();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&image).unwrap();
+    let _folder = ingest(
+        &site,
+        backend,
+        &[("a.FITS.gz".into(), packed.finish().unwrap())],
+        false,
+    )
+    .await;
+    let whole = site.get("/api/cutout/image?ID=sky/a.FITS.gz").await.expect(200);
+    assert_eq!(whole.header("content-type"), Some("application/fits"));
+    let named = whole.header("content-disposition").unwrap();
+    assert!(named.contains("a.FITS\"") && !named.contains(".gz"), "{named}");
+    assert!(whole.body == image, "it is inflated");
+    let links = site.get("/api/cutout/links?ID=sky/a.FITS.gz").await.expect(200);
+    let rows = Element::of(&links);
+    let table = rows
+        .child("votable:RESOURCE")
+        .child("votable:TABLE")
+        .child("votable:DATA");
+    let this = &table.child("votable:TABLEDATA").children[0];
+    let cells: Vec<&str> = this.children.iter().map(|cell| cell.text.as_str()).collect();
+    assert_eq!(
+        cells[5..8],
+        ["#this", "application/fits", &image.len().to_string()]
+    );
+}
+
+async fn pages_of_other_origins_read_nothing_without_login_unless_it_is_asked_for(backend: Backend) {
+    let mut site = sky(backend).await;
+    let from = |site: &Site, method: Method| {
+        site.request(method, "/api/cutout/query?MAXREC=1")
+            .header("Origin", "https://aladin.example.org")
+            .header("Access-Control-Request-Method", "GET")
+    };
+    const ALLOWED: &str = "access-control-allow-origin";
+    let closed = site.send(from(&site, Method::GET)).await.expect(200);
+    assert_eq!(closed.header(ALLOWED), None);
+    let asked = site.send(from(&site, Method::OPTIONS)).await.expect(405);
+    assert_eq!(asked.header(ALLOWED), None);
+    let open = site.replica_with(&[("SIDEREAL_CROSS_ORIGIN", "true")]).await;
+    site.stop().await;
+    let request = |method, path: &str| {
+        reqwest::Client::new()
+            .request(method, format!("{}{path}", open.address))
+            .header("Origin", "https://aladin.example.org")
+            .header("Sec-Fetch-Site", "cross-site")
+    };
+    let read = request(Method::GET, "/api/cutout/query?MAXREC=1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(read.headers()[ALLOWED], "*");
+    // Who asks is not known by a token: no page of another site makes a job.
+    let cut = request(Method::GET, "/api/cutout/sync?ID=sky/m13.fits")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(cut.status(), 403);
+    let jobs = request(Method::GET, "/api/cutout/async").send().await.unwrap();
+    assert!(!jobs.headers().contains_key(ALLOWED));
+}
+
+async fn standard_parameters_are_told_from_our_own(backend: Backend) {
+    let site = Site::start(backend).await;
+    let document = site.get("/api/cutout/capabilities").await.expect(200).text();
+    let (_, soda) = document.split_once("SODA#sync-1.0").unwrap();
+    let (soda, _) = soda.split_once("</capability>").unwrap();
+    for (name, std) in [
+        ("ID", true),
+        ("POS", true),
+        ("CIRCLE", true),
+        ("POLYGON", true),
+        ("BAND", true),
+        ("TIME", true),
+        ("POL", true),
+        ("SIZE", false),
+        ("POSITIONS", false),
+    ] {
+        let parameter = format!("std=\"{std}\"><name>{name}</name>");
+        assert!(soda.contains(&parameter), "{parameter}");
+    }
+    // A job list of UWS knows none of them.
+    let (_, uws) = document.split_once("UWS#rest-1.1").unwrap();
+    let (uws, _) = uws.split_once("</capability>").unwrap();
+    assert!(!uws.contains("std=\"true\""));
 }
 
 async fn the_catalogue_is_told_as_json(backend: Backend) {

@@ -53,7 +53,10 @@ fn table(at: &JobAddress, job: &Job) -> String {
             info.queue_position.map(|place| format!("number {place}")),
         ),
         ("progress", progress),
-        ("doing", info.progress_note),
+        (
+            if job.phase.is_terminal() { "done" } else { "doing" },
+            info.progress_note,
+        ),
         (
             "error",
             job.error_summary.as_ref().map(|error| error.message.clone()),

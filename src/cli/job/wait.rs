@@ -37,7 +37,7 @@ impl Wait {
     }
 }
 
-/// Waits until the job has ended, telling each phase (behind `name`) or, as JSON, the whole job at its end. ERROR and
+/// Waits until the job has ended, telling each phase and what has come of it (behind `name`) or, as JSON, the whole job at its end. ERROR and
 /// ABORTED are errors.
 pub async fn until_ended(client: &Client, at: &JobAddress, output: Output, name: Option<&str>) -> Result<()> {
     let watched = std::io::stderr().is_terminal();
@@ -61,8 +61,19 @@ pub async fn until_ended(client: &Client, at: &JobAddress, output: Output, name:
     bar.finish_and_clear();
     let job = job?;
     written?;
-    if output == Output::Json {
-        say_json(&job.document)?;
+    match output {
+        Output::Json => say_json(&job.document)?,
+        Output::Table => {
+            // A job whose rows have all failed is COMPLETED too.
+            let note = job
+                .job_info
+                .as_ref()
+                .and_then(|info| info.progress_note.as_deref());
+            if let Some(note) = note.filter(|note| job.phase == Phase::Completed && !note.is_empty()) {
+                let line = name.map_or_else(|| note.to_owned(), |name| format!("{name} {note}"));
+                say(crate::cli::printable(&line))?;
+            }
+        }
     }
     ended_well(&job)
 }

@@ -8,17 +8,19 @@ use sha2::{Digest, Sha256};
 use super::{
     Cutout,
     cutter::Options,
-    image::{Fault, HduBox, boxes, choose_planes, chosen},
+    image::{Fault, HduBox, NO_MATCHING_IMAGE, boxes, choose_planes, chosen},
     list::Row,
     names,
     parameters::{Format, Request},
     plan::{PlanError, PlannedImage, Selection},
     provenance::{About, provenance},
+    weights::zero_weight,
 };
 use crate::{
     auth::Caller,
     engine::{Answer, CheckError, Draft, Stage, Unavailable, UsageError},
     fits::{Cut, File, NewCard, Reason},
+    sky::Shape,
     uws::{Parameters, Timestamp},
 };
 
@@ -26,8 +28,8 @@ use crate::{
 const MAX_IMAGES: usize = 20;
 /// Parameters that each make more than one cutout if they are repeated.
 const SINGLE: [&str; 6] = ["ID", "CIRCLE", "POLYGON", "POS", "BAND", "TIME"];
-/// Media type of cutouts (RFC 4047), and its short form.
-const FITS: [&str; 2] = ["application/fits", "fits"];
+/// Media type of cutouts (RFC 4047).
+const FITS: &str = "application/fits";
 
 /// The cutout; nothing if there is no such thing, `None` if only a job can make what is asked for.
 pub async fn answer(
@@ -84,7 +86,7 @@ pub async fn answer(
     }
     match (hit, fault) {
         (Some(planned), _) => cut(service, planned, &request, row).await.map(Some),
-        (None, Some(fault)) => Ok(Some(Answer::Failed(fault.message))),
+        (None, Some(fault)) => failed(fault).map(Some),
         (None, None) => Ok(Some(Answer::Nothing)),
     }
 }
@@ -120,10 +122,11 @@ fn check_response_format(parameters: &Parameters) -> Result<(), UsageError> {
         .text("RESPONSEFORMAT")?
         .map(str::trim)
         .unwrap_or_default();
-    if asked.is_empty() || FITS.iter().any(|format| format.eq_ignore_ascii_case(asked)) {
+    if asked.is_empty() || Format::of(asked).is_some() {
         return Ok(());
     }
-    let message = format!("expected {} of a synchronous request", FITS.join(" or "));
+    let words: Vec<&str> = Format::words().collect();
+    let message = format!("expected {} of a synchronous request", words.join(", "));
     Err(UsageError::new("RESPONSEFORMAT", message))
 }
 
@@ -161,6 +164,7 @@ async fn cut(
         edge: request.edge,
         packing: request.format.packing(),
         cards: &cards,
+        weighed: true,
     };
     let made = service
         .cutter
@@ -170,13 +174,39 @@ async fn cut(
     match made {
         Ok(bytes) => Ok(Answer::File {
             name: names::cutout(&row.name(), image, 1, request.format.ending()),
-            media_type: FITS[0].into(),
+            media_type: FITS.into(),
             etag: etag(request, planned, &bytes),
             bytes,
         }),
         Err(fault) if fault.is_outside() => Err(UsageError::new("EDGE", fault.message).into()),
-        Err(fault) if fault.reason == too_large => Err(UsageError::new("SIZE", fault.message).into()),
-        Err(fault) => Ok(Answer::Failed(fault.message)),
+        Err(fault) if fault.reason == too_large => Err(UsageError::new(extent(row), fault.message).into()),
+        Err(fault) if fault == zero_weight() => Ok(Answer::Nothing),
+        Err(fault) => failed(fault),
+    }
+}
+
+/// The parameter by which a row is as large as it is.
+fn extent(row: &Row) -> &'static str {
+    match row.shape {
+        Shape::Sky => "ID",
+        Shape::Point(_) => "SIZE",
+        Shape::Circle { .. } => "CIRCLE",
+        Shape::Polygon { .. } => "POLYGON",
+        Shape::Range { .. } => "POS",
+    }
+}
+
+/// What is said of a cutout that is not made: the client's fault, the image's, or that of what has the image.
+fn failed(fault: Fault) -> Result<Answer, CheckError> {
+    let is = |reason: Reason| fault.reason == reason.name();
+    if fault.reason == NO_MATCHING_IMAGE {
+        Err(UsageError::new("HDUS", fault.message).into())
+    } else if is(Reason::NoBlank) {
+        Err(UsageError::new("EDGE", fault.message).into())
+    } else if is(Reason::SourceUnreadable) || is(Reason::SourceChanged) {
+        Ok(Answer::Unreachable(fault.message))
+    } else {
+        Ok(Answer::Impossible(fault.message))
     }
 }
 

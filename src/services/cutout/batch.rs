@@ -502,7 +502,9 @@ impl<'a> Shared<'a> {
         let (area, coverage) = (first.area(), first.coverage());
         let pixels = cuts.iter().map(|cut| cut.data().len() as u64).sum();
         let file = Arc::clone(&open.file);
-        let (cuts, weight_coverage) = weigh(&file, cuts).await?;
+        let (cuts, weight_coverage) = weigh(&file, cuts)
+            .await
+            .map_err(|error| Failure::fatal(error.to_string()))?;
         if weight_coverage == Some(0.0) {
             let area = task.boxes.first().map(|first| first.region.area);
             let missed_for = Missed {

@@ -13,9 +13,10 @@ use super::{
     files::{Files, OpenFile},
     image::{Fault, HduBox},
     memory::Memory,
+    weights::{weigh, zero_weight},
 };
 use crate::{
-    fits::{Cut, Edge, File, FitsError, Kind, NewCard, Packing, Reason, bytes_of, cut, write},
+    fits::{Cut, Edge, File, FitsError, NewCard, Packing, Reason, SourceError, bytes_of, cut, write},
     objects::Sources,
     settings::CutoutSettings,
     store::Image,
@@ -53,6 +54,8 @@ pub struct Options<'a> {
     pub packing: Packing,
     /// The cards of provenance of each HDU.
     pub cards: &'a (dyn Fn(&Cut) -> Vec<NewCard> + Sync),
+    /// Whether there is no cutout where the weights beside the image are nowhere above 0.
+    pub weighed: bool,
 }
 
 impl Cutter {
@@ -92,14 +95,15 @@ impl Cutter {
                     self.files.confirm(url, &file);
                     return Ok(bytes);
                 }
-                Err(error) => {
-                    if matches!(error.reason(), Reason::SourceChanged | Reason::SourceUnreadable) {
+                Err(fault) => {
+                    let is = |reason: Reason| fault.reason == reason.name();
+                    if is(Reason::SourceChanged) || is(Reason::SourceUnreadable) {
                         self.files.forget(url, &file);
-                        if warm && error.reason() == Reason::SourceChanged {
+                        if warm && is(Reason::SourceChanged) {
                             continue;
                         }
                     }
-                    return Err(error.into());
+                    return Err(fault);
                 }
             }
         }
@@ -110,14 +114,13 @@ impl Cutter {
         file: &Arc<File>,
         boxes: &[HduBox],
         options: &Options<'_>,
-    ) -> Result<Bytes, FitsError> {
+    ) -> Result<Bytes, Fault> {
         let hdus = boxes
             .iter()
             .filter_map(|found| Some((file.hdus().get(found.hdu)?, &found.region)));
         let mut needed = 0_u64;
         for (hdu, region) in hdus.clone() {
-            // The pixels, once more where they are padded, and in the file.
-            let copies = 3 + packing_copies(options.packing);
+            let copies = copies(options.edge, options.packing);
             needed = needed.saturating_add(bytes_of(hdu, region, options.edge)?.saturating_mul(copies));
         }
         let limit = self.memory.total();
@@ -126,7 +129,8 @@ impl Cutter {
                 what: "the cutout",
                 bytes: needed,
                 limit,
-            });
+            }
+            .into());
         }
         let mut working = WORKING.min(limit / 4);
         let cuts = loop {
@@ -134,14 +138,10 @@ impl Cutter {
             let mut cuts = Vec::with_capacity(boxes.len());
             let mut problem = None;
             for (hdu, region) in hdus.clone() {
-                let own = if hdu.kind() == Kind::Compressed {
-                    working
-                } else {
-                    0
-                };
+                let pixels = 1 + u64::from(options.edge == Edge::Pad);
                 let own = bytes_of(hdu, region, options.edge)?
-                    .saturating_mul(2)
-                    .saturating_add(own);
+                    .saturating_mul(pixels)
+                    .saturating_add(working);
                 match cut(file, hdu, region, options.edge, own.min(limit)).await {
                     Ok(cut) => cuts.push(cut),
                     Err(error) => {
@@ -156,10 +156,19 @@ impl Cutter {
                 Some(FitsError::TooLarge { bytes, .. }) if bytes > working && bytes <= limit => {
                     working = bytes;
                 }
-                Some(error) => return Err(error),
+                Some(error) => return Err(error.into()),
             }
         };
         let (cuts, _held) = cuts;
+        let cuts = if options.weighed {
+            let (cuts, coverage) = weigh(file, cuts).await.map_err(unmade)?;
+            if coverage == Some(0.0) {
+                return Err(zero_weight());
+            }
+            cuts
+        } else {
+            cuts
+        };
         let date = Timestamp::of_this_host().to_string();
         let date = date.trim_end_matches('Z').to_owned();
         let cuts: Vec<_> = cuts
@@ -176,8 +185,18 @@ impl Cutter {
         let file = Arc::clone(file);
         // Sums over all pixels are worked out there.
         let written = tokio::task::spawn_blocking(move || write(&file, cuts, &date, packing)).await;
-        written.map_err(|error| crate::fits::SourceError::Other(error.into()).into())
+        written.map_err(unmade)
     }
+}
+
+/// The fault of a cutout whose work broke off.
+fn unmade(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
+    FitsError::from(SourceError::Other(error.into())).into()
+}
+
+/// How often pixels are in memory: as they are cut, once more where they are padded, and in the file.
+pub(super) fn copies(edge: Edge, packing: Packing) -> u64 {
+    2 + u64::from(edge == Edge::Pad) + packing_copies(packing)
 }
 
 /// How often pixels are in memory more while they are packed: in the order of bytes of this machine, and compressed,

@@ -13,6 +13,9 @@ use crate::{
 /// Media type of the document.
 pub use super::obscore::DATALINK as MEDIA_TYPE;
 
+/// Media type of images (RFC 4047): one that is kept compressed by gzip is served inflated.
+pub const FITS: &str = "application/fits";
+
 /// What service descriptors are told apart from other resources by.
 const SERVICE: Purpose = Purpose::Meta("adhoc:service");
 
@@ -190,7 +193,7 @@ fn write_links(table: &mut VoTable, id: &str, did: &str, image: &Image, places: 
         Cell::Null,
         "The whole image".into(),
         "#this".into(),
-        media_type(&image.path).into(),
+        FITS.into(),
         size,
         obscore::data_type(image).into(),
     ]);
@@ -236,15 +239,6 @@ fn write_unknown(table: &mut VoTable, id: &str) {
     ]);
 }
 
-/// Media type of an image file.
-pub fn media_type(path: &str) -> &'static str {
-    if path.to_ascii_lowercase().ends_with(".gz") {
-        "application/gzip"
-    } else {
-        "application/fits"
-    }
-}
-
 /// How a cutout is made.
 #[derive(Debug, Clone, Copy)]
 enum Way {
@@ -278,7 +272,7 @@ impl Way {
 
     fn media_type(self) -> &'static str {
         match self {
-            Way::Sync => "application/fits",
+            Way::Sync => FITS,
             Way::Async => "application/xml",
         }
     }

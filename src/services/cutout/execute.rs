@@ -415,8 +415,9 @@ impl Job<'_> {
             }
             _ => context.alias("result", "manifest.json", "application/json", &manifest)?,
         }
-        context.progress(self.total as u64, self.total as u64, "done");
-        context.log(format!("{ok} cutouts made, {} rows failed", counts[1]));
+        let told = format!("{ok} cutouts made, {} rows failed", counts[1]);
+        context.progress(self.total as u64, self.total as u64, &told);
+        context.log(told);
         Ok(())
     }
 }

@@ -48,6 +48,11 @@ impl From<&FitsError> for Fault {
                 tracing::warn!(%source, "an image could not be read");
                 Fault::new(reason, "the store of the image did not answer as it should")
             }
+            FitsError::TooLarge { .. } => {
+                let message =
+                    format!("{error}; ask for less of it, or of the server for more (cutout.memory)");
+                Fault::new(reason, message)
+            }
             error => Fault::new(reason, error.to_string()),
         }
     }

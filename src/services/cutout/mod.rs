@@ -51,7 +51,7 @@ use futures::future::BoxFuture;
 
 use self::{
     cutter::Cutter,
-    parameters::{Request, positions},
+    parameters::{RESPONSE_FORMATS, Request, positions},
     plan::Selection,
 };
 use crate::{
@@ -88,14 +88,7 @@ impl Cutout {
                           card kept, and a manifest with a row for each position on each image.",
                 parameters: parameters::describe(),
                 any_parameter: false,
-                formats: &[
-                    "fits",
-                    "application/fits",
-                    "json",
-                    "application/json",
-                    "csv",
-                    "text/csv",
-                ],
+                formats: RESPONSE_FORMATS,
                 retryable: true,
                 execution_duration: Duration::from_hours(1),
                 max_execution_duration: Duration::from_hours(24),

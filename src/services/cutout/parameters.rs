@@ -15,6 +15,18 @@ use crate::{
     uws::{ParameterValue, Parameters, Timestamp},
 };
 
+/// Values of RESPONSEFORMAT: those of FORMAT, and those of manifests, which every job has.
+pub const RESPONSE_FORMATS: &[&str] = &[
+    "fits",
+    "application/fits",
+    "fits.fz",
+    "png",
+    "image/png",
+    "json",
+    "application/json",
+    "csv",
+    "text/csv",
+];
 /// SIZE where it is not given.
 const DEFAULT_SIZE: &str = "10";
 
@@ -79,6 +91,28 @@ impl Format {
         }
     }
 
+    /// Its media type, which means the same; FITS that is compressed has none of its own.
+    fn media_type(self) -> Option<&'static str> {
+        match self {
+            Format::Fits => Some("application/fits"),
+            Format::FitsFz => None,
+            Format::Png => Some("image/png"),
+        }
+    }
+
+    /// What FORMAT and RESPONSEFORMAT have for those that are made.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        let words = |format: &Format| [Some(format.name()), format.media_type()];
+        Format::MADE.iter().flat_map(words).flatten()
+    }
+
+    /// The one that a word stands for, in any case.
+    pub fn of(word: &str) -> Option<Format> {
+        let is = |own: &str| own.eq_ignore_ascii_case(word);
+        let mut made = Format::MADE.iter().copied();
+        made.find(|format| is(format.name()) || format.media_type().is_some_and(is))
+    }
+
     /// What the FITS files are, or those that pictures are drawn from.
     pub fn packing(self) -> Packing {
         match self {
@@ -141,7 +175,7 @@ impl Request {
         );
         let (from, to) = take(&mut faults, value_of(parameters, "DATES").and_then(dates)).unwrap_or_default();
         let edge = take(&mut faults, value_of(parameters, "EDGE").and_then(edge));
-        let format = take(&mut faults, value_of(parameters, "FORMAT").and_then(format));
+        let format = take(&mut faults, format(parameters));
         let preview = render::parameters::read(parameters).unwrap_or_else(|found| {
             faults.extend(found);
             Preview::default()
@@ -480,23 +514,29 @@ fn edge(text: Option<&str>) -> Result<Edge, UsageError> {
     }
 }
 
-fn format(text: Option<&str>) -> Result<Format, UsageError> {
-    let Some(text) = text else {
-        return Ok(Format::default());
-    };
-    Format::MADE
-        .iter()
-        .copied()
-        .find(|format| format.name().eq_ignore_ascii_case(text))
-        .ok_or_else(|| {
-            let made: Vec<_> = Format::MADE.iter().map(|format| format.name()).collect();
-            let message = format!(
-                "{:?} is not made by this version (expected {})",
-                excerpt(text),
-                made.join(", ")
-            );
-            UsageError::new("FORMAT", message)
+/// SODA's FORMAT, or DALI's RESPONSEFORMAT, which has values for the manifest besides (DALI 1.1 section 3.4.3).
+fn format(parameters: &Parameters) -> Result<Format, UsageError> {
+    let asked = value_of(parameters, "FORMAT")?
+        .map(|text| {
+            Format::of(text).ok_or_else(|| {
+                let made: Vec<_> = Format::words().collect();
+                let message = format!(
+                    "{:?} is not made by this version (expected {})",
+                    excerpt(text),
+                    made.join(", ")
+                );
+                UsageError::new("FORMAT", message)
+            })
         })
+        .transpose()?;
+    let response = value_of(parameters, "RESPONSEFORMAT")?.and_then(Format::of);
+    match (asked, response) {
+        (Some(asked), Some(response)) if asked != response => {
+            let message = format!("is {}, FORMAT is {}", response.name(), asked.name());
+            Err(UsageError::new("RESPONSEFORMAT", message))
+        }
+        _ => Ok(asked.or(response).unwrap_or_default()),
+    }
 }
 
 fn excerpt(text: &str) -> String {
@@ -679,7 +719,7 @@ pub fn describe() -> Vec<ParameterInfo> {
                     "FORMAT",
                     "meta.code.mime",
                     "Format of the cutouts; fits.fz is FITS compressed in tiles, without loss, png a picture of the first \
-                     image of each.",
+                     image of each. application/fits and image/png mean the same, and so does RESPONSEFORMAT.",
                 ),
                 Some("fits"),
             )

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 use super::image::Fault;
-use crate::{
-    engine::Failure,
-    fits::{Cut, File, Hdu},
-};
+use crate::fits::{Cut, File, Hdu};
 
 /// EXTNAMEs of weights.
 const NAMES: [&str; 4] = ["WGT", "WEIGHT", "WHT", "IVAR"];
@@ -21,29 +20,30 @@ pub fn zero_weight() -> Fault {
 
 /// The cuts, and the share of the pixels of those that are weights whose weight is above 0. None if there are no
 /// weights, or nothing beside them: who asks for weights alone gets them as they are.
-pub async fn weigh(file: &Arc<File>, cuts: Vec<Cut>) -> Result<(Vec<Cut>, Option<f64>), Failure> {
-    let weights = cuts.iter().filter(|cut| of_weights(file, cut)).count();
-    if weights == 0 || weights == cuts.len() {
+pub async fn weigh(file: &Arc<File>, cuts: Vec<Cut>) -> Result<(Vec<Cut>, Option<f64>), JoinError> {
+    if weights(file, &cuts).next().is_none() {
         return Ok((cuts, None));
     }
     let file = Arc::clone(file);
     // A large cutout takes a while to look through.
     tokio::task::spawn_blocking(move || {
-        let share = covered(cuts.iter().filter(|cut| of_weights(&file, cut)));
+        let share = covered(weights(&file, &cuts));
         (cuts, share)
     })
     .await
-    .map_err(|error| Failure::fatal(error.to_string()))
+}
+
+/// The weights among the cuts; none if there is nothing else.
+fn weights<'a>(file: &'a File, cuts: &'a [Cut]) -> impl Iterator<Item = &'a Cut> {
+    let of_weights = |cut: &&Cut| file.hdus().get(cut.hdu()).is_some_and(is_weight);
+    let alone = cuts.iter().all(|cut| of_weights(&cut));
+    cuts.iter().filter(move |cut| !alone && of_weights(cut))
 }
 
 /// Whether an HDU holds weights.
 pub fn is_weight(hdu: &Hdu) -> bool {
     let is = |name: &str| NAMES.iter().any(|weight| weight.eq_ignore_ascii_case(name));
     hdu.name().is_some_and(is)
-}
-
-fn of_weights(file: &File, cut: &Cut) -> bool {
-    file.hdus().get(cut.hdu()).is_some_and(is_weight)
 }
 
 /// The weights of the pixels of an image: of the same shape, rather of the same EXTVER.

@@ -257,6 +257,7 @@ impl Previews {
             packing: Packing::Plain,
             edge: Edge::Trim,
             cards: &|_: &Cut| Vec::new(),
+            weighed: false,
         };
         let file = cutout
             .cutter

@@ -27,6 +27,8 @@ use crate::{
 
 /// Most IDs of one request for links.
 const MOST_IDS: usize = 500;
+/// Ending of images that are compressed as a whole.
+const GZIP: &str = ".gz";
 /// Bytes that are read of an image at a time.
 const PIECE: u64 = 4 << 20;
 
@@ -79,6 +81,8 @@ impl Vo {
     }
 
     /// A whole image as it is kept, or a part of it by `Range`
+    ///
+    /// One that is kept compressed by gzip (`.gz`) is inflated.
     #[oai(path = "/image", method = "get", operation_id = "getWholeImage")]
     async fn image(
         &self,
@@ -105,8 +109,8 @@ impl Vo {
         // A store's tag may have any form, and be weak where it is not ours to compare.
         let tag = source.etag().map(|tag| hex::encode(&Sha256::digest(tag)[..16]));
         let representation = Representation {
-            media_type: datalink::media_type(&image.path),
-            name: &image.path,
+            media_type: datalink::FITS,
+            name: inflated(&image.path),
             tag: tag.as_deref(),
             size: source.size(),
         };
@@ -203,6 +207,18 @@ impl Vo {
         };
         let found = store.image(collection, &path).await.map_err(stored)?;
         Ok(found.map(|found| (name, found)))
+    }
+}
+
+/// The name of an image as it is served: inflated.
+fn inflated(path: &str) -> &str {
+    match path
+        .len()
+        .checked_sub(GZIP.len())
+        .and_then(|at| path.split_at_checked(at))
+    {
+        Some((stem, ending)) if ending.eq_ignore_ascii_case(GZIP) => stem,
+        _ => path,
     }
 }
 

@@ -8,7 +8,11 @@ use super::{COOKIE, Scene, person};
 use crate::harness::{Backend, Browser, Reply, Site, on_both_back_ends};
 use crate::uws::{LIST, RUN, id};
 
-on_both_back_ends!(a_form_of_another_site, a_request_of_another_site_by_a_script);
+on_both_back_ends!(
+    a_form_of_another_site,
+    a_request_of_another_site_by_a_script,
+    a_page_of_another_site_that_reads
+);
 
 /// Alice, logged in, with a job that has not been run.
 struct Victim {
@@ -47,6 +51,80 @@ impl Victim {
         let tokens: Value = self.scene.get("/account/token", &token).await.expect(200).json();
         assert_eq!(tokens["items"], json!([]));
         assert!(self.scene.lives(&self.session).await);
+    }
+}
+
+/// What the Virtual Observatory needs is read by pages of any origin, by a token or without; nothing by a cookie, and nothing
+/// else.
+async fn a_page_of_another_site_that_reads(backend: Backend) {
+    const ALLOWED: &str = "access-control-allow-origin";
+    let victim = Victim::start(backend).await;
+    let scene = &victim.scene;
+    let foreign = |request: RequestBuilder| {
+        let request = request.header("Origin", "https://evil.example");
+        scene.site.send(request.header("Sec-Fetch-Site", "cross-site"))
+    };
+    let token = scene.token("alice");
+    let open = [
+        "/api/echo/capabilities",
+        "/api/echo/availability",
+        "/api/cutout/query?MAXREC=0",
+        "/api/cutout/links",
+        "/api/cutout/image?ID=sky/none.fits",
+        "/api/cutout/examples",
+        "/api/echo/sync?A=1",
+    ];
+    for path in open {
+        let preflight = scene.site.request(Method::OPTIONS, path);
+        let preflight = preflight
+            .header("Access-Control-Request-Method", "GET")
+            .header("Access-Control-Request-Headers", "authorization");
+        let told = foreign(preflight).await.expect(204);
+        assert_eq!(told.header(ALLOWED), Some("*"), "{path}");
+        let headers = told.header("access-control-allow-headers").unwrap();
+        assert!(headers.contains("authorization"), "{headers}");
+        assert_eq!(told.header("access-control-allow-credentials"), None);
+        let by_token = foreign(scene.by_token(Method::GET, path, &token)).await;
+        assert!(
+            [200, 404].contains(&by_token.status),
+            "{path}: {}",
+            by_token.status
+        );
+        assert_eq!(by_token.header(ALLOWED), Some("*"), "{path}");
+        assert_eq!(by_token.header("access-control-allow-credentials"), None);
+        let unknown = foreign(scene.site.request(Method::GET, path)).await;
+        assert_eq!(
+            unknown.header(ALLOWED),
+            Some("*"),
+            "what is wrong can be read: {path}"
+        );
+        let by_cookie = foreign(victim.request(Method::GET, path)).await;
+        assert_eq!(by_cookie.header(ALLOWED), None, "{path}");
+    }
+    foreign(victim.request(Method::GET, "/api/echo/sync?A=1"))
+        .await
+        .expect(403);
+    for path in [
+        "/api/v1/me",
+        "/api/v1/jobs",
+        "/api/v1/services",
+        "/account/token",
+        "/account/provider",
+        LIST,
+        &victim.job,
+        "/openapi.json",
+    ] {
+        for request in [
+            scene.by_token(Method::GET, path, &token),
+            scene.site.request(Method::GET, path),
+            victim.request(Method::GET, path),
+            scene
+                .site
+                .request(Method::OPTIONS, path)
+                .header("Access-Control-Request-Method", "GET"),
+        ] {
+            assert_eq!(foreign(request).await.header(ALLOWED), None, "{path}");
+        }
     }
 }
 
