@@ -78,7 +78,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
   return (
     <>
       <div className={cx['summary']}>
-        <div className={cx['tiles']} role="group" aria-label="Which cutouts are shown">
+        <div className={cx['tiles']} role="group" aria-label="Which rows are shown">
           {tiles.map(([status, label, number]) => (
             <button
               key={label}
