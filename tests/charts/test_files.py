@@ -113,6 +113,15 @@ def test_compose_s_parts_find_each_other():
     assert {*keycloak["ports"]} == {f"127.0.0.1:{port}:{port}" for port in listened}
 
 
+@pytest.mark.parametrize("file", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda file: file.name)
+def test_tables_are_whole(file):
+    """A blank line ends a table, and what comes after it is shown with its bars."""
+    text = re.sub(r"^```.*?^```", "", file.read_text(), flags=re.M | re.S)
+    for block in re.split(r"\n\s*\n", text):
+        rows = [line for line in block.strip().splitlines() if line.startswith("|")]
+        assert not rows or re.fullmatch(r"[|: -]+", rows[1]), rows[0]
+
+
 @pytest.mark.skipif(not TOOLS, reason="no actionlint here: tests/setup/kubernetes.sh brings it")
 def test_workflows_pass_actionlint():
     done = run(pathlib.Path(TOOLS) / "actionlint", "-no-color", *WORKFLOWS)
