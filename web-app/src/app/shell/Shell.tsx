@@ -1,6 +1,6 @@
 import { CatchBoundary, Outlet, useRouterState } from '@tanstack/react-router'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { meQuery } from '@/shared/api/me'
 import { session } from '@/shared/api/session'
 import { useHotkeys } from '@/shared/lib/hotkeys'
@@ -12,6 +12,7 @@ import { Navigation } from './Navigation'
 import { SignedOut } from './SignedOut'
 import { TopBar } from './TopBar'
 import { useGoKeys } from './useGoKeys'
+import { useHeadingFocus } from './useHeadingFocus'
 import cx from './shell.module.css'
 
 const Palette = lazy(() => import('./Palette').then(({ Palette: component }) => ({ default: component })))
@@ -34,7 +35,7 @@ function SignedIn() {
   const [sheet, setSheet] = useState(false)
   const [menu, setMenu] = useState(false)
   const state = useStore(session)
-  const path = useRouterState({ select: (state) => state.location.pathname })
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname })
   useGoKeys()
   useHotkeys({ 'mod+k': () => setPalette(true), '?': () => setSheet(true) })
   useHeadingFocus(path)
@@ -60,14 +61,4 @@ function SignedIn() {
       </CatchBoundary>
     </div>
   )
-}
-
-/** After a change of page its heading has the focus, so that it is read and the keyboard begins there. */
-function useHeadingFocus(path: string) {
-  const last = useRef(path)
-  useEffect(() => {
-    if (last.current === path) return
-    last.current = path
-    document.getElementById('page-title')?.focus({ preventScroll: true })
-  }, [path])
 }
