@@ -98,6 +98,7 @@ export function JobsPage() {
             rowId={rowId}
             total={list.hasNextPage ? undefined : rows.length}
             active={active}
+            follows
             selected={chosen}
             rowHeight={48}
             onEnd={onEnd}

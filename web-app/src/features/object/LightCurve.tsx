@@ -93,7 +93,7 @@ function Table({ samples }: { samples: readonly Sample[] }) {
   return (
     // A region that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div tabIndex={0} role="region" aria-label="Light curve">
+    <div className={cx['scroll']} tabIndex={0} role="region" aria-label="Light curve">
       <table className={cx['samples']}>
         <thead>
           <tr>

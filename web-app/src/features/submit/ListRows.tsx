@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core'
-import { useMemo, useState } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import { Checkbox } from '@/shared/ui/kit/inputs'
 import { formatDec, formatRa, parseDec, parseRa } from '@/shared/astro/coords'
 import type { RowEdit } from '@/shared/astro/edits'
@@ -29,6 +29,9 @@ type Edited = { index: number; cells: { OBJID: string; RA: string; DEC: string }
 export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: ListRowsProps) {
   const [problemsOnly, setProblemsOnly] = useState(false)
   const [edited, setEdited] = useState<Edited>()
+  const box = useRef<HTMLDivElement>(null)
+  /** The row that was changed, until the focus has gone elsewhere. */
+  const changed = useRef<number>(undefined)
   const told = useMemo(() => new Map(checked.map((row) => [row.row, row])), [checked])
   const rows = useMemo(() => {
     const all = list.rows.map((row, index): Shown => {
@@ -42,6 +45,19 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
     () => checked.filter(({ images }) => images === 0).map(({ row }) => row - 1),
     [checked],
   )
+  useEffect(() => {
+    if (edited !== undefined) changed.current = edited.index
+    else if (changed.current !== undefined && document.activeElement === document.body) {
+      const index = changed.current
+      const button = focusRow(box.current, index)
+      // Its row may go once the list is read anew: then the focus goes on. Otherwise somebody has moved it.
+      const onBlur = () =>
+        queueMicrotask(() => {
+          if (button?.isConnected === true && changed.current === index) changed.current = undefined
+        })
+      button?.addEventListener('blur', onBlur, { once: true })
+    }
+  }, [edited, rows])
   const columns = useMemo(
     () =>
       columnsOf({
@@ -50,12 +66,12 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
         setEdited,
         save: ({ index, cells }) => {
           const before = list.rows[index]?.cells ?? {}
-          const changed = Object.entries(cells).filter(
+          const edits = Object.entries(cells).filter(
             ([name, value]) => value.trim() !== (before[name as keyof typeof cells] ?? ''),
           )
           setEdited(undefined)
-          if (changed.length > 0)
-            onEdit(index, Object.fromEntries(changed.map(([name, value]) => [name, value.trim()])))
+          if (edits.length > 0)
+            onEdit(index, Object.fromEntries(edits.map(([name, value]) => [name, value.trim()])))
         },
         remove: (index) => {
           setEdited(undefined)
@@ -65,7 +81,7 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
     [edited, list, onEdit, onRemove],
   )
   return (
-    <div className={cx['rows']}>
+    <div ref={box} className={cx['rows']}>
       <div className={cx['rowsHead']}>
         <Checkbox
           size="xs"
@@ -101,6 +117,14 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
       )}
     </div>
   )
+}
+
+/** The focus to what changes this row, or the next that is shown, or the last. */
+function focusRow(box: HTMLElement | null, index: number): HTMLElement | undefined {
+  const buttons = [...(box?.querySelectorAll<HTMLElement>('button[data-change]') ?? [])]
+  const button = buttons.find(({ dataset }) => Number(dataset['change']) >= index) ?? buttons.at(-1)
+  button?.focus()
+  return button
 }
 
 type Editing = {
@@ -219,6 +243,7 @@ function columnsOf({ edited, numbered, setEdited, save, remove }: Editing): Colu
           <button
             type="button"
             className={cx['rowEdit']}
+            data-change={row.index}
             aria-label={`Change ${numbered.toLowerCase()} ${row.line}`}
             onClick={() =>
               setEdited({

@@ -67,3 +67,23 @@ it('asks once for a page that cannot be read, and again after a refresh', async 
   // Refused, read, and read once more with all others if the refresh was before it.
   expect(asked).toBeLessThan(4)
 })
+
+it('takes the focus from row to row with the keys, but not as it opens', async () => {
+  const grid = (active: string) => (
+    <DataGrid
+      label="Rows"
+      rows={[0, 1, 2]}
+      columns={[{ id: 'row', header: 'Row', width: '1fr', cell: (row) => `row ${row}` }]}
+      rowId={String}
+      active={active}
+      follows
+    />
+  )
+  const { rerender } = render(grid('0'))
+  await screen.findByRole('cell', { name: 'row 2' })
+  expect(document.activeElement).toBe(document.body)
+  rerender(grid('2'))
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('row 2'))
+  rerender(grid('1'))
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('row 1'))
+})

@@ -50,6 +50,8 @@ type DataGridProps<Row extends RowData> = {
   total?: number | undefined
   /** The row that the keyboard is at. */
   active?: string | undefined
+  /** The focus goes with the active row, so that it is read; for tables where only keys change it. */
+  follows?: boolean
   selected?: ReadonlySet<string>
   onRow?: (row: Row, event: React.MouseEvent) => void
   /** The last rows are near; called for as long as they are. */
@@ -161,6 +163,7 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
     rowId,
     total,
     active,
+    follows = false,
     selected,
     onRow,
     onEnd,
@@ -179,13 +182,25 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
 
   const at = active === undefined ? -1 : rows.findIndex((row) => rowId(row) === active)
   const isNew = useRef(true)
+  const awaited = useRef<string>(undefined)
+  const body = useRef<HTMLDivElement>(null)
   useEffect(() => {
     // From row to row no further than needed; a table that begins at one shows also what is around it.
     if (at >= 0) virtualizer.scrollToIndex(at, { align: isNew.current ? 'center' : 'auto' })
+    awaited.current = follows && !isNew.current ? active : undefined
     isNew.current = false
     // Only when another row is active: not when rows before it change.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [active])
+
+  // After every rendering: the row comes into the document only when it has been scrolled to.
+  useEffect(() => {
+    if (awaited.current === undefined) return
+    const row = body.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)
+    if (row == null) return
+    awaited.current = undefined
+    row.focus()
+  })
 
   // Geometry that only this component knows.
   const tracks = { '--tracks': columns.map(({ width }) => width).join(' ') } as CSSProperties
@@ -215,7 +230,7 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
         </div>
       </div>
       {/* eslint-disable-next-line no-restricted-syntax */}
-      <div className={cx['rows']} role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
+      <div ref={body} className={cx['rows']} role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
         {items.map(({ index, key, start }) => {
           const row = rows[index]
           if (row === undefined) return null
