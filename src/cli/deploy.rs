@@ -183,6 +183,9 @@ struct How {
     /// Leave what does not work as it is
     #[arg(long)]
     no_rollback: bool,
+    /// Take back fields that somebody else has set since (`kubectl scale`, `kubectl set image`)
+    #[arg(long)]
+    force_conflicts: bool,
 }
 
 #[derive(Debug, Args)]
@@ -326,6 +329,7 @@ impl How {
             timeout: self.timeout,
             wait: !self.no_wait,
             rollback: !self.no_rollback,
+            force_conflicts: self.force_conflicts,
             ..Wanted::default()
         }
     }
@@ -345,11 +349,18 @@ fn tag(text: &str) -> Result<String, &'static str> {
 
 /// A time as Helm and kubectl have it.
 fn duration(text: &str) -> Result<String, String> {
-    let is_good = text.starts_with(|c: char| c.is_ascii_digit())
-        && text.ends_with(['h', 'm', 's'])
-        && text.chars().all(|c| c.is_ascii_digit() || "hms.".contains(c));
-    if is_good {
-        return Ok(text.to_owned());
+    let mut rest = text;
+    while let Some(unit) = rest.find(|c: char| c.is_ascii_alphabetic()) {
+        let (number, after) = rest.split_at(unit);
+        let is_number = number.starts_with(|c: char| c.is_ascii_digit()) && number.parse::<f64>().is_ok();
+        let unit = ["ms", "h", "m", "s"]
+            .into_iter()
+            .find_map(|unit| after.strip_prefix(unit));
+        match unit.filter(|_| is_number) {
+            Some("") => return Ok(text.to_owned()),
+            Some(next) => rest = next,
+            None => break,
+        }
     }
     Err("expected a time such as 10m or 1h30m".to_owned())
 }
@@ -372,7 +383,9 @@ mod tests {
         for good in ["10m", "8s", "1h30m", "1.5h", "500ms"] {
             assert!(duration(good).is_ok(), "{good}");
         }
-        for wrong in ["", "10", "m", "-1m", "10 m", "$(x)s"] {
+        for wrong in [
+            "", "10", "m", "-1m", "10 m", "$(x)s", "1hm", "1h3", "1.2.3s", "1e3s",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

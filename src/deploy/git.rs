@@ -95,6 +95,17 @@ pub async fn tag(runner: &mut Runner, paths: &[String]) -> Result<Tag, Failure> 
     })
 }
 
+/// Whether anything at or below these paths is in no commit.
+pub async fn is_dirty(runner: &mut Runner, paths: &[String]) -> Result<bool, Failure> {
+    let words = [
+        "status",
+        "--porcelain",
+        "--untracked-files=all",
+        "--ignore-submodules=none",
+    ];
+    Ok(!must(runner, &words, paths).await?.is_empty())
+}
+
 /// Two commits, the later one second.
 #[derive(Debug)]
 pub struct Range(String, String);

@@ -5,6 +5,7 @@ use super::{
     chart::{Chart, Environment},
     command::Command,
     failure::{Class, Failure},
+    git,
     plan::{Image, Place, Wanted},
     report::warn,
     runner::Runner,
@@ -23,6 +24,19 @@ pub async fn refusals(
     if wanted.deploy {
         refusals.extend(unconfirmed(chart, place, at, "deploy")?);
     }
+    if wanted.deploy && git::is_dirty(runner, &chart.sources()).await? {
+        let what = format!(
+            "chart {} or what belongs to it has changes that are in no commit",
+            chart.name
+        );
+        if is_production(chart, place)? {
+            refusals.push(Failure::usage(format!(
+                "{what}, and is not deployed to production: commit them"
+            )));
+        } else {
+            warn(&format!("sidereal: {what}"));
+        }
+    }
     let dirty = images.iter().find(|image| image.tag.dirty);
     if let Some(image) = dirty {
         let is_production = is_production(chart, place)?;
@@ -32,11 +46,7 @@ pub async fn refusals(
             refusals.push(Failure::usage(format!(
                 "{name} has changes that are in no commit, and is not pushed to production's registry: commit them"
             )));
-        } else if wanted.deploy && is_production {
-            refusals.push(Failure::usage(format!(
-                "{name} has changes that are in no commit, and is not deployed to production: commit them"
-            )));
-        } else {
+        } else if !wanted.deploy {
             warn(&format!("sidereal: {name} has changes that are in no commit"));
         }
     }

@@ -22,9 +22,15 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// It was deployed once, if it is not now.
+    /// It was deployed once, if it is not now. Helm calls a failed one superseded, too, once its rollback has failed.
     fn was_good(&self) -> bool {
-        self.status == "deployed" || self.status == "superseded"
+        self.status == "deployed"
+            || (self.status == "superseded" && !self.description.contains("\" failed: "))
+    }
+
+    /// Something is being done with the release, or was killed while it was.
+    pub fn is_pending(&self) -> bool {
+        self.status.starts_with("pending-")
     }
 
     /// The revision that it is a copy of, if it is one.
@@ -126,6 +132,10 @@ mod tests {
                 "{description}"
             );
         }
+        // One that failed, and whose rollback failed, is called superseded, too.
+        let lost = ("superseded", "Upgrade \"sky\" failed: timed out");
+        let stuck = ("superseded", "Rollback \"sky\" failed: timed out");
+        assert_eq!(before(&[old, lost, stuck, lost, failed]), Some(1));
         // One whose original is forgotten, and one that is its own.
         let late = |number, description: &str| Revision {
             number,

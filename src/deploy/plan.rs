@@ -32,6 +32,8 @@ pub struct Wanted {
     pub rollback: bool,
     /// Newer versions than those in Chart.lock.
     pub update_dependencies: bool,
+    /// Take back fields that somebody else has set since.
+    pub force_conflicts: bool,
     /// As Helm and kubectl have it: `10m`.
     pub timeout: String,
     /// How many revisions are kept.
@@ -465,6 +467,10 @@ fn upgrade(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Comm
             },
             "--wait-for-jobs",
         ]);
+    }
+    // Helm 3 asks nobody.
+    if wanted.force_conflicts && facts.helm >= 4 {
+        command = command.word("--force-conflicts");
     }
     command
         .words(["--timeout", &wanted.timeout, "--cleanup-on-fail", "--history-max"])

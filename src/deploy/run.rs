@@ -102,8 +102,10 @@ impl<'a> Run<'a> {
             }
             Action::Look { reference, command } => {
                 let answer = self.run(step.name, command, Output::Kept).await?;
-                if let Some(digest) = digest(&answer) {
-                    self.known.digests.insert(reference.clone(), digest);
+                match digest(&answer) {
+                    Some(digest) => _ = self.known.digests.insert(reference.clone(), digest),
+                    None if is_absent(&answer) => {}
+                    None => return Err(unknown(step, reference, &answer)),
                 }
                 Ok(())
             }
@@ -172,6 +174,9 @@ impl<'a> Run<'a> {
         }
         let answer = self.run(step.name, command, Output::Kept).await?;
         let Some(digest) = digest(&answer) else {
+            if !is_absent(&answer) {
+                return Err(unknown(step, reference, &answer));
+            }
             let text = format!(
                 "{reference} is not in the registry ({}): --build --push it, or name one that is by --image-tag",
                 answer.complaint()
@@ -232,7 +237,8 @@ impl<'a> Run<'a> {
             "release {} in namespace {}",
             self.place.release, self.place.environment.namespace
         );
-        let was_there = self.before.as_ref().is_none_or(|before| !before.is_empty());
+        let before = self.before.as_ref().map(|before| before.last());
+        let was_there = before.is_none_or(|last| last.is_some_and(|last| last.status != "uninstalled"));
         let Some(after) = after else {
             return (
                 Class::NotRolledBack,
@@ -254,21 +260,36 @@ impl<'a> Run<'a> {
             status,
             description,
         } = last;
+        if before.flatten() == Some(last) {
+            let text = format!(
+                "nothing was changed: {release} stands at revision {revision} ({status}: {description})"
+            );
+            return (Class::RolledBack, text + pending(last));
+        }
+        if !was_there && status == "uninstalled" {
+            let text = format!("rolled back: {release} was not there before, and is not now");
+            return (Class::RolledBack, text);
+        }
+        if last.is_pending() {
+            let text = format!("{release} is {status} at revision {revision}");
+            return (Class::NotRolledBack, text + pending(last));
+        }
         if status != "deployed" {
             let why = if self.wanted.wait && self.wanted.rollback {
                 "the rollback failed too"
             } else {
                 "it was not rolled back, as was asked for"
             };
-            let text = format!("{why}: {release} is {status} at revision {revision} ({description})");
+            let mut text = format!("{why}: {release} is {status} at revision {revision} ({description})");
+            if description.contains("conflict") {
+                text.push_str(
+                    "\nsomebody else has set fields of it since: --force-conflicts takes them back (`okteto down` ends \
+                     what Okteto has taken)",
+                );
+            }
             return (Class::NotRolledBack, text);
         }
-        let before = self.before.as_ref().and_then(|before| before.last());
-        let text = if before.is_some_and(|before| before.number == *revision) {
-            format!("nothing was changed: {release} stands at revision {revision}")
-        } else {
-            format!("rolled back: {release} stands at revision {revision} ({description})")
-        };
+        let text = format!("rolled back: {release} stands at revision {revision} ({description})");
         (Class::RolledBack, text)
     }
 
@@ -355,7 +376,50 @@ pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: u64) -> Co
     } else {
         command
     };
+    let command = if wanted.force_conflicts && major >= 4 {
+        command.word("--force-conflicts")
+    } else {
+        command
+    };
     command.words(["--timeout", &wanted.timeout, "--cleanup-on-fail"])
+}
+
+/// What there is to do about a release that something is being done with; nothing of any other.
+fn pending(revision: &Revision) -> &'static str {
+    match revision.status.as_str() {
+        "pending-install" => {
+            "\nsomebody else is deploying it, or was killed at its first time: wait, or `helm uninstall` it"
+        }
+        status if status.starts_with("pending-") => {
+            "\nsomebody else is deploying it, or was killed: wait, or `sidereal deploy rollback`"
+        }
+        _ => "",
+    }
+}
+
+/// Whether a registry said that it has no such image. Of a repository that is not there yet most say so, some that it may
+/// not be seen.
+fn is_absent(answer: &Answer) -> bool {
+    let text = answer.complaint().to_ascii_lowercase();
+    [
+        "not found",
+        "manifest unknown",
+        "name unknown",
+        "does not exist",
+        "denied",
+        "insufficient_scope",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
+}
+
+/// It is not known whether the registry has an image: built and pushed again, its tag would mean another.
+fn unknown(step: &Step, reference: &str, answer: &Answer) -> Failure {
+    let text = format!(
+        "the registry does not say whether it has {reference}: {}",
+        answer.complaint()
+    );
+    Failure::new(step.class, text)
 }
 
 /// The digest in what a registry says of an image.

@@ -105,7 +105,7 @@ async fn commands(file: &str, is_pushed: bool) {
             wrong.push(format!("$ {words}\n{}", notes.join("\n")));
         }
         assert_eq!(workshop.left(), 0, "{words}");
-        for never in ["--force", "--reuse-values", "docker pull"] {
+        for never in ["--force ", "--force-replace", "--reuse-values", "docker pull"] {
             assert!(
                 !notes.iter().any(|note| note.contains(never)),
                 "{words}: {notes:?}"
@@ -283,6 +283,7 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
         (5, "deployed", "Rollback to 3"),
     ]);
     let stuck = history(&[(3, "superseded", ""), (4, "failed", "timed out")]);
+    let conflict = history(&[(3, "superseded", ""), (4, "failed", "conflict occurred")]);
     let sky = "release sky in namespace sky-dev1";
     let cases: &[(&str, &str, i32, &str)] = &[
         (
@@ -304,6 +305,13 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
             &format!("the rollback failed too: {sky} is failed at revision 4 (timed out)"),
         ),
         (&stuck, "--no-rollback", 7, "not rolled back, as was asked for"),
+        (&conflict, "", 7, "--force-conflicts takes them back"),
+        (
+            &history(&[(3, "superseded", ""), (4, "pending-upgrade", "")]),
+            "",
+            7,
+            &format!("{sky} is pending-upgrade at revision 4\nsomebody else is deploying it"),
+        ),
         ("echo 'Error: release: not found' >&2; exit 1", "", 7, "is gone"),
         // Nothing else that is not found is the release.
         (
@@ -341,6 +349,56 @@ async fn a_failed_upgrade_is_told_with_what_is_left() {
         assert!(only(&notes, &["kubectl logs"])[0].contains("sky-1 --all-containers --prefix --tail=50"));
         assert!(
             only(&notes, &["kubectl rollout", "helm test"]).is_empty(),
+            "{notes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_stood_before_is_not_this_deployment_s_failure() {
+    for (status, text) in [
+        (
+            "failed",
+            "nothing was changed: release sky in namespace sky-dev1 stands at revision 3 (failed",
+        ),
+        ("pending-upgrade", "wait, or `sidereal deploy rollback`"),
+        ("pending-install", "wait, or `helm uninstall` it"),
+    ] {
+        let workshop = Workshop::new();
+        workshop.answer("helm-history", &history(&[(3, status, "")]));
+        workshop.answer("helm-upgrade", "exit 1");
+        fails(&workshop, DEPLOY, 6, text).await;
+    }
+    // What is uninstalled and remembered was not there.
+    let workshop = Workshop::new();
+    workshop.answer("helm-history", &history(&[(3, "uninstalled", "")]));
+    workshop.answer("after", "echo 'Error: release: not found' >&2; exit 1");
+    let fails_and_is_gone = "cp \"$TOOLS/after.sh\" \"$TOOLS/helm-history.sh\"; exit 1";
+    workshop.answer("helm-upgrade", fails_and_is_gone);
+    fails(&workshop, DEPLOY, 6, "was not there before, and is not now").await;
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_is_not_one_without_the_image() {
+    for answer in [
+        "503 Service Unavailable",
+        "401 Unauthorized",
+        "dial tcp: connection refused",
+    ] {
+        let workshop = Workshop::new();
+        workshop.answer(
+            "docker-buildx-imagetools",
+            &format!("echo 'ERROR: {answer}' >&2; exit 1"),
+        );
+        for (words, code) in [
+            ("sky --env dev1 --no-setup --build --push", 4),
+            ("sky --env dev1 --no-setup --deploy", 5),
+        ] {
+            fails(&workshop, words, code, "the registry does not say whether").await;
+        }
+        let notes = workshop.notes();
+        assert!(
+            only(&notes, &["docker push", "docker buildx build", "helm upgrade"]).is_empty(),
             "{notes:?}"
         );
     }
@@ -530,6 +588,25 @@ async fn what_is_in_no_commit_does_not_get_to_production() {
         fails(&workshop, words, 2, "changes that are in no commit").await;
         assert!(only(&workshop.notes(), &["docker", "helm upgrade"]).is_empty());
     }
+    // Nor do those of the chart, and of what images are made of, whatever names the image.
+    workshop.git(&["checkout", "--quiet", "."]);
+    for changed in [
+        "src/main",
+        "charts/sky/values-production.yaml",
+        "charts/sky/templates/new.yaml",
+    ] {
+        workshop.write(changed, "mine: 1");
+        let words = "sky --no-setup --deploy --yes --image-tag 1.0";
+        fails(
+            &workshop,
+            words,
+            2,
+            "changes that are in no commit, and is not deployed to production",
+        )
+        .await;
+        workshop.git(&["stash", "--quiet", "--include-untracked"]);
+    }
+    workshop.write("src/main", "mine");
     // Elsewhere it may, under a name that says so; it is never taken for built already.
     workshop.answer("kubectl-config-current-context", "echo development");
     workshop.has_pushed();
