@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 /// For how long an answer is taken for the next job's too.
 const FRESH: Duration = Duration::from_secs(1);
 /// For how long an owner without a job is remembered.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 /// Bytes that are stored without asking again, and the share of what was left.
 const STEP: (u64, u64) = (16 << 20, 8);
 
