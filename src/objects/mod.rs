@@ -52,14 +52,19 @@ impl ObjectsError {
             _ => None,
         };
         while let Some(error) = cause {
-            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            let io = error.downcast_ref::<io::Error>();
+            let kind = io.map(io::Error::kind);
             if matches!(
                 kind,
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             ) {
                 return true;
             }
-            cause = error.source();
+            // Its `source` is that of the error that it holds.
+            cause = match io.and_then(io::Error::get_ref) {
+                Some(held) => Some(held),
+                None => error.source(),
+            };
         }
         false
     }
