@@ -360,10 +360,10 @@ const MANY: usize = 1_100;
 async fn the_document_of_an_ended_job_has_all_of_its_results(backend: Backend) {
     let site = Site::start(backend).await;
     let _folder = ingest(&site, backend, &m13s()[..1], false).await;
-    let mut list = String::from("RA,DEC,OBJID\n");
-    for number in 0..MANY {
-        list.push_str(&format!("250.4226,36.4602,star{number}\n"));
-    }
+    let rows: Vec<String> = (0..MANY)
+        .map(|number| format!("250.4226,36.4602,star{number}"))
+        .collect();
+    let list = format!("RA,DEC,OBJID\n{}\n", rows.join("\n"));
     let (job, _) = run(&site, &[("SIZE", "2px"), ("POSITIONS", &list)]).await;
     let document: Value = site.get_json(&job).await;
     // The manifests, and what `result` stands for.

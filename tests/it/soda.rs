@@ -216,7 +216,7 @@ fn without_weight(mut image: Vec<u8>) -> Vec<u8> {
         ("EXTNAME", "'WGT     '".into()),
     ] {
         let value = format!("{name:<8}= {value:>20}");
-        header.push_str(&format!("{value:<80}"));
+        header = format!("{header}{value:<80}");
     }
     header.push_str("END");
     image.extend(format!("{header:<2880}").into_bytes());
@@ -259,7 +259,7 @@ async fn what_is_too_large_is_told_by_what_was_given_and_by_the_setting(backend:
         ("CDELT2", format!("{:>20}", "0.001")),
     ] {
         let value = format!("{name:<8}= {value}");
-        header.push_str(&format!("{value:<80}"));
+        header = format!("{header}{value:<80}");
     }
     header.push_str("END");
     let mut image = format!("{header:<2880}").into_bytes();
