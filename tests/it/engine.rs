@@ -536,8 +536,8 @@ async fn an_abort_reaches_a_running_executor(backend: Backend) {
     assert!(aborted.end_time.is_some());
     site.probe.stopped.acquire().await.unwrap().forget();
     // What it has shown stays; doing it twice changes nothing; it does not run again.
-    let again = site.jobs.abort(&alice(), at(job)).await.unwrap();
-    assert_eq!(again.results.len(), 1);
+    site.jobs.abort(&alice(), at(job)).await.unwrap();
+    assert_eq!(site.get(job).await.results.len(), 1);
     assert!(matches!(
         site.jobs.run(&alice(), at(job)).await,
         Err(JobsError::IllegalPhase { .. })

@@ -209,7 +209,7 @@ async fn an_image_replaced_since_it_was_opened_is_cut_as_it_is_now(backend: Back
     images.replace("a.fits", plain(5_000));
     images.trouble("a.fits", 1, Trouble::Gone);
     let gone = site.post(sync, &at_once).await;
-    assert_eq!(gone.status, 500, "{}", gone.text());
+    assert_eq!(gone.status, 502, "{}", gone.text());
     assert!(gone.text().starts_with("Error: "), "{}", gone.text());
 }
 
