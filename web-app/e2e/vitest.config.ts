@@ -13,5 +13,6 @@ export default defineConfig({
     // Only to end what would hang: nothing is asserted of times.
     testTimeout: 600_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 })
