@@ -2,6 +2,7 @@ import { expect, onTestFinished } from 'vitest'
 import { expectAccessible, expectAccessibleEverywhere } from '../harness/axe.ts'
 import { build, products, rows, run, test } from '../harness/dashboards.ts'
 import { large, recorded } from '../harness/keeper.ts'
+import { scrollToEnd } from '../harness/long-list.ts'
 import { Server } from '../harness/server.ts'
 
 test('the products are found, ordered and gone back to by the address', async ({ page }) => {
@@ -127,7 +128,7 @@ test('of 600 editions and 3,000 builds few are in the page, and each is found', 
   const builds = rows(page, 'Builds, newest first')
   expect(await builds.count()).toBeLessThanOrEqual(60)
   await page.getByText('not uploaded').waitFor()
-  await page.keyboard.press('End')
+  await scrollToEnd(page)
   await page.getByRole('link', { name: '1', exact: true }).waitFor()
   expect(await builds.count()).toBeLessThanOrEqual(60)
   await page.getByRole('searchbox', { name: 'Find a build' }).fill('main')
