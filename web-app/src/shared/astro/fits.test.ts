@@ -147,13 +147,19 @@ describe('hostile files', () => {
 
   it('names how an image is compressed, and what a table is', () => {
     const table = { XTENSION: 'BINTABLE', BITPIX: 8, NAXIS: 2, NAXIS1: 8, NAXIS2: 1, PCOUNT: 0, GCOUNT: 1 }
+    const of = { ZBITPIX: 16, ZNAXIS: 2, ZNAXIS1: 4, ZNAXIS2: 4 }
     const bytes = joined(
       hdu(image(8, [])),
+      hdu({ ...table, ...of, ZIMAGE: true, ZCMPTYPE: 'HCOMPRESS_1' }, new Uint8Array(8)),
       hdu({ ...table, ZIMAGE: true, ZCMPTYPE: 'RICE_1' }, new Uint8Array(8)),
       hdu(table, new Uint8Array(8)),
     )
-    const [, rice, plain] = readFits(bytes).hdus
-    expect(rice?.refusal).toContain('compressed by RICE_1')
+    const [, method, nothing, plain] = readFits(bytes).hdus
+    expect([method?.refusal, method?.axes]).toEqual([
+      expect.stringContaining('compressed by HCOMPRESS_1'),
+      [4, 4],
+    ])
+    expect(nothing?.refusal).toContain('ZBITPIX of HDU 2')
     expect(plain?.refusal).toContain('a table (BINTABLE)')
   })
 

@@ -16,7 +16,7 @@ async function answerTo({ kind, ask }: Ask) {
     case 'limits':
       return files.limits(ask, ask.cuts)
     case 'draw': {
-      const { pixels, width, height, limits } = files.draw(ask, ask.look, ask.limits)
+      const { pixels, width, height, limits } = await files.draw(ask, ask.look, ask.limits)
       return { bitmap: await createImageBitmap(new ImageData(pixels, width, height)), limits }
     }
     case 'value':

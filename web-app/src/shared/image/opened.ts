@@ -1,5 +1,6 @@
 /** Files of images that are held, and what is drawn of them: the worker's work, without a worker. */
-import { readFits, readPixels, type FitsFile, type Pixels } from '@/shared/astro/fits'
+import { readFits, readPlane, type FitsFile, type Pixels } from '@/shared/astro/fits'
+import { gunzip } from '@/shared/astro/gunzip'
 import { FitsError } from '@/shared/astro/header'
 import { limitsOf, sampleOf } from '@/shared/astro/limits'
 import { paint, type Limits } from '@/shared/astro/stretch'
@@ -18,6 +19,8 @@ export class Files {
   private readonly opened = new Map<string, Opened>()
   /** The one used last is the last. */
   private readonly planes = new Map<string, Plane>()
+  /** Those that are being read. */
+  private readonly coming = new Map<string, Promise<Plane>>()
 
   constructor(private readonly most = KEPT) {}
 
@@ -39,37 +42,50 @@ export class Files {
     for (const name of this.planes.keys()) if (name.startsWith(`${key} `)) this.planes.delete(name)
   }
 
-  limits(target: Target, cuts: string): Limits {
-    const { sorted, values } = this.plane(target)
+  async limits(target: Target, cuts: string): Promise<Limits> {
+    const { sorted, values } = await this.plane(target)
     return limitsOf(cuts, sorted, values)
   }
 
-  draw(target: Target, look: FullLook, given?: Limits) {
-    const plane = this.plane(target)
+  async draw(target: Target, look: FullLook, given?: Limits) {
+    const plane = await this.plane(target)
     const limits = given ?? limitsOf(look.cuts, plane.sorted, plane.values)
     return { pixels: paint(plane, { ...look, limits }), width: plane.width, height: plane.height, limits }
   }
 
-  value(target: Target, x: number, y: number): number | null {
-    const { width, height, values } = this.plane(target)
+  async value(target: Target, x: number, y: number): Promise<number | null> {
+    const { width, height, values } = await this.plane(target)
     if (x < 0 || y < 0 || x >= width || y >= height) return null
     const value = values[y * width + x]
     return value === undefined || Number.isNaN(value) ? null : value
   }
 
-  private plane({ key, hdu, plane }: Target): Plane {
-    const name = `${key} ${hdu} ${plane}`
+  /** A plane as numbers: kept, on its way for another who asks, or read. */
+  private async plane(target: Target): Promise<Plane> {
+    const name = `${target.key} ${target.hdu} ${target.plane}`
     const kept = this.planes.get(name)
     if (kept !== undefined) {
       this.planes.delete(name)
       this.planes.set(name, kept)
       return kept
     }
+    const coming = this.coming.get(name) ?? this.read(name, target)
+    this.coming.set(name, coming)
+    try {
+      return await coming
+    } finally {
+      if (this.coming.get(name) === coming) this.coming.delete(name)
+    }
+  }
+
+  private async read(name: string, { key, hdu, plane }: Target): Promise<Plane> {
     const opened = this.opened.get(key)
     const found = opened?.file.hdus[hdu]
     if (opened === undefined || found === undefined) throw new FitsError(`There is no HDU ${hdu}.`)
-    const pixels = readPixels(opened.bytes, found, plane)
+    const pixels = await readPlane(opened.bytes, found, plane)
     const made = { ...pixels, sorted: sampleOf(pixels.values) }
+    // Who has closed the file meanwhile wants nothing of it kept.
+    if (this.opened.get(key) !== opened) return made
     let held = made.values.length
     for (const { values } of this.planes.values()) held += values.length
     for (const [old, { values }] of this.planes) {
@@ -84,31 +100,9 @@ export class Files {
 
 /** The bytes of a file, unpacked if it is gzip: never more than a limit, whatever it unpacks to. */
 async function bytesOf(data: Blob): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new FitsError(
-      `It is larger than ${MOST_BYTES / 1024 / 1024} MiB, which is the most that is looked at here.`,
-    )
-  if (data.size > MOST_BYTES) throw tooLarge()
+  const tooLarge = `It is larger than ${MOST_BYTES / 1024 / 1024} MiB, which is the most that is looked at here.`
+  if (data.size > MOST_BYTES) throw new FitsError(tooLarge)
   const magic = new Uint8Array(await data.slice(0, 2).arrayBuffer())
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return new Uint8Array(await data.arrayBuffer())
-  const parts: Uint8Array[] = []
-  let size = 0
-  const reader = data.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      size += part.value.length
-      if (size > MOST_BYTES) throw tooLarge()
-      parts.push(part.value)
-    }
-  } catch (error) {
-    if (error instanceof FitsError) throw error
-    throw new FitsError('Its gzip is broken.')
-  }
-  const out = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
+  if (magic[0] === 0x1f && magic[1] === 0x8b) return gunzip(data, MOST_BYTES, tooLarge)
+  return new Uint8Array(await data.arrayBuffer())
 }

@@ -3,18 +3,25 @@ import { send } from '@/shared/api/client'
 import { ApiError } from '@/shared/api/problem'
 import { FitsError } from '@/shared/astro/header'
 import type { Limits } from '@/shared/astro/stretch'
+import { basePath } from '@/shared/config'
 import type { FullLook } from './look'
 import { MOST_BYTES } from './opened'
 import type { FileInfo, Target } from './protocol'
 import { imageReader } from './reader'
 
-/** A file that can be opened: its key in the worker, its name for people, and how to get at it. */
-export type ImageSource = { key: string; name: string; load: (signal: AbortSignal) => Promise<Blob> }
+/** A file that can be opened: its key in the worker, its name for people, how to get at it, and where it is on the server. */
+export type ImageSource = {
+  key: string
+  name: string
+  load: (signal: AbortSignal) => Promise<Blob>
+  href?: string
+}
 
 /** A result of a job, by its path on the server. */
 export const resultSource = (path: string, name: string): ImageSource => ({
   key: path,
   name,
+  href: basePath + path,
   load: async (signal) => {
     const response = await send(path, { signal })
     if (Number(response.headers.get('content-length') ?? 0) > MOST_BYTES)
