@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { extremes, limitsOf, parseCuts, quantile, sampleOf, zscale } from './limits'
-import { colourTable, paint, stretched, stretches } from './stretch'
+import { paint, stretched, stretches } from './stretch'
 
 describe('stretches', () => {
   // LogStretch(1000), SqrtStretch(), AsinhStretch(0.1) of astropy 8.0.2 at 0.2.
@@ -37,14 +37,12 @@ describe('paint', () => {
     ])
   })
 
-  it('colours by the map: the ends of viridis, white in the middle of red and blue', () => {
+  it('colours by the map: the ends of viridis', () => {
     const ends = paint(
       { width: 2, height: 1, values: Float64Array.of(-1, 1) },
       { ...grey, limits: { low: -1, high: 1 }, map: 'viridis' },
     )
     expect([...ends]).toEqual([0x44, 0x01, 0x54, 255, 0xfd, 0xe7, 0x25, 255])
-    const table = colourTable('rdbu_r')
-    expect([...table.subarray(128 * 3, 128 * 3 + 3)]).toEqual([247, 246, 246])
   })
 
   it('draws an image of one value, and infinite ones', () => {

@@ -1,10 +1,8 @@
-/** From values to colours: limits, stretches and colour maps; the names and constants are those of the server. */
+/** From values to colours by limits and stretches, whose names and constants are those of the server. */
+import { colourTable, type ColourMap } from './colours'
 
 export const stretches = ['linear', 'sqrt', 'log', 'asinh'] as const
 export type Stretch = (typeof stretches)[number]
-
-export const colourMaps = ['grey', 'viridis', 'inferno', 'rdbu_r'] as const
-export type ColourMap = (typeof colourMaps)[number]
 
 export type Limits = { low: number; high: number }
 
@@ -20,31 +18,6 @@ export function stretched(stretch: Stretch, share: number, bothWays = false): nu
   if (!bothWays) return spread[stretch](share)
   const away = 2 * share - 1
   return (1 + Math.sign(away) * spread[stretch](Math.abs(away))) / 2
-}
-
-// Viridis and inferno after those of matplotlib (CC0), red and blue after ColorBrewer: a colour every tenth.
-const anchors: Record<ColourMap, string> = {
-  grey: '000000 ffffff',
-  viridis: '440154 482475 414487 355f8d 2a788e 21918c 22a884 44bf70 7ad151 bddf26 fde725',
-  inferno: '000004 160b39 420a68 6a176e 932667 bc3754 dd513a f37819 fca50a f6d746 fcffa4',
-  rdbu_r: '053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f',
-}
-
-/** 256 colours, red, green and blue each. */
-export function colourTable(map: ColourMap, invert = false): Uint8Array {
-  const stops = anchors[map]
-    .split(' ')
-    .map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)))
-  const table = new Uint8Array(256 * 3)
-  for (let index = 0; index < 256; index += 1) {
-    const at = ((invert ? 255 - index : index) / 255) * (stops.length - 1)
-    const left = Math.min(Math.floor(at), stops.length - 2)
-    for (let part = 0; part < 3; part += 1) {
-      const [from, to] = [stops[left]?.[part] ?? 0, stops[left + 1]?.[part] ?? 0]
-      table[index * 3 + part] = Math.round(from + (to - from) * (at - left))
-    }
-  }
-  return table
 }
 
 export type Paint = { limits: Limits; stretch: Stretch; map: ColourMap; invert: boolean }

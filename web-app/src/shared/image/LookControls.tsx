@@ -1,6 +1,7 @@
 import { useId, useState } from 'react'
+import { colourMaps, type ColourMap } from '@/shared/astro/colours'
 import { parseCuts, rules } from '@/shared/astro/limits'
-import { colourMaps, stretches, type ColourMap, type Limits, type Stretch } from '@/shared/astro/stretch'
+import { stretches, type Limits, type Stretch } from '@/shared/astro/stretch'
 import { limitTexts, significant } from './figures'
 import type { FullLook, Look } from './look'
 import cx from './image.module.css'
@@ -14,7 +15,9 @@ const stretchWords: Record<Stretch, string> = {
 const mapWords: Record<ColourMap, string> = {
   grey: 'Grey',
   viridis: 'Viridis',
+  magma: 'Magma',
   inferno: 'Inferno',
+  cubehelix: 'Cubehelix',
   rdbu_r: 'Blue, white, red',
 }
 const ruleWords: Record<(typeof rules)[number], string> = {

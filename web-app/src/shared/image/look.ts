@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
+import { colourMaps, type ColourMap } from '@/shared/astro/colours'
 import { parseCuts } from '@/shared/astro/limits'
-import { colourMaps, stretches, type ColourMap, type Stretch } from '@/shared/astro/stretch'
+import { stretches, type Stretch } from '@/shared/astro/stretch'
 import { flag, oneOf, text } from '@/shared/lib/search'
 
 /** How an image is drawn, as an address has it: what is not given is as the image's unit asks. */
