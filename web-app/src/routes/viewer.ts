@@ -9,7 +9,10 @@ import { rootRoute } from './root'
 export const viewerRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/viewer',
-  /** `src`: a result of a job; `hdu`: which part of the file, from 0; `plane`: of a cube, from 1. */
-  validateSearch: reads(z.object({ src: text, hdu: count, plane: ordinal, ...lookSearch })),
+  /**
+   * `src`: a result of a job; `hdu`: which part of the file, from 0; `plane`: of a cube, from 1; `others`: limits of the
+   * parts that are not looked at now, such as `0:zscale;2:0,255`.
+   */
+  validateSearch: reads(z.object({ src: text, hdu: count, plane: ordinal, others: text, ...lookSearch })),
   component: lazyPage(() => import('@/features/viewer/ViewerPage').then(({ ViewerPage }) => ViewerPage)),
 })

@@ -150,7 +150,7 @@ const addresses = [
   ['/app/jobs/compare?a=JOB&b=JOB', 'Two jobs beside each other'],
   [
     '/app/viewer?src=ADDRESS',
-    'A FITS result of a job on this server. ?hdu=, ?plane=, ?stretch=linear, sqrt, log or asinh, ?map=grey, viridis, inferno or rdbu_r, ?cuts=99%, zscale, minmax, symmetric or LOW,HIGH, ?invert=true',
+    'A FITS result of a job on this server. ?hdu=, ?plane=, ?stretch=linear, sqrt, log or asinh, ?map=grey, viridis, magma, inferno, cubehelix or rdbu_r, ?cuts=99%, zscale, minmax, symmetric or LOW,HIGH (of this HDU; ?others=0:zscale;2:0,255 of others, for when they are looked at), ?invert=true',
   ],
   ['/app/profile', 'Tokens, quotas, theme'],
 ] as const

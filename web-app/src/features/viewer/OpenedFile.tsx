@@ -16,6 +16,7 @@ import { Readout } from '@/shared/image/Readout'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { Loading, Notice } from '@/shared/ui/States'
+import { atHdu } from './kept'
 import cx from './viewer.module.css'
 
 const AladinCard = lazy(() =>
@@ -45,7 +46,7 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
             label="Part of the file"
             value={String(hdu.index)}
             options={file.hdus.map((one) => [String(one.index), `${one.index}: ${one.name} (${shape(one)})`])}
-            onChoose={(value) => change({ hdu: Number(value), plane: undefined, cuts: undefined })}
+            onChoose={(value) => change(atHdu(search, hdu.index, Number(value)))}
           />
         )}
         {hdu.refusal === undefined && planes > 1 && (
@@ -81,7 +82,23 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
         </Suspense>
       )}
       {hdu.refusal !== undefined ? (
-        <Notice icon="warning" title={`${hdu.name} is not drawn`}>
+        <Notice
+          icon="warning"
+          title={`${hdu.name} is not drawn`}
+          actions={
+            source.href !== undefined && (
+              <Button
+                component="a"
+                variant="default"
+                href={source.href}
+                download={source.name}
+                leftSection={<Icon name="download" />}
+              >
+                Download {source.name}
+              </Button>
+            )
+          }
+        >
           <p>{hdu.refusal}</p>
         </Notice>
       ) : (
