@@ -7,7 +7,7 @@ import { significant } from '@/shared/image/figures'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { Loaded, Loading } from '@/shared/ui/States'
-import { curveOf, errorOf, readLightCurve, type Sample } from './lightcurve'
+import { curveOf, errorOf, mjdText, readLightCurve, type Sample } from './lightcurve'
 import cx from './object.module.css'
 
 const Plot = lazy(() =>
@@ -75,7 +75,8 @@ function Curve({ text }: { text: string }) {
           series={series}
           tell={(index) => (
             <>
-              MJD {x[index]}: {at[index]?.map((sample) => `${sample.band} ${words(sample)}`).join('; ')}
+              MJD {mjdText(x[index] ?? NaN)}:{' '}
+              {at[index]?.map((sample) => `${sample.band} ${words(sample)}`).join('; ')}
             </>
           )}
         >
@@ -97,7 +98,9 @@ function Table({ samples }: { samples: readonly Sample[] }) {
       <table className={cx['samples']}>
         <thead>
           <tr>
-            <th scope="col">MJD</th>
+            <th scope="col" className={cx['end']}>
+              MJD
+            </th>
             <th scope="col">Band</th>
             <th scope="col">Observation</th>
             <th scope="col">Value</th>
@@ -108,7 +111,7 @@ function Table({ samples }: { samples: readonly Sample[] }) {
           {samples.map((sample, index) => (
             // Neither time nor observation need be one row's alone.
             <tr key={index}>
-              <td>{sample.mjd ?? 'not given'}</td>
+              <td className={cx['end']}>{sample.mjd === undefined ? 'not given' : mjdText(sample.mjd)}</td>
               <td>{sample.band}</td>
               <td>{sample.obs}</td>
               <td>{words(sample)}</td>

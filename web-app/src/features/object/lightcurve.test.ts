@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { curveOf, errorOf, parseCsv, readLightCurve } from './lightcurve'
+import { curveOf, errorOf, mjdText, parseCsv, readLightCurve } from './lightcurve'
 
 const head = 'mjd,mjd_beg,mjd_end,band,obs,type,value,weight,reason,x,y,hdu,collection,image,unit'
 const text = [
@@ -18,6 +18,14 @@ describe('light curves', () => {
       ['d\ne', 'f'],
     ])
     expect(parseCsv('')).toEqual([])
+  })
+
+  it('tells times to a tenth of a second', () => {
+    expect([58909.010416666664, 60501, 51544.9999999].map(mjdText)).toEqual([
+      '58909.010417',
+      '60501.000000',
+      '51545.000000',
+    ])
   })
 
   it('has a standard deviation of a weight above zero only', () => {

@@ -60,6 +60,9 @@ export function readLightCurve(text: string): Sample[] {
   })
 }
 
+/** A time to a tenth of a second; the files have all of its digits. */
+export const mjdText = (mjd: number): string => mjd.toFixed(6)
+
 /** What a weight says of a value: its standard deviation; nothing of a weight that says nothing. */
 export const errorOf = ({ weight }: Pick<Sample, 'weight'>): number | undefined =>
   weight !== undefined && weight > 0 ? 1 / Math.sqrt(weight) : undefined
