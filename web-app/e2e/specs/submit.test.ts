@@ -64,6 +64,33 @@ test('6b: a file with bad rows says which and why, and goes when they are mended
   expect(job.results.filter(({ id }) => id.endsWith('.fits'))).toHaveLength(24)
 })
 
+test('6b: a VOTable of binary rows is read beside the page as the server reads it', async ({
+  page,
+  server,
+}) => {
+  const bytes = Buffer.alloc(32)
+  stars.slice(0, 2).forEach(({ ra, dec }, row) => {
+    bytes.writeDoubleBE(ra, 16 * row)
+    bytes.writeDoubleBE(dec, 16 * row + 8)
+  })
+  const columns = ['ra', 'dec']
+    .map((name) => `<FIELD ID="${name}" name="${name}" datatype="double"/>`)
+    .join('')
+  const group = '<GROUP ref="sky"><FIELDref ref="ra"/><FIELDref ref="dec"/></GROUP>'
+  const systems = '<COOSYS ID="old" system="eq_FK4" equinox="B1950"/><COOSYS ID="sky" system="ICRS"/>'
+  const rows = `<BINARY><STREAM encoding="base64">${bytes.toString('base64')}</STREAM></BINARY>`
+  const text = `<VOTABLE><RESOURCE>${systems}<TABLE>${columns}${group}<DATA>${rows}</DATA></TABLE></RESOURCE></VOTABLE>`
+  await page.goto('cutout')
+  await page
+    .getByLabel('A file with a list')
+    .setInputFiles({ name: 'stars.vot', mimeType: 'application/x-votable+xml', buffer: Buffer.from(text) })
+  await page.getByText('2 positions of a VOTable', { exact: true }).waitFor()
+  await page.getByLabel(/^SIZE/).fill('1')
+  await submit(page).click()
+  const job = await server.until(await made(page), 'COMPLETED')
+  expect(job.results.filter(({ id }) => id.endsWith('.fits'))).toHaveLength(12)
+})
+
 test('6c: rows on no image are told before anything is sent', async ({ page }) => {
   await page.goto('cutout')
   await page.getByLabel(/^SIZE/).fill('1')

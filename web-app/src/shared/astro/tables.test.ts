@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseList, toCsv } from './positions'
+import { bigEndian } from './testing'
 
 const votable = (fields: string, rows: string) =>
   `<?xml version="1.0"?><!-- <TABLE> --><VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>
@@ -38,10 +39,79 @@ describe('a VOTable', () => {
     expect(parseList(votable(fields, '<TR><TD>1</TD><TD>2</TD></TR>'))).toMatchObject({ rows: [], fault }),
   )
 
-  it('says that binary rows cannot be read', () => {
-    const text = '<VOTABLE><RESOURCE><TABLE><FIELD name="ra"/><FIELD name="dec"/><DATA><BINARY2><STREAM>'
-    expect(parseList(text).fault).toContain('BINARY2')
-    expect(parseList('<html><p>no</p></html>').fault).toBe('This is no VOTable with a table.')
+  it('has no number where there is NaN', () => {
+    const fields = '<FIELD name="ra"/><FIELD name="dec"/><FIELD name="size" unit="arcsec" datatype="float"/>'
+    const list = parseList(votable(fields, '<TR><TD>1</TD><TD>2</TD><TD>NaN</TD></TR>'))
+    expect(list).toMatchObject({ problems: 0, rows: [{ cells: { RA: '1', DEC: '2' } }] })
+  })
+})
+
+describe('binary rows of a VOTable', () => {
+  const fields = `<FIELD name="flag" datatype="bit" arraysize="9"/>
+    <FIELD name="note" datatype="unicodeChar" arraysize="*"/>
+    <FIELD name="ra" datatype="double"/><FIELD name="dec" datatype="float"/>
+    <FIELD name="objid" datatype="char" arraysize="4"/>
+    <FIELD name="bands" datatype="unicodeChar" arraysize="10*"/>
+    <FIELD name="size" unit="arcsec" datatype="short"/><FIELD name="z" datatype="doubleComplex" arraysize="2x2"/>`
+  const wide = (text: string) => [...text].flatMap((letter) => [0, letter.charCodeAt(0)])
+  const row = (ra: number, bands: string) => [
+    ...[1, 128, 0, 0, 0, 1, 0, 65],
+    ...bigEndian(-64, [ra]),
+    ...bigEndian(-32, [-0.1]),
+    ...[77, 49, 51, 0],
+    ...bigEndian(32, [bands.length]),
+    ...wide(bands),
+    ...bigEndian(16, [90]),
+    ...new Uint8Array(64),
+  ]
+  const written = (
+    form: string,
+    columns: string,
+    bytes: readonly number[],
+    attributes = 'encoding="base64"',
+  ) =>
+    votable(columns, '').replace(
+      '<TABLEDATA></TABLEDATA>',
+      `<${form}><STREAM ${attributes}>\n${Buffer.from(bytes).toString('base64')}\n</STREAM></${form}>`,
+    )
+
+  it.each([
+    ['BINARY', [...row(250.5, 'g r'), ...row(0.25, '')], '90arcsec'],
+    // A row begins with which of its values are null: of the second the name and the size.
+    ['BINARY2', [0, ...row(250.5, 'g r'), 0b0000_1010, ...row(0.25, '')], undefined],
+  ])('are read as %s', (form, bytes, size) => {
+    const list = parseList(written(form, fields, bytes))
+    expect(list).toMatchObject({ form: 'votable', problems: 0, unused: ['flag', 'note', 'z'] })
+    expect(list.rows.map(({ cells }) => cells)).toEqual([
+      { RA: '250.5', DEC: '-0.1', OBJID: 'M13', BANDS: 'g r', XSIZE: '90arcsec' },
+      { RA: '0.25', DEC: '-0.1', ...(size === undefined ? {} : { OBJID: 'M13', XSIZE: size }) },
+    ])
+  })
+
+  it('may be many', () => {
+    const bytes = Array.from({ length: 9_000 }, (_, index) => [...bigEndian(-64, [index / 100, 1.5])]).flat()
+    const two = '<FIELD name="ra" datatype="double"/><FIELD name="dec" datatype="double"/>'
+    const { rows, problems } = parseList(written('BINARY', two, bytes))
+    expect([rows.length, problems, rows[8_999]?.ra]).toEqual([9_000, 0, 89.99])
+  })
+
+  const reals = '<FIELD name="ra" datatype="double"/><FIELD name="dec" datatype="double"/>'
+  it.each([
+    ['no base64', written('BINARY', reals, []).replace('\n\n', '\n%%%%\n'), 'no base64'],
+    ['half a row', written('BINARY2', reals, [0, 1]), 'ends within row 1'],
+    ['elsewhere', written('BINARY', reals, [], 'href="http://x/y"'), 'are elsewhere'],
+    [
+      'rows of nothing',
+      written('BINARY', reals.replaceAll('/>', ' arraysize="0"/>'), [1]),
+      'ends within row 1',
+    ],
+    ['an odd kind', written('BINARY', '<FIELD name="ra"/><FIELD name="dec"/>', [1]), 'datatype none'],
+    ['rows of arrays', written('BINARY', reals.replace('/>', ' arraysize="2x*"/>'), [1]), 'arraysize 2x*'],
+    ['below zero', written('BINARY', reals.replace('/>', ' arraysize="*"/>'), [255, 255, 255, 255]), 'row 1'],
+    ['FITS', votable(reals, '').replace('<TABLEDATA></TABLEDATA>', '<FITS></FITS>'), 'are FITS'],
+    ['no table', '<html><p>no</p></html>', 'This is no VOTable with a table.'],
+  ])('that are %s: the fault is named', (_name, text, fault) => {
+    expect(parseList(text)).toMatchObject({ rows: [], fault: expect.stringContaining(fault) as string })
   })
 })
 
@@ -87,6 +157,21 @@ describe('coordinate systems', () => {
       expect(list.fault).toContain('does not turn to ICRS')
     }
     expect(within(fk4, 'ref="b"').fault).toContain('eq_FK4 B1950')
+  })
+
+  it('are those of groups too, and of one among several the column must say', () => {
+    const ids = '<FIELD ID="a" name="ra"/><FIELD ID="d" name="dec"/>'
+    const group = '<GROUP ref="i"><FIELDref ref="a"/><FIELDref ref="d"/></GROUP><GROUP/>'
+    const all = (columns: string) =>
+      parseList(
+        votable(columns, rows).replace('<TABLE name', `${fk4}<COOSYS ID="i" system="ICRS"/><TABLE name`),
+      )
+    expect(all(ids + group)).toMatchObject({ problems: 0, rows: [{ ra: 249.9757 }] })
+    expect(all(ids + group.replace('"i"', '"b"')).fault).toContain('eq_FK4 B1950')
+    expect(all(ids).fault).toContain('no ref says which')
+    expect(all(ids.replace('"ra"', '"_RAJ2000"').replace('"dec"', '"_DEJ2000"'))).toMatchObject({
+      problems: 0,
+    })
   })
 
   it('that are ICRS are', () => {

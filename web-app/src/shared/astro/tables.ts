@@ -1,4 +1,5 @@
 /** Lists as text, VOTable or JSON, taken apart into cells; what a cell means is not looked at here. */
+import { readVotable } from './votable'
 
 export type Form = 'text' | 'votable' | 'json'
 
@@ -111,98 +112,6 @@ function cellsOf(line: string, delimiter: string): string[] {
   }
   return [...cells, cell.trim()]
 }
-
-const TOKEN = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)(?:[\w.-]+:)?([\w.-]+)([^>]*?)(\/?)>|([^<]+)/g
-
-/** The first table of a VOTable, if its rows are TABLEDATA. A worker has no parser of XML. */
-function readVotable(text: string): Table {
-  const headings: Heading[] = []
-  const lines: Line[] = []
-  const systems = new Map<string, string | undefined>()
-  let cells: string[] | undefined
-  let cell: string | undefined
-  let inTable = false
-  for (const [, cdata, close, name, attributes = '', empty, words] of text.matchAll(TOKEN)) {
-    if (name === undefined) {
-      if (cell !== undefined) cell += cdata ?? decoded(words ?? '')
-      continue
-    }
-    const tag = name.toUpperCase()
-    if (close === '/') {
-      if (tag === 'TD' && cell !== undefined) {
-        cells?.push(cell.trim())
-        cell = undefined
-      } else if (tag === 'TR' && cells !== undefined) {
-        lines.push({ number: lines.length + 1, cells })
-        cells = undefined
-      } else if (tag === 'TABLE') break
-    } else if (tag === 'TABLE') inTable = true
-    else if (tag === 'COOSYS') systems.set(attributeOf(attributes, 'ID') ?? '', systemOf(attributes))
-    else if (!inTable) continue
-    else if (tag === 'FIELD') headings.push(headingOf(attributes, systems))
-    else if (tag === 'TR') cells = []
-    else if (tag === 'TD') {
-      if (empty === '/') cells?.push('')
-      else cell = ''
-    } else if (tag === 'BINARY' || tag === 'BINARY2' || tag === 'FITS') {
-      return {
-        form: 'votable',
-        lines: [],
-        fault: `The rows of this VOTable are ${tag}: save it as TABLEDATA.`,
-      }
-    }
-  }
-  if (headings.length === 0) return { form: 'votable', lines: [], fault: 'This is no VOTable with a table.' }
-  return { form: 'votable', headings, lines }
-}
-
-function attributeOf(attributes: string, name: string): string | undefined {
-  const found = new RegExp(`(?:^|\\s)${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, 'i').exec(attributes)
-  return found === null ? undefined : decoded(found[1] ?? found[2] ?? '').trim()
-}
-
-/** A coordinate system, if it is not ICRS or, which is the same to some 20 mas, FK5 of J2000. */
-function systemOf(attributes: string): string | undefined {
-  const system = attributeOf(attributes, 'system') ?? ''
-  const equinox = attributeOf(attributes, 'equinox') ?? ''
-  const isIcrs =
-    /^icrs$/i.test(system) || (/^((eq_)?fk5)?$/i.test(system) && /^(J?2000(\.0*)?)?$/i.test(equinox))
-  return isIcrs ? undefined : `${system} ${equinox}`.trim()
-}
-
-function headingOf(attributes: string, systems: ReadonlyMap<string, string | undefined>): Heading {
-  const at = (name: string) => attributeOf(attributes, name)
-  const heading: Heading = { name: at('name') ?? at('ID') ?? '' }
-  const ucd = at('ucd')
-  const unit = at('unit')
-  if (ucd !== undefined) heading.ucd = ucd.toLowerCase()
-  if (unit !== undefined) heading.unit = unit
-  const ref = at('ref') ?? ''
-  const others = [...systems.values()].filter((system) => system !== undefined)
-  const system = systems.has(ref) ? systems.get(ref) : /2000|icrs/i.test(heading.name) ? undefined : others[0]
-  if (system !== undefined) heading.system = system
-  return heading
-}
-
-const entities = new Map([
-  ['lt', '<'],
-  ['gt', '>'],
-  ['amp', '&'],
-  ['quot', '"'],
-  ['apos', "'"],
-])
-
-const decoded = (text: string) =>
-  text.includes('&')
-    ? text.replace(
-        /&(?:#x([\da-f]{1,6})|#(\d{1,7})|(\w+));/gi,
-        (all, hex?: string, number?: string, name?: string) => {
-          if (name !== undefined) return entities.get(name) ?? all
-          const point = hex === undefined ? Number(number) : parseInt(hex, 16)
-          return point <= 0x10ffff ? String.fromCodePoint(point) : all
-        },
-      )
-    : text
 
 /** `[{"ra": …}, …]`, or `{"columns": […], "rows": [[…], …]}`. */
 function readJson(text: string): Table {
