@@ -120,6 +120,133 @@ test('25: a local file is drawn pixel by pixel, north up and east left, and read
   expect(await readout.innerText()).toMatch(/149\.99916\d\s+\+2\.201389/)
 })
 
+test('25: what is compressed in tiles is drawn and read as what is not, and what cannot be is told by name', async ({
+  page,
+  server,
+}) => {
+  const cut = async (format: string) => {
+    const { jobId } = await server.completed({
+      service: 'cutout',
+      runId: format,
+      parameters: {
+        COLLECTION: ['sky'],
+        SIZE: ['1'],
+        FORMAT: [format],
+        POSITIONS: [listOf(stars.slice(0, 1))],
+      },
+    })
+    return `/api/cutout/async/${jobId}/results/`
+  }
+  const look = async (src: string) => {
+    await page.goto(`viewer?${new URLSearchParams({ src, stretch: 'asinh', map: 'cubehelix' }).toString()}`)
+    const image = page.getByRole('application', { name: /^alpha/ })
+    await image.waitFor()
+    const canvas = image.locator('canvas')
+    const box = await canvas.boundingBox()
+    if (box === null) throw new Error('the canvas is not seen')
+    const middle = [box.width / 2, box.height / 2] as const
+    await page.mouse.move(box.x + middle[0] + 20, box.y + middle[1])
+    const readout = page.locator('dl[aria-label="Under the cursor"]')
+    await expect.poll(() => readout.innerText()).toMatch(/Jy/)
+    const points = Array.from({ length: 81 }, (_, at) => {
+      const step = (of: number) => (of - 4) * 24
+      return [middle[0] + step(at % 9), middle[1] + step(Math.floor(at / 9))] as const
+    })
+    // Of nothing it is transparent: the star in the middle is there when it has been drawn.
+    await expect.poll(async () => (await coloursAt(canvas, [middle]))[0]?.join()).toMatch(/^[1-9]/)
+    return { colours: await coloursAt(canvas, points), value: await readout.innerText() }
+  }
+  const fits = await look(`${await cut('fits')}alpha_90GHz_obs1.fits`)
+  const packed = await look(`${await cut('fits.fz')}alpha_90GHz_obs1.fits.fz`)
+  expect(packed).toEqual(fits)
+  expect(new Set(fits.colours.map((colour) => colour.join())).size).toBeGreaterThan(20)
+
+  // Others that astropy has made: the limits of each part are there again when it is come back to.
+  await page.goto('viewer')
+  await chooser(page).setInputFiles('src/shared/astro/testdata/tiles.fits.gz')
+  const part = page.getByLabel('Part of the file')
+  const limit = (name: string) => page.getByLabel(name, { exact: true })
+  const drawn = (name: string) => page.getByRole('application', { name: new RegExp(`, ${name}, `) }).waitFor()
+  await drawn('RICE_1, 8 BITS')
+  await limit('From').fill('10')
+  await limit('to').fill('90')
+  await limit('to').press('Enter')
+  await page.waitForURL(/cuts=10(,|%2C)90/)
+  await part.selectOption('15')
+  await drawn('REALS, DITHER 1')
+  await expect.poll(() => limit('to').inputValue()).not.toBe('90')
+  await page.getByLabel('Limits', { exact: true }).selectOption('zscale')
+  await page.waitForURL(/cuts=zscale/)
+  await part.selectOption('1')
+  await drawn('RICE_1, 8 BITS')
+  await expect.poll(() => limit('to').inputValue()).toBe('90')
+  await expect.poll(() => limit('From').inputValue()).toBe('10')
+  await part.selectOption('15')
+  await expect.poll(() => page.getByLabel('Limits', { exact: true }).inputValue()).toBe('zscale')
+  await part.selectOption('25')
+  await page.getByText('It is compressed by HCOMPRESS_1, which is not read here').waitFor()
+})
+
+test('27: a position’s colour picture is beside its cutouts, and pictures that were asked for are shown as they are', async ({
+  page,
+  server,
+}) => {
+  const seen = (image: Locator) =>
+    expect.poll(() => image.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0)
+  const { jobId } = await server.completed({
+    service: 'cutout',
+    runId: 'in colour',
+    parameters: {
+      COLLECTION: ['sky'],
+      SIZE: ['1'],
+      PREVIEW: ['true'],
+      RGB: ['150GHz,150GHz,90GHz'],
+      LIGHTCURVE: ['true'],
+      POSITIONS: [listOf(stars)],
+    },
+  })
+  await page.goto(`jobs/${jobId}`)
+  const coloured = page.getByRole('link', { name: 'alpha', exact: true }).locator('img')
+  await coloured.scrollIntoViewIfNeeded()
+  await seen(coloured)
+  // The keys take the focus from row to row of the table.
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-rowindex') ?? '')
+  await page.keyboard.press('j')
+  await expect.poll(focused).toBe('2')
+  await page.keyboard.press('j')
+  await expect.poll(focused).toBe('3')
+  await page.keyboard.press('k')
+  await expect.poll(focused).toBe('2')
+
+  await page.goto(`jobs/${jobId}/objects/1`)
+  await seen(page.getByRole('img', { name: 'alpha in three bands' }))
+  const times = page
+    .getByRole('region', { name: 'Light curve' })
+    .getByRole('row')
+    .nth(1)
+    .getByRole('cell')
+    .first()
+  expect(await times.innerText()).toMatch(/^\d{5}\.\d{6}$/)
+
+  const { jobId: drawn } = await server.completed({
+    service: 'cutout',
+    runId: 'pictures only',
+    parameters: { COLLECTION: ['sky'], SIZE: ['1'], FORMAT: ['png'], POSITIONS: [listOf(stars)] },
+  })
+  await page.goto(`jobs/${drawn}`)
+  await seen(
+    page
+      .getByRole('button', { name: /^alpha/ })
+      .locator('img')
+      .first(),
+  )
+  await seen(page.getByRole('img', { name: /^alpha in / }))
+  await page.goto(`jobs/${drawn}/objects/1`)
+  const grid = page.getByRole('region', { name: 'Cutouts by band and epoch' })
+  await seen(grid.getByRole('button').first().locator('img'))
+  await seen(page.getByRole('img', { name: /^alpha, / }))
+})
+
 /** A page in a browser that was started in another way. */
 async function otherBrowser(server: Server, args: readonly string[]): Promise<{ page: Page; guard: Guard }> {
   const browser = await engine.launch({ executablePath: chromium, args: ['--no-sandbox', ...args] })

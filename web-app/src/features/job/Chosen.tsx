@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl, reasonWords, resultUrl, viewerUrl } from '@/shared/api/results'
+import { isPicture, reasonWords, resultUrl, shownUrl, viewerUrl } from '@/shared/api/results'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import { CopyButton } from '@/shared/ui/CopyBlock'
 import { Icon } from '@/shared/ui/Icon'
@@ -27,7 +27,7 @@ export function Chosen({ job, entry, look }: { job: Job; entry: Entry | undefine
         {data.file !== null && status === 'ok' && (
           <img
             className={cx['large']}
-            src={previewUrl(job, data.file, 512, look.stretch, look.range)}
+            src={shownUrl(job, data.file, 512, look.stretch, look.range)}
             width={320}
             height={320}
             alt={`${data.id} in ${ofWhat(data) === '' ? 'the image' : ofWhat(data)}`}
@@ -63,7 +63,7 @@ export function Chosen({ job, entry, look }: { job: Job; entry: Entry | undefine
               >
                 All of this position
               </Button>
-              {data.file !== null && (
+              {data.file !== null && !isPicture(data.file) && (
                 <Button
                   component="a"
                   variant="default"

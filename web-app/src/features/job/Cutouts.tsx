@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { SkyMap } from '@/shared/charts/SkyMap'
 import { count, plural } from '@/shared/lib/format'
@@ -9,6 +9,7 @@ import { DataGrid } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { Chosen } from './Chosen'
+import { ColourPictures } from './ColourPictures'
 import { liveTally } from './live'
 import { pointsOf, retryable, type Entry } from './manifest'
 import type { Order } from './look'
@@ -51,12 +52,21 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
       void navigate({ search: (old) => ({ ...old, ...part }), replace: true, resetScroll: false }),
     [navigate],
   )
-  const choose = useCallback((key: number | undefined) => change({ row: key }), [change])
+  // Only the keys take the focus along: who clicks at a picture stays there.
+  const [byKeys, setByKeys] = useState(false)
+  const choose = useCallback(
+    (key: number | undefined) => {
+      setByKeys(false)
+      change({ row: key })
+    },
+    [change],
+  )
   useFollowedFile(all, chosen, choose)
 
   const step = (by: number) => {
     const at = shown.findIndex(({ key }) => key === chosen)
-    choose(shown[Math.max(0, Math.min(shown.length - 1, at + by))]?.key)
+    setByKeys(true)
+    change({ row: shown[Math.max(0, Math.min(shown.length - 1, at + by))]?.key })
   }
   useHotkeys({ j: () => step(1), k: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1) })
 
@@ -127,6 +137,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
         </Card>
         <Chosen job={job} entry={current} look={look} />
       </div>
+      <ColourPictures job={job} />
       {numbers.ok > 0 && (
         <Card title="Pictures">
           <LookBar key={range ?? ''} look={look} onLook={change} />
@@ -151,6 +162,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
             rowId={entryId}
             total={shown.length}
             active={chosen === undefined ? undefined : String(chosen)}
+            follows={byKeys}
             onRow={({ key }) => choose(key)}
           />
         )}

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useState, type KeyboardEvent } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl } from '@/shared/api/results'
+import { shownUrl } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
 import { orders, rangeOf, stretches, type Look } from './look'
 import { ofWhat, type Entry } from './manifest'
@@ -38,7 +38,7 @@ export function Thumbnails({ job, entries, chosen, look, onChoose }: ThumbnailsP
               onClick={() => onChoose(key)}
             >
               <img
-                src={previewUrl(job, data.file ?? '', SIDE[size], look.stretch, look.range)}
+                src={shownUrl(job, data.file ?? '', SIDE[size], look.stretch, look.range)}
                 width={120}
                 height={120}
                 loading="lazy"

@@ -1,7 +1,7 @@
 import type { Job } from '@/shared/api/jobs'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import type { ListRow } from '@/shared/astro/positions'
-import type { ManifestRow } from '@/shared/api/results'
+import { inFileNames, type ManifestRow } from '@/shared/api/results'
 import type { Entry } from './manifest'
 
 /**
@@ -15,7 +15,6 @@ type Result = Pick<Job['results'][number], 'id' | 'size'>
 export const WAITING = 1_000_000
 
 const ENDING = /(\.fits\.fz|\.fits|\.png)$/
-const cleaned = (text: string) => text.replace(/[^A-Za-z0-9.+_-]/g, '_').replace(/^\./, '_')
 
 /** The server's name of a position that has none of its own. */
 export const nameOf = (ra: number, dec: number) =>
@@ -47,7 +46,7 @@ export function liveEntries(
   )
   const byName = new Map<string, number>()
   ids.forEach((id, index) => {
-    if (id !== '' && !byName.has(cleaned(id))) byName.set(cleaned(id), index)
+    if (id !== '' && !byName.has(inFileNames(id))) byName.set(inFileNames(id), index)
   })
   const begun = new Set<number>()
   const entries: Entry[] = []
@@ -57,7 +56,7 @@ export function liveEntries(
     const at = rowNamed(stem, byName)
     if (at !== undefined) begun.add(at)
     const name = at === undefined ? stem : (ids[at] ?? stem)
-    const rest = at === undefined ? null : stem.slice(cleaned(name).length + 1) || null
+    const rest = at === undefined ? null : stem.slice(inFileNames(name).length + 1) || null
     const place = at === undefined ? undefined : rows[at]
     entries.push({
       key: index + 1,

@@ -3,7 +3,7 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl, reasonWords, resultPath, resultUrl, viewerUrl } from '@/shared/api/results'
+import { isPicture, previewUrl, reasonWords, resultPath, resultUrl, viewerUrl } from '@/shared/api/results'
 import { Header } from '@/shared/astro/header'
 import { readWcs, type Pixel } from '@/shared/astro/wcs'
 import { firstHdu, firstImage } from '@/shared/image/first'
@@ -19,6 +19,7 @@ import { Icon } from '@/shared/ui/Icon'
 import { Card, Facts } from '@/shared/ui/Page'
 import { ErrorPanel, Loading, Notice } from '@/shared/ui/States'
 import { bandOf, beside, blinkSet, epochOf, together, type Cutout } from './grid'
+import { Picture } from './Picture'
 import cx from './object.module.css'
 
 const route = getRouteApi('/jobs/$jobId/objects/$row')
@@ -111,25 +112,31 @@ export function Blink({ job, cutouts, current, onChoose }: BlinkProps) {
           ]}
           onChoose={(value) => change({ over: value === 'bands' || value === 'all' ? value : undefined })}
         />
-        <Choice
-          label="Limits of"
-          value={search.limits ?? 'common'}
-          options={[
-            ['common', 'All that blink, common'],
-            ['own', 'Each its own'],
-          ]}
-          onChoose={(value) => change({ limits: value === 'own' ? value : undefined })}
-        />
+        {!isPicture(current.data.file) && (
+          <Choice
+            label="Limits of"
+            value={search.limits ?? 'common'}
+            options={[
+              ['common', 'All that blink, common'],
+              ['own', 'Each its own'],
+            ]}
+            onChoose={(value) => change({ limits: value === 'own' ? value : undefined })}
+          />
+        )}
       </div>
-      <Large
-        job={job}
-        file={current.data.file}
-        data={current.data}
-        set={set.flatMap(({ data }) => data.file ?? [])}
-        look={search}
-        common={search.limits === undefined}
-        onLook={change}
-      />
+      {isPicture(current.data.file) ? (
+        <Picture job={job} file={current.data.file} alt={`${current.data.id}, ${title}`} />
+      ) : (
+        <Large
+          job={job}
+          file={current.data.file}
+          data={current.data}
+          set={set.flatMap(({ data }) => data.file ?? [])}
+          look={search}
+          common={search.limits === undefined}
+          onLook={change}
+        />
+      )}
     </Card>
   )
 }

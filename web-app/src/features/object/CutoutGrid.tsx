@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { previewUrl, reasonWords, resultPath, resultsQuery, resultUrl } from '@/shared/api/results'
+import { isPicture, previewUrl, reasonWords, resultPath, resultsQuery, resultUrl } from '@/shared/api/results'
 import { Header } from '@/shared/astro/header'
 import { fullLook } from '@/shared/image/look'
 import { firstImage } from '@/shared/image/first'
@@ -85,16 +85,16 @@ function Cell({ job, names, cutout: { data }, chosen, onChoose }: CellProps) {
       </span>
     )
   }
-  const picture = names && pictureOf(names, data.file)
+  const picture = isPicture(data.file) ? data.file : names && pictureOf(names, data.file)
   const words = [data.id, data.band, data.obs, data.type].filter((word) => word !== null).join(', ')
   return (
     <button type="button" className={cx['cell']} aria-pressed={chosen} aria-label={words} onClick={onChoose}>
-      {names === undefined ? (
-        <span className={cx['thumb']} />
-      ) : picture === undefined ? (
-        <Thumbnail job={job} file={data.file} size={data.size} />
-      ) : (
+      {picture !== undefined ? (
         <img src={resultUrl(job, picture)} width={112} height={112} loading="lazy" decoding="async" alt="" />
+      ) : names === undefined ? (
+        <span className={cx['thumb']} />
+      ) : (
+        <Thumbnail job={job} file={data.file} size={data.size} />
       )}
       {data.type !== null && <span className={cx['type']}>{data.type}</span>}
     </button>

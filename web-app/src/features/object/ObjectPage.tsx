@@ -15,6 +15,7 @@ import { Blink } from './Blink'
 import { CutoutGrid } from './CutoutGrid'
 import { cutoutsOf, neighbours, type Cutout } from './grid'
 import { LightCurve } from './LightCurve'
+import { ColourPicture } from './Picture'
 import cx from './object.module.css'
 
 const route = getRouteApi('/jobs/$jobId/objects/$row')
@@ -128,6 +129,7 @@ function Position({ job, row, manifest }: { job: Job; row: number; manifest: Man
       }
     >
       <CutoutGrid job={job} cutouts={cutouts} current={current} onChoose={choose} />
+      <ColourPicture job={job} id={id} />
       <Blink job={job} cutouts={cutouts} current={current} onChoose={choose} />
       {curve != null && <LightCurve job={job} file={curve} />}
     </Page>

@@ -72,6 +72,36 @@ export const previewUrl = (
   return `${basePath}/api/v1/jobs/${jobId}/results/${encodeURIComponent(name)}/preview?${query.toString()}`
 }
 
+/** Whether a result is a picture as it is, which nothing needs to draw. */
+export const isPicture = (name: string) => /\.(png|jpe?g)$/i.test(name)
+
+/** What shows a result: itself, or how the server draws it. */
+export const shownUrl = (job: JobPath, name: string, side: number, stretch?: string, cuts?: string) =>
+  isPicture(name) ? resultUrl(job, name) : previewUrl(job, name, side, stretch, cuts)
+
+/** A colour picture of three bands of a position (the job's RGB); `of` is what the position is called in its name. */
+export type ColourPicture = { file: string; of: string }
+
+export function colourPictures(results: readonly { id: string }[]): ColourPicture[] {
+  return results.flatMap(({ id: file }) => {
+    const [, of] = /^(.+)_rgb(?:_\d+)?\.png$/.exec(file) ?? []
+    return of === undefined ? [] : [{ file, of }]
+  })
+}
+
+/** What a position's name is in the names of files. */
+export const inFileNames = (text: string) => text.replace(/[^A-Za-z0-9.+_-]/g, '_').replace(/^\./, '_')
+
+const asksForColours = ({ parameters }: Job) =>
+  parameters.some(({ id, value }) => id.toUpperCase() === 'RGB' && value !== '')
+
+/** The colour pictures of a job, if it was asked for any. */
+export const colourPicturesQuery = (job: Job, isRunning: boolean) => ({
+  ...resultsQuery(job, isRunning),
+  select: colourPictures,
+  enabled: asksForColours(job),
+})
+
 const named = (files: readonly string[]): [string, string][] => files.map((file) => ['file', file])
 
 /** All results as one file, or those that are named. */

@@ -87,3 +87,23 @@ it('takes the focus from row to row with the keys, but not as it opens', async (
   rerender(grid('1'))
   await waitFor(() => expect(document.activeElement?.textContent).toBe('row 1'))
 })
+
+it('takes the focus along only while keys change the row', async () => {
+  const grid = (active: string, follows: boolean) => (
+    <DataGrid
+      label="Rows"
+      rows={[0, 1, 2]}
+      columns={[{ id: 'row', header: 'Row', width: '1fr', cell: (row) => `row ${row}` }]}
+      rowId={String}
+      active={active}
+      follows={follows}
+    />
+  )
+  const { rerender } = render(grid('0', false))
+  await screen.findByRole('cell', { name: 'row 2' })
+  rerender(grid('1', true))
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('row 1'))
+  rerender(grid('2', false))
+  rerender(grid('2', true))
+  expect(document.activeElement?.textContent).toBe('row 1')
+})

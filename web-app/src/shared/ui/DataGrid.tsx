@@ -50,7 +50,7 @@ type DataGridProps<Row extends RowData> = {
   total?: number | undefined
   /** The row that the keyboard is at. */
   active?: string | undefined
-  /** The focus goes with the active row, so that it is read; for tables where only keys change it. */
+  /** The focus goes with the active row, so that it is read: for where, or as long as, keys change it. */
   follows?: boolean
   selected?: ReadonlySet<string>
   onRow?: (row: Row, event: React.MouseEvent) => void
@@ -164,6 +164,7 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
     total,
     active,
     follows = false,
+    boxed = false,
     selected,
     onRow,
     onEnd,
@@ -199,7 +200,8 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
     const row = body.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)
     if (row == null) return
     awaited.current = undefined
-    row.focus()
+    // Its box has been scrolled to it; what is looked at beside the box stays where it is.
+    row.focus({ preventScroll: boxed })
   })
 
   // Geometry that only this component knows.
