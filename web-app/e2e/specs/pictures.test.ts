@@ -159,7 +159,7 @@ test('25: what is compressed in tiles is drawn and read as what is not, and what
   const fits = await look(`${await cut('fits')}alpha_90GHz_obs1.fits`)
   const packed = await look(`${await cut('fits.fz')}alpha_90GHz_obs1.fits.fz`)
   expect(packed).toEqual(fits)
-  expect(new Set(fits.colours.map((colour) => colour.join())).size).toBeGreaterThan(20)
+  expect(new Set(fits.colours.map((colour) => colour.join())).size).toBeGreaterThan(10)
 
   // Others that astropy has made: the limits of each part are there again when it is come back to.
   await page.goto('viewer')
@@ -220,6 +220,7 @@ test('27: a position’s colour picture is beside its cutouts, and pictures that
 
   await page.goto(`jobs/${jobId}/objects/1`)
   await seen(page.getByRole('img', { name: 'alpha in three bands' }))
+  await page.getByText('As a table').click()
   const times = page
     .getByRole('region', { name: 'Light curve' })
     .getByRole('row')
@@ -241,6 +242,9 @@ test('27: a position’s colour picture is beside its cutouts, and pictures that
       .first(),
   )
   await seen(page.getByRole('img', { name: /^alpha in / }))
+  // What only drawing takes is not offered.
+  await page.getByLabel('Order').waitFor()
+  expect(await page.getByLabel('Stretch').count()).toBe(0)
   await page.goto(`jobs/${drawn}/objects/1`)
   const grid = page.getByRole('region', { name: 'Cutouts by band and epoch' })
   await seen(grid.getByRole('button').first().locator('img'))

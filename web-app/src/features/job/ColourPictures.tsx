@@ -23,7 +23,7 @@ export function ColourPictures({ job }: { job: Job }) {
       aside={
         <span
           className={cx['dim']}
-        >{`${plural(pictures.length, 'position')}; red, green, blue: ${bands}`}</span>
+        >{`${plural(pictures.length, 'position')}; red, green, blue: ${bands.split(',').join(', ')}`}</span>
       }
     >
       <ul className={cx['thumbnails']}>

@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
+import { isPicture } from '@/shared/api/results'
 import { SkyMap } from '@/shared/charts/SkyMap'
 import { count, plural } from '@/shared/lib/format'
 import { useHotkeys } from '@/shared/lib/hotkeys'
@@ -84,6 +85,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
     return points.find(({ id }) => id === first?.key)
   }, [all, points, current])
   const look = { stretch, range, order, size }
+  const areMade = all.every(({ data }) => data.file === null || isPicture(data.file))
   const again = final ? retryable(all) : 0
   return (
     <>
@@ -140,7 +142,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
       <ColourPictures job={job} />
       {numbers.ok > 0 && (
         <Card title="Pictures">
-          <LookBar key={range ?? ''} look={look} onLook={change} />
+          <LookBar key={range ?? ''} look={look} made={areMade} onLook={change} />
           <Thumbnails job={job} entries={shown} chosen={chosen} look={look} onChoose={choose} />
         </Card>
       )}

@@ -81,48 +81,59 @@ function moveFocus(event: KeyboardEvent<HTMLUListElement>) {
   next.click()
 }
 
-type LookBarProps = { look: Look; onLook: (look: Partial<Look>) => void }
+type LookBarProps = {
+  look: Look
+  /** They are pictures as they are, and not drawn. */
+  made: boolean
+  onLook: (look: Partial<Look>) => void
+}
 
 /** How pictures are drawn: by themselves, or all alike so that they can be compared. */
-export function LookBar({ look, onLook }: LookBarProps) {
+export function LookBar({ look, made, onLook }: LookBarProps) {
   const [range, setRange] = useState(look.range ?? '')
   const isBad = range.trim() !== '' && rangeOf(range) === undefined
   return (
     <div className={cx['look']}>
-      <label className={cx['inline']}>
-        Stretch
-        <select
-          value={look.stretch ?? ''}
-          onChange={({ currentTarget: { value } }) => onLook({ stretch: value === '' ? undefined : value })}
-        >
-          <option value="">as each asks</option>
-          {stretches.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
-      <form
-        className={cx['inline']}
-        onSubmit={(event) => {
-          event.preventDefault()
-          if (!isBad) onLook({ range: rangeOf(range) })
-        }}
-      >
-        <label className={cx['inline']}>
-          Same range for all
-          <input
-            className={cx['range']}
-            placeholder="each its own"
-            title="Least and greatest value, such as -5,20, in the unit of the images"
-            aria-invalid={isBad}
-            value={range}
-            onChange={({ currentTarget }) => setRange(currentTarget.value)}
-            onBlur={() => {
+      {!made && (
+        <>
+          <label className={cx['inline']}>
+            Stretch
+            <select
+              value={look.stretch ?? ''}
+              onChange={({ currentTarget: { value } }) =>
+                onLook({ stretch: value === '' ? undefined : value })
+              }
+            >
+              <option value="">as each asks</option>
+              {stretches.map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+          <form
+            className={cx['inline']}
+            onSubmit={(event) => {
+              event.preventDefault()
               if (!isBad) onLook({ range: rangeOf(range) })
             }}
-          />
-        </label>
-      </form>
+          >
+            <label className={cx['inline']}>
+              Same range for all
+              <input
+                className={cx['range']}
+                placeholder="each its own"
+                title="Least and greatest value, such as -5,20, in the unit of the images"
+                aria-invalid={isBad}
+                value={range}
+                onChange={({ currentTarget }) => setRange(currentTarget.value)}
+                onBlur={() => {
+                  if (!isBad) onLook({ range: rangeOf(range) })
+                }}
+              />
+            </label>
+          </form>
+        </>
+      )}
       <label className={cx['inline']}>
         Order
         <select
