@@ -53,7 +53,7 @@ describe('binary rows of a VOTable', () => {
     <FIELD name="objid" datatype="char" arraysize="4"/>
     <FIELD name="bands" datatype="unicodeChar" arraysize="10*"/>
     <FIELD name="size" unit="arcsec" datatype="short"/><FIELD name="z" datatype="doubleComplex" arraysize="2x2"/>`
-  const wide = (text: string) => [...text].flatMap((letter) => [0, letter.charCodeAt(0)])
+  const wide = (text: string) => Array.from(text, (letter) => [0, letter.charCodeAt(0)]).flat()
   const row = (ra: number, bands: string) => [
     ...[1, 128, 0, 0, 0, 1, 0, 65],
     ...bigEndian(-64, [ra]),
