@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use url::Url;
 
 use super::{
@@ -46,7 +46,12 @@ pub struct Sources {
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
     /// What was seen of each store.
     meters: Mutex<HashMap<String, Arc<Meter>>>,
+    /// Files that are being inflated, by URL and version.
+    inflating: Mutex<HashMap<(String, String), Arc<Inflating>>>,
 }
+
+/// Held by who inflates a file; then what came of it, for those who waited.
+type Inflating = AsyncMutex<Option<Result<Weak<InflatedSource>, String>>>;
 
 impl Default for Sources {
     fn default() -> Self {
@@ -77,6 +82,7 @@ impl Sources {
             scratch: Arc::new(Scratch::new(SCRATCH)),
             stores: Mutex::default(),
             meters: Mutex::default(),
+            inflating: Mutex::default(),
         }
     }
 
@@ -136,9 +142,46 @@ impl Sources {
     pub async fn open(&self, url: &str) -> Result<Arc<dyn Source>, ObjectsError> {
         let source = self.open_as_it_is(url).await?;
         if is_gzip(url) {
-            return Ok(Arc::new(InflatedSource::open(source, &self.scratch).await?));
+            return Ok(self.inflated(url, source).await?);
         }
         Ok(source)
+    }
+
+    /// A file that is compressed as a whole, inflated once for all who open the same version at the same time.
+    async fn inflated(
+        &self,
+        url: &str,
+        compressed: Arc<dyn Source>,
+    ) -> Result<Arc<InflatedSource>, ObjectsError> {
+        let Some(version) = compressed.etag().map(str::to_owned) else {
+            return Ok(Arc::new(InflatedSource::open(compressed, &self.scratch).await?));
+        };
+        let inflating = {
+            let mut all = self.inflating.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|_, inflating| Arc::strong_count(inflating) > 1);
+            Arc::clone(all.entry((url.to_owned(), version)).or_default())
+        };
+        // Whoever is next goes on if who inflates it is gone.
+        let mut came = inflating.lock().await;
+        match &*came {
+            Some(Ok(source)) => {
+                if let Some(source) = source.upgrade() {
+                    return Ok(source);
+                }
+            }
+            Some(Err(why)) => return Err(ObjectsError::Unusable(why.clone())),
+            None => {}
+        }
+        let inflated = InflatedSource::open(compressed, &self.scratch)
+            .await
+            .map(Arc::new);
+        *came = match &inflated {
+            Ok(source) => Some(Ok(Arc::downgrade(source))),
+            Err(ObjectsError::Unusable(why)) => Some(Err(why.clone())),
+            // What keeps the store from answering one may be over for the next.
+            Err(_) => None,
+        };
+        inflated
     }
 
     async fn open_as_it_is(&self, url: &str) -> Result<Arc<dyn Source>, ObjectsError> {
@@ -275,6 +318,40 @@ mod tests {
     };
     use super::*;
     use crate::fits::SourceError;
+
+    #[tokio::test]
+    async fn who_opens_a_compressed_file_at_once_shares_what_is_inflated() {
+        use std::io::Write;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.fits.gz");
+        let write = |bytes: &[u8]| {
+            let file = std::fs::File::create(&path).unwrap();
+            let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            file.write_all(bytes).unwrap();
+            file.finish().unwrap();
+        };
+        // There is room for one.
+        let sources = Sources::default().with_scratch(150_000);
+        let url = path.to_str().unwrap();
+        write(&vec![7; 100_000]);
+        let opened = futures::future::join_all((0..5).map(|_| sources.open(url))).await;
+        let opened: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
+        for source in &opened {
+            assert_eq!(read(&**source, 99_998..100_000).await.unwrap(), [7, 7][..]);
+        }
+        drop(opened);
+        // Nobody is given what was there before.
+        write(&vec![8; 90_000]);
+        let again = sources.open(url).await.unwrap();
+        assert_eq!(read(&*again, 0..2).await.unwrap(), [8, 8][..]);
+        drop(again);
+        // All are told the same.
+        std::fs::write(&path, b"no gzip").unwrap();
+        for refused in futures::future::join_all((0..3).map(|_| sources.open(url))).await {
+            assert!(matches!(refused, Err(ObjectsError::Unusable(_))));
+        }
+    }
 
     #[test]
     fn images_are_known_by_their_names() {
