@@ -13,33 +13,39 @@ use super::{
     edge::HeadOnly,
     problem::Problem,
     range::{Selection, select},
-    reply::{Document, Reply, foreign},
+    reply::{Document, Form, Reply, foreign},
     schema,
 };
 use crate::{
     jobs::{Content, Jobs},
     objects::ObjectsError,
     store::StoredResult,
-    uws::{ResultRef, json, xml},
+    uws::{Job, ResultRef, json, xml},
 };
 
 /// The list of a job's results, all of them; `url` is the job's.
 pub fn results(
     headers: &HeaderMap,
-    stored: Vec<StoredResult>,
+    results: Vec<ResultRef>,
     url: &str,
 ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
-    let results = stored.into_iter().map(|result| ResultRef {
-        id: result.name,
-        size: result.size,
-        mime_type: result.media_type,
-    });
-    let results: Vec<ResultRef> = results.collect();
-    Reply::document(
-        headers,
-        || xml::results(&results, url),
-        || json::results(&results, url),
-    )
+    Reply::listing(headers, results, url, |form, results| match form {
+        Form::Xml => Ok(xml::results(&results, url)),
+        Form::Json => serde_json::to_vec(&json::results(&results, url)),
+    })
+}
+
+/// The document of a job, in the list at `url`.
+pub fn job(headers: &HeaderMap, mut job: Job, url: &str) -> Result<Reply<Document<schema::Job>>, Problem> {
+    let results = std::mem::take(&mut job.results);
+    let own = format!("{url}/{}", job.id);
+    Reply::listing(headers, results, &own, move |form, results| {
+        job.results = results;
+        match form {
+            Form::Xml => Ok(xml::job(&job, url)),
+            Form::Json => serde_json::to_vec(&json::job(&job, url)),
+        }
+    })
 }
 
 /// Something that never changes under its tag, to be sent whole or in part.

@@ -1,7 +1,8 @@
 //! Answers, and what the OpenAPI document says of them.
 
-use std::{fmt::Write as _, marker::PhantomData};
+use std::{fmt::Write as _, io, marker::PhantomData};
 
+use futures::stream;
 use poem::{
     Body, IntoResponse, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -14,6 +15,10 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::{negotiate::prefer, problem::Problem};
+use crate::uws::{
+    ResultRef,
+    pieces::{self, Pieces},
+};
 
 /// An answer of a kind that the OpenAPI document describes.
 pub struct Reply<K>(Response, PhantomData<fn() -> K>);
@@ -80,6 +85,10 @@ fn bytes(content_type: &'static str) -> MetaMediaType {
     }
 }
 
+/// The media types of documents.
+const FORMS: [&str; 3] = ["application/xml", "text/xml", JSON];
+const JSON: &str = "application/json";
+
 /// A document of UWS: XML, or JSON with the schema of `S` if that is asked for.
 pub struct Document<S>(PhantomData<S>);
 
@@ -105,14 +114,49 @@ impl<S> Reply<Document<S>> {
         xml: impl FnOnce() -> Vec<u8>,
         json: impl FnOnce() -> J,
     ) -> Result<Self, Problem> {
-        const FORMS: [&str; 3] = ["application/xml", "text/xml", "application/json"];
         let form = FORMS[prefer(headers, &FORMS).unwrap_or(0)];
-        let body = if form == "application/json" {
+        let body = if form == JSON {
             serde_json::to_vec(&json()).map_err(Problem::internal)?
         } else {
             xml()
         };
         Ok(Reply::of(fresh(form, body)))
+    }
+}
+
+/// What a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The standard's.
+    Xml,
+    /// Our own.
+    Json,
+}
+
+impl<S> Reply<Document<S>> {
+    /// A document of the job at `job_url` that lists results, in the form that the headers of the request ask for; with very
+    /// many it is sent piece by piece. `write` writes it with those that it is given.
+    pub fn listing(
+        headers: &HeaderMap,
+        mut results: Vec<ResultRef>,
+        job_url: &str,
+        write: impl FnOnce(Form, Vec<ResultRef>) -> serde_json::Result<Vec<u8>>,
+    ) -> Result<Self, Problem> {
+        let media_type = FORMS[prefer(headers, &FORMS).unwrap_or(0)];
+        let form = if media_type == JSON { Form::Json } else { Form::Xml };
+        if !pieces::is_long(results.len()) {
+            let body = write(form, results).map_err(Problem::internal)?;
+            return Ok(Reply::of(fresh(media_type, body)));
+        }
+        let listed = std::mem::take(&mut results);
+        let bare = write(form, results).map_err(Problem::internal)?;
+        let pieces = match form {
+            Form::Xml => Pieces::xml(bare, listed, job_url),
+            Form::Json => Pieces::json(bare, listed, job_url),
+        };
+        let pieces = pieces.ok_or_else(|| Problem::internal("a document has no place for results"))?;
+        let body = Body::from_bytes_stream(stream::iter(pieces.map(Ok::<_, io::Error>)));
+        Ok(Reply::of(fresh(media_type, body)))
     }
 }
 

@@ -18,10 +18,7 @@ use super::{
     reply::{Archive, Content, Document, Reply, Script},
     schema, script,
 };
-use crate::{
-    auth::TooFast,
-    uws::{Job, json, xml},
-};
+use crate::{auth::TooFast, uws::Job};
 
 /// The API of share links.
 pub struct Shared(pub Arc<Site>);
@@ -37,7 +34,7 @@ impl Shared {
         request: &Request,
     ) -> Result<Reply<Document<schema::Job>>, Problem> {
         let job = self.open(&secret, request).await?;
-        self.document(&job, &secret, headers)
+        self.document(job, &secret, headers)
     }
 
     /// The results of a shared job as one file
@@ -98,7 +95,7 @@ impl Shared {
     ) -> Result<Reply<Document<schema::Job>>, Problem> {
         let job = self.open(&secret, request).await?;
         same(&job, &id)?;
-        self.document(&job, &secret, headers)
+        self.document(job, &secret, headers)
     }
 
     /// The results of a shared job, all of them
@@ -116,9 +113,9 @@ impl Shared {
     ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
         let job = self.open(&secret, request).await?;
         same(&job, &id)?;
-        let stored = self.0.jobs.shared_results(&secret).await?;
+        let listed = self.0.jobs.shared_list(&secret).await?;
         let url = format!("{}/{}", self.0.share_url(&secret), job.id);
-        Ok(discreet(content::results(headers, stored, &url)?))
+        Ok(discreet(content::results(headers, listed, &url)?))
     }
 
     /// A result of a shared job, or a part of it by `Range`
@@ -176,13 +173,12 @@ impl Shared {
 
     fn document(
         &self,
-        job: &Job,
+        job: Job,
         secret: &str,
         headers: &HeaderMap,
     ) -> Result<Reply<Document<schema::Job>>, Problem> {
         let url = self.0.share_url(secret);
-        let reply = Reply::document(headers, || xml::job(job, &url), || json::job(job, &url))?;
-        Ok(discreet(reply))
+        Ok(discreet(content::job(headers, job, &url)?))
     }
 }
 

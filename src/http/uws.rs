@@ -141,7 +141,7 @@ impl Uws {
         }
         .map_err(Problem::uws)?;
         let url = self.0.list_url(&job.service);
-        Reply::document(headers, || xml::job(&job, &url), || json::job(&job, &url))
+        content::job(headers, job, &url)
     }
 
     /// Destroys a job by ACTION=DELETE
@@ -439,9 +439,9 @@ impl Uws {
         headers: &HeaderMap,
     ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
         let place = place(&service, &id)?;
-        let stored = self.0.jobs.results(&caller, place).await.map_err(Problem::uws)?;
+        let listed = self.0.jobs.listed(&caller, place).await.map_err(Problem::uws)?;
         let url = self.0.job_url(&service, place.id);
-        content::results(headers, stored, &url)
+        content::results(headers, listed, &url)
     }
 
     /// A result, or a part of it by `Range`

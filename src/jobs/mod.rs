@@ -38,7 +38,7 @@ use crate::{
         LogLine, NewJob, Run, StoreError, StoredResult, Tombstone,
         jobs::{Created, Edit, FIRST_VERSION},
     },
-    uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, Timestamp},
+    uws::{Event, Job, JobId, ParameterValue, Parameters, Phase, ResultRef, Timestamp},
 };
 
 /// Longest time that WAIT blocks, below what proxies allow.
@@ -770,6 +770,12 @@ impl Jobs {
     pub async fn results(&self, caller: &Caller, place: Place<'_>) -> Result<Vec<StoredResult>, JobsError> {
         self.authorise(caller, place).await?;
         Ok(self.engine.store.results(place.id).await?)
+    }
+
+    /// Name, size and media type of every result that is visible by now, however many.
+    pub async fn listed(&self, caller: &Caller, place: Place<'_>) -> Result<Vec<ResultRef>, JobsError> {
+        self.authorise(caller, place).await?;
+        Ok(self.engine.store.list_results(place.id).await?)
     }
 
     /// One result.

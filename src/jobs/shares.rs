@@ -9,7 +9,7 @@ use crate::{
     auth::{self, Caller, Secret, hash},
     engine::UsageError,
     store::{Share, StoredResult},
-    uws::{Job, JobId, Timestamp},
+    uws::{Job, JobId, ResultRef, Timestamp},
 };
 
 /// Longest life of a link.
@@ -89,6 +89,12 @@ impl Jobs {
     pub async fn shared_results(&self, secret: &str) -> Result<Vec<StoredResult>, JobsError> {
         let id = self.shared_id(secret).await?;
         Ok(self.engine.store.results(id).await?)
+    }
+
+    /// Name, size and media type of every result of the job that this link leads to.
+    pub async fn shared_list(&self, secret: &str) -> Result<Vec<ResultRef>, JobsError> {
+        let id = self.shared_id(secret).await?;
+        Ok(self.engine.store.list_results(id).await?)
     }
 
     /// One result of the job that this link leads to.

@@ -689,6 +689,23 @@ impl Store {
         rows.iter().map(stored_result).collect()
     }
 
+    /// Name, size and media type of every visible result of a job, in the order produced.
+    pub async fn list_results(&self, id: JobId) -> Result<Vec<ResultRef>, StoreError> {
+        const SELECT: Sql = Sql::both(
+            "SELECT r.name, r.size, r.media_type FROM job_result r \
+             JOIN job j ON j.id = r.job AND j.fence = r.fence WHERE r.job = $1 ORDER BY r.position",
+        );
+        let rows = self.select(SELECT, [id.0.into()]).await?;
+        let listed = rows.iter().map(|row| {
+            Ok(ResultRef {
+                id: row.try_get_by("name")?,
+                size: row.try_get_by::<i64, _>("size")? as u64,
+                mime_type: row.try_get_by("media_type")?,
+            })
+        });
+        listed.collect()
+    }
+
     /// One visible result of a job.
     pub async fn result(&self, id: JobId, name: &str) -> Result<Option<StoredResult>, StoreError> {
         const SELECT: Sql = Sql::both(

@@ -158,13 +158,23 @@ fn parameter_entries<'a>(parameters: &'a Parameters, job_url: &str) -> Vec<Param
 fn result_entries<'a>(results: &'a [ResultRef], job_url: &str) -> Vec<ResultEntry<'a>> {
     results
         .iter()
-        .map(|result| ResultEntry {
-            id: &result.id,
-            href: xml::result_url(job_url, &result.id),
-            size: result.size,
-            mime_type: &result.mime_type,
-        })
+        .map(|result| result_entry(result, job_url))
         .collect()
+}
+
+fn result_entry<'a>(result: &'a ResultRef, job_url: &str) -> ResultEntry<'a> {
+    ResultEntry {
+        id: &result.id,
+        href: xml::result_url(job_url, &result.id),
+        size: result.size,
+        mime_type: &result.mime_type,
+    }
+}
+
+/// Adds a result of the job at `job_url` to what is written.
+pub(super) fn append_result(out: &mut Vec<u8>, result: &ResultRef, job_url: &str) {
+    let written = serde_json::to_writer(out, &result_entry(result, job_url));
+    xml::in_memory(written.map_err(Into::into));
 }
 
 fn error_entry(error: &ErrorSummary) -> ErrorEntry<'_> {

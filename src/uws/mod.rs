@@ -7,6 +7,7 @@ pub mod json;
 pub mod label;
 pub mod parameters;
 pub mod phase;
+pub mod pieces;
 pub mod time;
 pub mod vosi;
 pub mod votable;

@@ -195,16 +195,25 @@ fn write_results(
     }
     xml.write_event(Event::Start(start))?;
     for result in results {
-        let reference = BytesStart::new("uws:result").with_attributes([
-            ("id", &*legal(&result.id)),
-            ("xlink:type", "simple"),
-            ("xlink:href", &result_url(job_url, &result.id)),
-            ("size", &result.size.min(i64::MAX as u64).to_string()),
-            ("mime-type", &*legal(&result.mime_type)),
-        ]);
-        xml.write_event(Event::Empty(reference))?;
+        write_result(xml, result, job_url)?;
     }
     end(xml, "uws:results")
+}
+
+fn write_result<W: io::Write>(xml: &mut Writer<W>, result: &ResultRef, job_url: &str) -> io::Result<()> {
+    let reference = BytesStart::new("uws:result").with_attributes([
+        ("id", &*legal(&result.id)),
+        ("xlink:type", "simple"),
+        ("xlink:href", &result_url(job_url, &result.id)),
+        ("size", &result.size.min(i64::MAX as u64).to_string()),
+        ("mime-type", &*legal(&result.mime_type)),
+    ]);
+    xml.write_event(Event::Empty(reference))
+}
+
+/// Adds a `uws:result` of the job at `job_url` to what is written.
+pub(super) fn append_result(out: &mut Vec<u8>, result: &ResultRef, job_url: &str) {
+    in_memory(write_result(&mut Writer::new(out), result, job_url));
 }
 
 fn write_error(xml: &mut Xml, error: &ErrorSummary) -> io::Result<()> {
@@ -308,7 +317,7 @@ fn is_legal(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{
         super::{ErrorKind, JobId, Phase},
         *,
@@ -340,7 +349,7 @@ mod tests {
         }
     }
 
-    fn full() -> Job {
+    pub(in crate::uws) fn full() -> Job {
         let mut parameters = Parameters::default();
         parameters
             .push("SIZE", ParameterValue::Inline("1 < 2 & 3".into()))

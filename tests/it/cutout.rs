@@ -698,6 +698,22 @@ async fn past_a_thousand_files_all_are_listed_and_destroyed() {
     let document: Value = site.get_json(&job).await;
     // Each cutout, three manifests, and the other name of one.
     assert_eq!(document["results"].as_array().map(Vec::len), Some(1_005));
+    // Sent in pieces, they are whole documents, and name the same in the same order.
+    let listed: Value = site.get_json(&format!("{job}/results")).await;
+    assert_eq!(listed["results"], document["results"]);
+    for path in [job.clone(), format!("{job}/results")] {
+        let text = site.get(&path).await.expect(200).text();
+        let ids = text
+            .split("<uws:result id=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next());
+        let expected = document["results"].as_array().unwrap().iter();
+        assert!(ids.eq(expected.map(|result| result["id"].as_str())), "{path}");
+        assert!(
+            text.ends_with("</uws:job>") || text.ends_with("</uws:results>"),
+            "{path}"
+        );
+    }
     site.get(&format!("{job}/results/o1000_m13.fits"))
         .await
         .expect(200);
