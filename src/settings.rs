@@ -253,7 +253,8 @@ impl TryFrom<String> for AuthMode {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CutoutSettings {
-    /// Bytes of pixels that a job may hold at once.
+    /// Bytes that all cutouts may hold at once. A plain cutout that does not fit is made strip by strip; one that is padded,
+    /// drawn or compressed is refused.
     #[serde(deserialize_with = "bytes")]
     pub memory: u64,
     /// Most rows of a list of positions.

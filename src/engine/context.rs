@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
     time::{self, Instant},
@@ -184,6 +185,33 @@ impl Context {
         let result = result(name, media_type, &stored, key);
         self.add(StoredResult { recipe, ..result }, stored.size)?;
         Ok(stored)
+    }
+
+    /// Stores a stream as [`Context::put_made`] does what is made. What the stream fails with is given back; there is nothing
+    /// of that name then.
+    pub async fn put_streamed<E: Send>(
+        &self,
+        name: &str,
+        media_type: &str,
+        recipe: Option<Recipe>,
+        body: BoxStream<'_, Result<Bytes, E>>,
+    ) -> Result<Result<Stored, E>, Failure> {
+        self.reserve(name)?;
+        let key = self.key(name);
+        let failed = Mutex::new(None);
+        let body = body.map_err(|error| {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            io::Error::other("what is stored could not be made")
+        });
+        let stored = self.engine.results.put(&key, media_type, body.boxed()).await;
+        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.pending().names.remove(&digest_of_name(name));
+            return Ok(Err(error));
+        }
+        let stored = stored.map_err(|error| self.storage(&error))?;
+        let result = result(name, media_type, &stored, key);
+        self.add(StoredResult { recipe, ..result }, stored.size)?;
+        Ok(Ok(stored))
     }
 
     /// Results of completed jobs of this job's owner, by the digest of the recipe that each was made by: one of these.

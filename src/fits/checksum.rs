@@ -14,6 +14,36 @@ pub(super) fn sum(sum: u32, bytes: &[u8]) -> u32 {
     fold(total)
 }
 
+/// The sum of bytes that come in parts of any length.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sum {
+    sum: u32,
+    /// Bytes of a word that is not whole yet.
+    rest: Vec<u8>,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, mut bytes: &[u8]) {
+        if !self.rest.is_empty() {
+            let (next, others) = bytes.split_at(bytes.len().min(4 - self.rest.len()));
+            self.rest.extend_from_slice(next);
+            bytes = others;
+            if self.rest.len() < 4 {
+                return;
+            }
+            self.sum = sum(self.sum, &self.rest);
+            self.rest.clear();
+        }
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        self.sum = sum(self.sum, words);
+        self.rest.extend_from_slice(rest);
+    }
+
+    pub(super) fn finish(&self) -> u32 {
+        sum(self.sum, &self.rest)
+    }
+}
+
 fn fold(mut total: u64) -> u32 {
     while total >> 32 != 0 {
         total = (total & 0xffff_ffff) + (total >> 32);
@@ -50,6 +80,17 @@ mod tests {
     #[test]
     fn the_standards_example_is_reproduced() {
         assert_eq!(&encode(!868_229_149), b"hcHjjc9ghcEghc9g");
+    }
+
+    #[test]
+    fn parts_of_any_length_have_the_sum_of_the_whole() {
+        let bytes: Vec<u8> = (0..10_001_u32).map(|i| (i.wrapping_mul(77) >> 3) as u8).collect();
+        for length in [1, 2, 3, 4, 5, 7, 2_880, 20_000] {
+            let mut parts = Sum::default();
+            bytes.chunks(length).for_each(|part| parts.add(part));
+            assert_eq!(parts.finish(), sum(0, &bytes), "{length}");
+        }
+        assert_eq!(Sum::default().finish(), 0);
     }
 
     #[test]

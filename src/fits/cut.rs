@@ -69,12 +69,22 @@ impl Cut {
     pub fn data(&self) -> &[u8] {
         &self.data
     }
+
+    /// The same, taken out.
+    pub fn into_data(self) -> Vec<u8> {
+        self.data
+    }
 }
 
 /// Bytes of the pixels that a cut of `region` has: the memory that its result takes. An error if there is nothing
 /// to cut there.
 pub fn bytes_of(hdu: &Hdu, region: &Region, edge: Edge) -> Result<u64, FitsError> {
     Ok(Layout::new(hdu, region, edge)?.cut_bytes)
+}
+
+/// Bytes that cutting `region` takes in memory: those of the cut, and where it is padded of what is read too.
+pub fn memory_of(hdu: &Hdu, region: &Region, edge: Edge) -> Result<u64, FitsError> {
+    Ok(Layout::new(hdu, region, edge)?.needed())
 }
 
 /// A region that was checked, and how its pixels lie in the image and in the cut.
@@ -158,6 +168,12 @@ impl Layout {
         } else {
             self.cut_bytes
         }
+    }
+
+    /// The pixels that are read along each axis, 0-based.
+    pub(super) fn ranges(&self) -> Vec<Range<u64>> {
+        let lengths = self.start.iter().zip(&self.on_shape);
+        lengths.map(|(start, length)| *start..start + length).collect()
     }
 
     /// The celestial axis that varies slowest.

@@ -247,19 +247,26 @@ fn keep_or_make(cards: &mut Cards, source: Option<&Header>, keyword: &str, value
     }
 }
 
+/// What [`write`] writes before the pixels of each cut, which they come without and whose sums are `sums`; both in the order
+/// of the source.
+pub(super) fn heads(file: &File, cuts: Vec<(Cut, Vec<NewCard>)>, sums: &[u32], date: &str) -> Vec<Bytes> {
+    let mut units = units(file, cuts, date, Packing::Plain);
+    let before = units.len().saturating_sub(sums.len());
+    let bare: Vec<Bytes> = units.drain(..before).map(|(cards, _)| head(cards, 0)).collect();
+    let mut out: Vec<Bytes> = units
+        .into_iter()
+        .zip(sums)
+        .map(|((cards, _), sum)| head(cards, *sum))
+        .collect();
+    if let (Some(first), false) = (out.first_mut(), bare.is_empty()) {
+        *first = [&bare.concat()[..], first].concat().into();
+    }
+    out
+}
+
 /// Adds an HDU with its sums.
-pub(super) fn append(out: &mut Vec<Bytes>, mut cards: Cards, mut data: Vec<u8>) {
-    let sum = checksum::sum(0, &data);
-    cards.push("DATASUM", &Value::Text(sum.to_string()), "data unit checksum");
-    cards.push("CHECKSUM", &Value::Text("0".repeat(16)), "HDU checksum");
-    let at = (cards.0.len() - 1) * CARD + 11;
-    cards.0.push(card(b"END"));
-    let mut header = Vec::with_capacity((cards.0.len() * CARD).next_multiple_of(BLOCK));
-    header.extend_from_slice(cards.0.as_flattened());
-    header.resize(header.len().next_multiple_of(BLOCK), b' ');
-    let total = checksum::sum(sum, &header);
-    header[at..at + 16].copy_from_slice(&checksum::encode(!total));
-    out.push(header.into());
+pub(super) fn append(out: &mut Vec<Bytes>, cards: Cards, mut data: Vec<u8>) {
+    out.push(head(cards, checksum::sum(0, &data)));
     if data.is_empty() {
         return;
     }
@@ -270,4 +277,18 @@ pub(super) fn append(out: &mut Vec<Bytes>, mut cards: Cards, mut data: Vec<u8>) 
     } else {
         out.extend([data.into(), Bytes::from_static(&[0; BLOCK]).slice(..padding)]);
     }
+}
+
+/// The header of an HDU whose data have this sum, with its own.
+fn head(mut cards: Cards, sum: u32) -> Bytes {
+    cards.push("DATASUM", &Value::Text(sum.to_string()), "data unit checksum");
+    cards.push("CHECKSUM", &Value::Text("0".repeat(16)), "HDU checksum");
+    let at = (cards.0.len() - 1) * CARD + 11;
+    cards.0.push(card(b"END"));
+    let mut header = Vec::with_capacity((cards.0.len() * CARD).next_multiple_of(BLOCK));
+    header.extend_from_slice(cards.0.as_flattened());
+    header.resize(header.len().next_multiple_of(BLOCK), b' ');
+    let total = checksum::sum(sum, &header);
+    header[at..at + 16].copy_from_slice(&checksum::encode(!total));
+    header.into()
 }

@@ -1,5 +1,7 @@
 //! What a cutout job would find, told before it is made: the same as what it makes then.
 
+use std::io::Write;
+
 use object_store::ObjectStoreExt;
 use reqwest::{
     Method,
@@ -19,6 +21,7 @@ on_both_back_ends!(
     long_lists_are_told_in_pages,
     lists_that_astropy_writes_are_read_as_it_reads_them,
     manifests_are_lists,
+    what_is_too_large_for_the_server_is_told,
 );
 
 const CHECK: &str = "/api/v1/cutout/check";
@@ -78,6 +81,44 @@ async fn site(backend: Backend) -> (Site, tempfile::TempDir) {
         std::fs::remove_file(folder.path().join("gone.fits")).unwrap();
     }
     (site, folder)
+}
+
+async fn what_is_too_large_for_the_server_is_told(backend: Backend) {
+    let site = Site::start_with(backend, &[("SIDEREAL_CUTOUT__MEMORY", "1 MiB")]).await;
+    let cards = [
+        ("SIMPLE", "T"),
+        ("BITPIX", "8"),
+        ("NAXIS", "2"),
+        ("NAXIS1", "1000"),
+        ("NAXIS2", "1000"),
+    ];
+    let large = hdu(&[&cards], 1_000_000, 7);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&large).unwrap();
+    let images = [
+        ("large.fits".to_owned(), large),
+        ("large.fits.gz".to_owned(), packed.finish().unwrap()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let _folder = (ingest(&site, backend, &images, true).await, folder);
+    // As it is it is made in strips.
+    let plain = compare(&site, &[("ID", "sky/large.fits")]).await;
+    assert_eq!((&plain["failures"], &plain["files"]), (&json!(0), &json!(1)));
+    // Of what is inflated first the catalogue alone is asked.
+    for (image, format) in [
+        ("sky/large.fits", "fits.fz"),
+        ("sky/large.fits", "png"),
+        ("sky/large.fits.gz", "png"),
+    ] {
+        let told = compare(&site, &[("ID", image), ("FORMAT", format)]).await;
+        assert_eq!(
+            (&told["failures"], &told["files"]),
+            (&json!(1), &json!(0)),
+            "{told}"
+        );
+        let problem = told["rows"][0]["problem"].as_str().unwrap();
+        assert!(problem.contains("cutout.memory"), "{problem}");
+    }
 }
 
 async fn told(site: &Site, form: &[(&str, &str)]) -> Value {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use sidereal::{
     auth::{Caller, Limits, Role},
     engine::{
@@ -32,6 +32,7 @@ use crate::harness::{Backend, Database, on_both_back_ends};
 
 on_both_back_ends!(
     a_job_runs_and_its_results_and_log_are_there,
+    a_stream_that_breaks_off_is_no_result,
     a_panic_is_a_fatal_error_of_that_job_alone,
     a_transient_failure_is_tried_again,
     a_job_over_its_duration_is_aborted_and_says_why,
@@ -113,6 +114,20 @@ impl Service for Probe {
                         .await?;
                     context.alias("result", "a.txt", "text/plain", &stored)?;
                     context.log("second\nline");
+                    Ok(())
+                }
+                "stream" => {
+                    for (pieces, why) in [
+                        (vec![Ok("half"), Err("gone")], Some("gone")),
+                        (vec![Ok("all "), Ok("of it")], None),
+                    ] {
+                        let body =
+                            stream::iter(pieces).map(|piece| piece.map(|text: &str| Bytes::from(text)));
+                        let stored = context
+                            .put_streamed("s.txt", "text/plain", None, body.boxed())
+                            .await?;
+                        assert_eq!(stored.err(), why);
+                    }
                     Ok(())
                 }
                 "panic" => panic!("on purpose"),
@@ -427,6 +442,20 @@ async fn a_job_runs_and_its_results_and_log_are_there(backend: Backend) {
     assert_eq!(site.jobs.log(&alice(), at(job.id), 1).await.unwrap().len(), 1);
     // Stored once, under two names.
     assert_eq!(site.objects(job.id), ["a.txt"]);
+}
+
+async fn a_stream_that_breaks_off_is_no_result(backend: Backend) {
+    let site = Site::start(backend).await;
+    let job = site.create("stream").await;
+    let job = site.until(job, Phase::Completed).await;
+    assert_eq!(job.results.len(), 1);
+    // Its name is free again.
+    let result = site.jobs.result(&alice(), at(job.id), "s.txt").await.unwrap();
+    assert_eq!(
+        site.engine.results.read(&result.object, 10).await.unwrap(),
+        "all of it"
+    );
+    assert_eq!(site.objects(job.id), ["s.txt"]);
 }
 
 async fn a_panic_is_a_fatal_error_of_that_job_alone(backend: Backend) {

@@ -7,4 +7,5 @@ mod images;
 mod packing;
 mod shapes;
 mod sky;
+mod strips;
 mod sweep;

@@ -17,13 +17,13 @@ use rayon::prelude::*;
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
-    cutter::{Cutter, WORKING, on_all_threads, packing_copies},
+    cutter::{Cutter, on_all_threads, working},
     files::OpenFile,
     image::{Fault, HduBox},
     lightcurve::Point,
     memory::Held,
     names,
-    opened::{Opened, check_size},
+    opened::{Course, Opened, course, room},
     outcome::{Ended, Made, Missed, cutout_name},
     parameters::{Format, Request},
     picture::{self, Wish},
@@ -32,11 +32,12 @@ use super::{
     render::PNG,
     reuse::{self, Facts},
     sample::Sample,
+    strips::{self, Measured},
     weights::{weigh, zero_weight},
 };
 use crate::{
     engine::{Context, Failure},
-    fits::{Admission, Cut, File, FitsError, Reason, Step, Sweep, write, write_parts},
+    fits::{Admission, Cut, File, FitsError, NewCard, Reason, Step, Sweep, write, write_parts},
     objects::Stored,
     store::{Recipe, StoredResult},
     uws::Timestamp,
@@ -178,7 +179,7 @@ impl<'a> Shared<'a> {
     async fn cut_batch(&self, mut opened: Opened, batch: &[Pair]) -> Result<Opened, Failure> {
         let tasks = self.tasks(&opened, batch).await;
         let mut tasks = self.reuse(&opened, tasks).await?;
-        let mut working = WORKING.min(self.cutter.memory().total() / 4);
+        let mut working = working(self.cutter.memory().total());
         while !tasks.is_empty()
             && let Ok(open) = &opened.file
         {
@@ -323,22 +324,30 @@ impl<'a> Shared<'a> {
         let _ = self.came.send(came);
     }
 
-    /// A sweep of an image, and the tasks that it has by their number.
+    /// A sweep of an image, and the tasks that it has by their number; and those that are too large for it.
     async fn begin(
         &self,
         opened: &Opened,
         open: &OpenFile,
         tasks: Vec<Task>,
         working: u64,
-    ) -> (Sweep, HashMap<usize, Task>) {
+    ) -> (Sweep, HashMap<usize, Task>, Vec<Task>) {
         let most = self.cutter.memory().total();
         let mut sweep = Sweep::new(File::clone(&open.file), self.request.edge, working);
         let mut begun = HashMap::with_capacity(tasks.len());
+        let mut large = Vec::new();
         for (id, task) in tasks.into_iter().enumerate() {
             consume_budget().await;
-            if let Err(error) = check_size(&open.file, &task.boxes, self.request, most) {
-                self.tell(refused(opened, task, error.into()));
-                continue;
+            match course(&open.file, &task.boxes, self.request, most) {
+                Ok(Course::AtOnce) => {}
+                Ok(Course::InStrips) => {
+                    large.push(task);
+                    continue;
+                }
+                Err(error) => {
+                    self.tell(refused(opened, task, error.into()));
+                    continue;
+                }
             }
             let regions: Vec<_> = task
                 .boxes
@@ -348,7 +357,7 @@ impl<'a> Shared<'a> {
             sweep.add(id, &regions);
             begun.insert(id, task);
         }
-        (sweep, begun)
+        (sweep, begun, large)
     }
 
     /// Cuts an image in one walk, and stores what comes of it on the way. Decoding may hold `working` bytes.
@@ -360,7 +369,7 @@ impl<'a> Shared<'a> {
         working: u64,
     ) -> Result<Again, Failure> {
         let memory = self.cutter.memory();
-        let (mut sweep, mut open_tasks) = self.begin(opened, open, tasks, working).await;
+        let (mut sweep, mut open_tasks, large) = self.begin(opened, open, tasks, working).await;
         let mut again = Again::default();
         let mut own: Option<Counted<'_>> = None;
         let mut credit: Option<Counted<'_>> = None;
@@ -433,6 +442,14 @@ impl<'a> Shared<'a> {
                 }
             }
         }
+        // Who waits for memory holds none.
+        drop((credit, holding));
+        for task in large {
+            match self.store_in_strips(opened, open, task, working).await? {
+                Ok(came) => self.tell(came),
+                Err((task, error)) => self.uncut(opened, open, *task, &error, working, &mut again),
+            }
+        }
         self.cutter.files().confirm(&opened.planned.image.url, &open.file);
         Ok(again)
     }
@@ -499,23 +516,16 @@ impl<'a> Shared<'a> {
             What::Cutout { number, ref name } => (number, name),
         };
         let hdus: Vec<String> = cuts.iter().map(|cut| cut.hdu().to_string()).collect();
-        let (area, coverage) = (first.area(), first.coverage());
+        let place = (first.area(), first.coverage());
         let pixels = cuts.iter().map(|cut| cut.data().len() as u64).sum();
         let file = Arc::clone(&open.file);
         let (cuts, weight_coverage) = weigh(&file, cuts)
             .await
             .map_err(|error| Failure::fatal(error.to_string()))?;
         if weight_coverage == Some(0.0) {
-            let area = task.boxes.first().map(|first| first.region.area);
-            let missed_for = Missed {
-                fault: zero_weight(),
-                area,
-                weight_coverage,
-            };
-            return Ok(missed(opened, task, missed_for));
+            return Ok(weightless(opened, task));
         }
-        let date = Timestamp::of_this_host().to_string();
-        let date = date.trim_end_matches('Z').to_owned();
+        let date = date();
         let about = self.about(opened, &task);
         let cuts: Vec<_> = cuts
             .into_iter()
@@ -525,7 +535,7 @@ impl<'a> Shared<'a> {
             })
             .collect();
         let packing = self.request.format.packing();
-        let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, pixels);
+        let facts = Facts::new(hdus.join(" "), place.0, place.1, weight_coverage, pixels);
         let stored = if self.request.is_pictured() {
             let bytes = tokio::task::spawn_blocking(move || write(&file, cuts, &date, packing)).await;
             let bytes = bytes.map_err(|error| Failure::fatal(error.to_string()))?;
@@ -534,19 +544,73 @@ impl<'a> Shared<'a> {
                 Err(fault) => return Ok(missed(opened, task, fault.into())),
             }
         } else {
-            let recipe = match self.digest(opened, &task) {
-                Some(digest) => Some(Recipe {
-                    digest,
-                    facts: serde_json::to_string(&facts)
-                        .map_err(|error| Failure::fatal(error.to_string()))?,
-                }),
-                None => None,
-            };
+            let recipe = self.recipe(opened, &task, &facts)?;
             let write = move || write_parts(&file, cuts, &date, packing);
             self.context.put_made(name, FITS, recipe, write).await?
         };
         let made = Made::new(number, facts, &stored);
         Ok(made_of(opened, &task, made))
+    }
+
+    /// Stores a cutout strip by strip. What is wrong with its pixels comes with the task.
+    async fn store_in_strips(
+        &self,
+        opened: &Opened,
+        open: &OpenFile,
+        task: Task,
+        working: u64,
+    ) -> Result<Result<Came, (Box<Task>, FitsError)>, Failure> {
+        let strips = strips::strips(
+            &open.file,
+            &task.boxes,
+            self.request,
+            self.cutter.memory().total(),
+        );
+        let (What::Cutout { number, name }, Ok(Some(strips))) = (&task.what, strips) else {
+            let fault = Fault::new(Reason::SourceUnreadable, "it cannot be cut in strips");
+            return Ok(Ok(refused(opened, task, fault)));
+        };
+        let _held = self.hold(strips::room(&strips).saturating_add(working)).await?;
+        let measured = match Measured::of(&open.file, strips, working).await {
+            Ok(measured) => measured,
+            Err(error) => return Ok(Err((Box::new(task), error))),
+        };
+        let weight_coverage = measured.weight_coverage;
+        if weight_coverage == Some(0.0) {
+            return Ok(Ok(weightless(opened, task)));
+        }
+        let date = date();
+        let about = self.about(opened, &task);
+        let cards: Vec<Vec<NewCard>> = measured
+            .cuts()
+            .map(|cut| provenance(&about, cut, &date))
+            .collect();
+        let hdus: Vec<String> = measured.cuts().map(|cut| cut.hdu().to_string()).collect();
+        let place = measured
+            .cuts()
+            .next()
+            .map(|first| (first.area(), first.coverage()));
+        let Some((area, coverage)) = place else {
+            let fault = Fault::new(Reason::SourceUnreadable, "there is nothing to cut");
+            return Ok(Ok(refused(opened, task, fault)));
+        };
+        let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, measured.bytes());
+        let recipe = self.recipe(opened, &task, &facts)?;
+        let body = measured.file(cards, &date, working);
+        let stored = self.context.put_streamed(name, FITS, recipe, body).await?;
+        Ok(match stored {
+            Ok(stored) => Ok(made_of(opened, &task, Made::new(*number, facts, &stored))),
+            Err(error) => Err((Box::new(task), error)),
+        })
+    }
+
+    /// By what a later job finds a cutout.
+    fn recipe(&self, opened: &Opened, task: &Task, facts: &Facts) -> Result<Option<Recipe>, Failure> {
+        let Some(digest) = self.digest(opened, task) else {
+            return Ok(None);
+        };
+        let facts = serde_json::to_string(facts).map_err(|error| Failure::fatal(error.to_string()))?;
+        Ok(Some(Recipe { digest, facts }))
     }
 
     /// Stores a cutout and its picture beside it, or with FORMAT=png the picture alone; gives what its row names.
@@ -582,11 +646,8 @@ impl<'a> Shared<'a> {
 
     /// Bytes that a cutout of so many bytes of pixels takes.
     fn room(&self, pixels: u64) -> u64 {
-        // What is drawn lies in memory as a file too.
-        let drawn = if self.request.is_pictured() { 2 } else { 1 };
-        let copies = drawn + packing_copies(self.request.format.packing());
         // Cards.
-        pixels.saturating_mul(copies).saturating_add(32 << 10)
+        room(pixels, self.request).saturating_add(32 << 10)
     }
 }
 
@@ -601,6 +662,23 @@ impl Task {
             },
         }
     }
+}
+
+/// The date of a file that is made now (ISO 8601, UTC).
+fn date() -> String {
+    let date = Timestamp::of_this_host().to_string();
+    date.trim_end_matches('Z').to_owned()
+}
+
+/// What becomes of a cutout of whose pixels none has a weight.
+fn weightless(opened: &Opened, task: Task) -> Came {
+    let area = task.boxes.first().map(|first| first.region.area);
+    let because = Missed {
+        fault: zero_weight(),
+        area,
+        weight_coverage: Some(0.0),
+    };
+    missed(opened, task, because)
 }
 
 fn made_of(opened: &Opened, task: &Task, made: Made) -> Came {

@@ -21,7 +21,7 @@ use super::{
     image::{Fault as CutFault, HduBox},
     lightcurve,
     limits::MAX_PAIRS,
-    opened::{boxes_at, check_size},
+    opened::{boxes_at, course, room},
     parameters::{Format, Request},
     plan::{Plan, PlanError, PlannedImage, Selection},
     provenance::{About, provenance},
@@ -30,7 +30,7 @@ use super::{
 use crate::{
     auth::Caller,
     engine::{CheckError, Draft, Service, Stage, UsageError},
-    fits::{Edge, File, PixelBox, Reason, written_size},
+    fits::{Edge, File, FitsError, PixelBox, Reason, written_size},
     jobs::{self, Jobs, JobsError, Submission},
     sky::Shape,
     uws::JobId,
@@ -407,6 +407,9 @@ impl<'a> Survey<'a> {
 
     /// Takes it that a row lies on an image whose bounds it lies within.
     fn guess(&mut self, planned: &PlannedImage, place: usize, at: usize) {
+        if let Some(fault) = self.too_large(planned, at) {
+            return self.take(planned, place, at, Err(fault));
+        }
         self.guessed += 1;
         let row = &mut self.rows[at];
         row.hit(planned, &self.request);
@@ -417,6 +420,36 @@ impl<'a> Survey<'a> {
                 problem: None,
             });
         }
+    }
+
+    /// Why the whole of an image cannot be cut, where the shapes of the catalogue tell it for certain.
+    fn too_large(&self, planned: &PlannedImage, at: usize) -> Option<CutFault> {
+        let (request, asked) = (&self.request, &self.request.list.rows[at]);
+        let is_narrowed = !request.hdus.is_empty()
+            || asked.band_range.is_some()
+            || asked.time_range.is_some()
+            || !request.pols.is_empty();
+        let is_plain = request.format == Format::Fits && !request.is_pictured();
+        if asked.shape != Shape::Sky || is_narrowed || is_plain {
+            return None;
+        }
+        let images = planned.image.hdus.iter().filter(|hdu| hdu.shape.len() > 1);
+        let drawn = if request.format == Format::Png {
+            1
+        } else {
+            usize::MAX
+        };
+        let pixels = images.take(drawn).fold(0_u64, |sum, hdu| {
+            let width = hdu.bitpix.unsigned_abs() / 8;
+            let bytes = hdu
+                .shape
+                .iter()
+                .fold(width, |all, axis| all.saturating_mul(*axis));
+            sum.saturating_add(bytes)
+        });
+        let limit = self.service.cutter.memory().total();
+        let (what, bytes) = ("the cutout", room(pixels, request));
+        (bytes > limit).then(|| FitsError::TooLarge { what, bytes, limit }.into())
     }
 
     /// Sums up, and shows the rows that are wanted.
@@ -543,7 +576,7 @@ fn outcome(
     image: &str,
     limit: u64,
 ) -> Outcome {
-    check_size(file, &boxes, request, limit)?;
+    course(file, &boxes, request, limit)?;
     let about = About {
         job: Some(JobId::new()),
         request,

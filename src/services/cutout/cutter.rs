@@ -23,8 +23,10 @@ use crate::{
     uws::Timestamp,
 };
 
-/// What decoding may hold beside the pixels that it is for, at first.
-pub(super) const WORKING: u64 = 32 << 20;
+/// What decoding may hold beside the pixels that it is for, at first, of so many bytes in all.
+pub(super) fn working(memory: u64) -> u64 {
+    (32 << 20).min(memory / 4)
+}
 
 /// Runs `work` on the threads of rayon, so that no thread of the runtime is held up; nothing if it panics.
 pub(super) async fn on_all_threads<T: Send + 'static>(
@@ -132,7 +134,7 @@ impl Cutter {
             }
             .into());
         }
-        let mut working = WORKING.min(limit / 4);
+        let mut working = working(limit);
         let cuts = loop {
             let held = self.memory.hold(needed.saturating_add(working)).await;
             let mut cuts = Vec::with_capacity(boxes.len());

@@ -2,7 +2,7 @@
 //!
 //! `parameters`, `list` and `limits` read what a job asks for; `plan` finds the images by the catalogue; `execute`
 //! takes the images one by one, each is `opened`, its `image` boxes are cut in `batch`es, in the bounds of `memory`, and each
-//! has its `outcome`; `cutter` is what they share with cutouts that need no job, `files` what it
+//! has its `outcome`, what is larger than these made in `strips`; `cutter` is what they share with cutouts that need no job, `files` what it
 //! keeps open; `weights` look at what was cut, and each `sample` is a point of a `lightcurve`; `reuse` knows what was cut
 //! before, `retry` what of a job is done again; `provenance`, `names` and `manifest` are what the user gets to see; `ingest`
 //! fills the catalogue, by the `keywords` of headers; `render` draws, and `picture` feeds it; `routes` is what is served
@@ -41,6 +41,7 @@ pub mod routes;
 mod sample;
 mod search;
 mod sia;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod weights;

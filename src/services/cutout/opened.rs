@@ -5,16 +5,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{
-    cutter::{on_all_threads, packing_copies},
+    cutter::{on_all_threads, packing_copies, working},
     files::OpenFile,
     image::{Fault, HduBox, boxes, choose_planes, chosen},
     lightcurve,
     manifest::{self, ImageColumns, Imaged, SourceColumns},
     parameters::{Format, Request},
     plan::PlannedImage,
-    sample,
+    sample, strips,
 };
-use crate::fits::{File, FitsError, Reason, bytes_of};
+use crate::fits::{File, FitsError, Reason, Strips, memory_of};
 
 /// An image with its headers.
 pub struct Opened {
@@ -173,19 +173,38 @@ pub fn boxes_at(file: &File, request: &Request, at: usize) -> Result<Vec<HduBox>
     Ok(boxes)
 }
 
-/// An error if a cutout of these boxes can never be held in so many bytes, or is not to be made as they lie.
-pub fn check_size(file: &File, boxes: &[HduBox], request: &Request, limit: u64) -> Result<(), FitsError> {
-    let mut bytes = 0_u64;
+/// How a cutout is made.
+pub enum Course {
+    /// All its pixels are cut and then stored.
+    AtOnce,
+    /// Strip by strip.
+    InStrips,
+}
+
+/// How a cutout of these boxes is made in so many bytes; an error if it can never be held in them, or is not to be made as
+/// they lie.
+pub fn course(file: &File, boxes: &[HduBox], request: &Request, limit: u64) -> Result<Course, FitsError> {
+    let mut pixels = 0_u64;
     for found in boxes {
         if let Some(hdu) = file.hdus().get(found.hdu) {
-            bytes = bytes.saturating_add(bytes_of(hdu, &found.region, request.edge)?);
+            pixels = pixels.saturating_add(memory_of(hdu, &found.region, request.edge)?);
         }
     }
-    // Once as it is cut, once as it is stored.
-    let bytes = bytes.saturating_mul(2 + packing_copies(request.format.packing()));
-    if bytes > limit {
-        let what = "the cutout";
-        return Err(FitsError::TooLarge { what, bytes, limit });
+    let bytes = room(pixels, request);
+    if bytes <= limit {
+        return Ok(Course::AtOnce);
     }
-    Ok(())
+    let fits = |strips: Strips| strips::room(&strips).saturating_add(working(limit)) <= limit;
+    if strips::strips(file, boxes, request, limit)?.is_some_and(fits) {
+        return Ok(Course::InStrips);
+    }
+    let what = "the cutout";
+    Err(FitsError::TooLarge { what, bytes, limit })
+}
+
+/// Bytes that a cutout takes whose pixels take so many while they are cut.
+pub fn room(pixels: u64, request: &Request) -> u64 {
+    // Files are written from where the pixels lie; what is drawn lies in memory as a file too.
+    let drawn = if request.is_pictured() { 2 } else { 1 };
+    pixels.saturating_mul(drawn + packing_copies(request.format.packing()))
 }

@@ -685,13 +685,119 @@ async fn a_cutout_that_needs_more_than_all_memory_is_a_row() {
     let (_, manifest) = bench
         .run(&[("POSITIONS", "RA,DEC,XSIZE\n10,0,2\n10,0,400\n"), ("EDGE", "pad")])
         .await;
-    let reasons: Vec<_> = manifest["rows"]
-        .as_array()
-        .unwrap()
-        .iter()
+    assert_eq!(reasons(&manifest), ["-", "too_large"]);
+}
+
+fn reasons(manifest: &Json) -> Vec<&str> {
+    let rows = manifest["rows"].as_array().unwrap();
+    rows.iter()
         .map(|row| row["reason"].as_str().unwrap_or("-"))
-        .collect();
-    assert_eq!(reasons, ["-", "too_large"]);
+        .collect()
+}
+
+/// An image of 200 x 200 pixels of 4 bytes, and another of its weights, half of which are 0.
+fn weighed_image() -> Vec<u8> {
+    let mut cards: Vec<String> = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                  -32",
+        "NAXIS   =                    2",
+        "NAXIS1  =                  200",
+        "NAXIS2  =                  200",
+        "CTYPE1  = 'RA---TAN'",
+        "CTYPE2  = 'DEC--TAN'",
+        "CRPIX1  =                100.5",
+        "CRPIX2  =                100.5",
+        "CDELT1  = -0.01666666666666667",
+        "CDELT2  =  0.01666666666666667",
+        "CRVAL1  =                   10",
+        "CRVAL2  =                    0",
+    ]
+    .map(String::from)
+    .into();
+    let mut bytes = header(&cards);
+    bytes.extend((0..40_000_u16).flat_map(|at| f32::from(at).to_be_bytes()));
+    bytes.resize(bytes.len().next_multiple_of(2880), 0);
+    cards[0] = "XTENSION= 'IMAGE   '".into();
+    cards[1] = "BITPIX  =                    8".into();
+    let own = ["PCOUNT  =                    0", "GCOUNT  =                    1"];
+    cards.splice(5..5, own.map(String::from));
+    cards.push("EXTNAME = 'WGT     '".into());
+    bytes.extend(header(&cards));
+    bytes.extend((0..40_000_u16).map(|at| u8::from(at >= 20_000)));
+    bytes.resize(bytes.len().next_multiple_of(2880), 0);
+    bytes
+}
+
+/// A file without what differs from job to job, and from one folder to another.
+fn alike(file: &[u8]) -> Vec<u8> {
+    let mut alike = Vec::new();
+    for card in file.chunks(80) {
+        let own = [&b"CUTJOB "[..], b"CUTDATE ", b"CUTETAG ", b"DATE   ", b"CHECKSUM"];
+        if !own.iter().any(|name| card.starts_with(name)) {
+            alike.extend_from_slice(card);
+        }
+    }
+    alike
+}
+
+#[tokio::test]
+async fn what_is_larger_than_all_memory_is_made_in_strips_and_the_same() {
+    let ample = Bench::new(64 << 20).await;
+    let scarce = Bench::new(64 << 10).await;
+    for bench in [&ample, &scarce] {
+        bench.write("a.fits", &weighed_image());
+        bench.ingest().await;
+    }
+    let whole = vec![("ID", "maps/a.fits")];
+    let list = vec![("POSITIONS", "RA,DEC,XSIZE\n10,0,2\n10,0,170\n10.9,0.7,190\n")];
+    let empty = vec![("POSITIONS", "RA,DEC,XSIZE,YSIZE\n10,-0.9,190,80\n")];
+    for (parameters, expected) in [
+        (&whole, vec!["-"]),
+        (&list, vec!["-"; 3]),
+        (&empty, vec!["zero_weight"]),
+    ] {
+        let (first, told) = ample.run(parameters).await;
+        let (second, told_of_strips) = scarce.run(parameters).await;
+        assert_eq!(reasons(&told), expected);
+        assert_eq!(reasons(&told_of_strips), expected);
+        let rows = told["rows"].as_array().unwrap().iter();
+        for (row, other) in rows.zip(told_of_strips["rows"].as_array().unwrap()) {
+            for column in [
+                "file",
+                "size",
+                "hdu",
+                "x_min",
+                "y_max",
+                "coverage",
+                "weight_coverage",
+            ] {
+                assert_eq!(row[column], other[column], "{column}");
+            }
+            let Some(name) = row["file"].as_str() else {
+                continue;
+            };
+            let (large, made) = (
+                ample.result(&first, name).await,
+                scarce.result(&second, name).await,
+            );
+            assert_eq!(alike(&large), alike(&made), "{name}");
+            assert_eq!(other["sha256"], hex::encode(Sha256::digest(&made)));
+            // The sums are right where the cards that they are over differ.
+            let words = made
+                .chunks_exact(4)
+                .map(|word| u64::from(u32::from_be_bytes(word.try_into().unwrap())));
+            assert_eq!(words.sum::<u64>() % u64::from(u32::MAX), 0, "{name}");
+        }
+    }
+    // Given again to who asks again, as all others are.
+    let (again, manifest) = scarce.run(&whole).await;
+    let name = manifest["rows"][0]["file"].as_str().unwrap();
+    assert!(again.results.iter().any(|result| result.id == name));
+    // What is drawn or compressed is whole in memory, and what is padded too.
+    for (name, value) in [("FORMAT", "fits.fz"), ("FORMAT", "png"), ("PREVIEW", "true")] {
+        let (_, manifest) = scarce.run(&[whole[0], (name, value)]).await;
+        assert_eq!(reasons(&manifest), ["too_large"], "{name}={value}");
+    }
 }
 
 #[tokio::test]

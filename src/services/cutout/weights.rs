@@ -34,10 +34,19 @@ pub async fn weigh(file: &Arc<File>, cuts: Vec<Cut>) -> Result<(Vec<Cut>, Option
 }
 
 /// The weights among the cuts; none if there is nothing else.
-fn weights<'a>(file: &'a File, cuts: &'a [Cut]) -> impl Iterator<Item = &'a Cut> {
-    let of_weights = |cut: &&Cut| file.hdus().get(cut.hdu()).is_some_and(is_weight);
-    let alone = cuts.iter().all(|cut| of_weights(&cut));
-    cuts.iter().filter(move |cut| !alone && of_weights(cut))
+fn weights<'a>(file: &File, cuts: &'a [Cut]) -> impl Iterator<Item = &'a Cut> {
+    let hdus: Vec<usize> = cuts.iter().map(Cut::hdu).collect();
+    let weighs = are_weights(file, &hdus).into_iter();
+    cuts.iter()
+        .zip(weighs)
+        .filter_map(|(cut, weighs)| weighs.then_some(cut))
+}
+
+/// Which of the HDUs that a cutout has are weights of others; none if there is nothing else.
+pub fn are_weights(file: &File, hdus: &[usize]) -> Vec<bool> {
+    let of_weights = |hdu: &usize| file.hdus().get(*hdu).is_some_and(is_weight);
+    let alone = hdus.iter().all(of_weights);
+    hdus.iter().map(|hdu| !alone && of_weights(hdu)).collect()
 }
 
 /// Whether an HDU holds weights.
@@ -58,14 +67,31 @@ pub fn weights_of<'a>(file: &'a File, image: &Hdu) -> Option<&'a Hdu> {
         .or_else(|| all().next())
 }
 
-/// The share of the pixels that are above 0; NaN is not.
+/// The share of the pixels that are above 0.
 fn covered<'a>(weights: impl Iterator<Item = &'a Cut>) -> Option<f64> {
-    let (mut above, mut all) = (0_u64, 0_u64);
-    for weight in weights {
+    let mut covered = Covered::default();
+    weights.for_each(|weight| covered.add(weight));
+    covered.share()
+}
+
+/// How many pixels of weights are above 0; NaN is not.
+#[derive(Debug, Default)]
+pub struct Covered {
+    above: u64,
+    all: u64,
+}
+
+impl Covered {
+    /// Counts the pixels of a cut, or of a part of one.
+    pub fn add(&mut self, weight: &Cut) {
         for value in weight.physical() {
-            above += u64::from(value > 0.0);
-            all += 1;
+            self.above += u64::from(value > 0.0);
+            self.all += 1;
         }
     }
-    (all > 0).then(|| above as f64 / all as f64)
+
+    /// Their share, if there are any pixels.
+    pub fn share(&self) -> Option<f64> {
+        (self.all > 0).then(|| self.above as f64 / self.all as f64)
+    }
 }
