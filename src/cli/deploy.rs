@@ -121,10 +121,12 @@ struct Deployment {
     values: Vec<String>,
     /// A value after those of the files; tags, digests and secrets are always texts
     ///
-    /// What is called like a secret (password, secret, token, credential, key, passphrase) and the URL with a password
-    /// are given to Helm in private files, and are not printed; `null`, `true`, `false` and the names of objects
-    /// (existingSecret.name) are as others. Everybody on the machine can read the words of this command too: where that
-    /// matters, say secrets by --values or secrets/CHART.ENV.yaml.
+    /// Texts are given to Helm in private files, and are not printed, since any of them may hold a secret: a settings file,
+    /// a URL, a variable. Printed are numbers, `null`, `true`, `false`, the names of objects (existingSecret.name), and
+    /// single words that are called tag, digest, repository, registry, host, domain, namespace, path, region, environment,
+    /// level, mode, type, size or pullPolicy, unless another part of their name is a secret's (password, secret, token,
+    /// credential, key, passphrase). Everybody on the machine can read the words of this command too: where that matters,
+    /// say secrets by --values or secrets/CHART.ENV.yaml.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Deploy the image that has this tag in the registry, by its digest

@@ -12,6 +12,24 @@ const SECRET: [&str; 7] = [
     "credential",
     "key",
 ];
+/// What is called so says where something is or how it is, if it is one word.
+const OPEN: [&str; 15] = [
+    "tag",
+    "digest",
+    "repository",
+    "registry",
+    "host",
+    "domain",
+    "namespace",
+    "path",
+    "region",
+    "environment",
+    "level",
+    "mode",
+    "type",
+    "size",
+    "pullpolicy",
+];
 
 /// One `KEY=VALUE` of `--set`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,20 +101,42 @@ impl Setting {
         leaf.is_some_and(|leaf| ["tag", "digest", "repository"].contains(&leaf))
     }
 
-    /// Whether its value is not for eyes: by its name, or since it is a URL with a password. The names of objects
-    /// (`existingSecret.name`) are no secrets, nor is what switches something on, off or away.
+    /// Whether its value is not for eyes, which every text is that is not known to be for them: a settings file, a URL, and
+    /// the value of some variable can all hold a secret under a name that does not say so. What switches something on, off
+    /// or away is open, and numbers, which Helm would take for texts if it read them from a file; so are the names of
+    /// objects (`existingSecret.name`), and single words that their names tell, such as a tag or a host.
     pub fn is_secret(&self) -> bool {
-        if without_password(&self.value) != self.value {
-            return true;
-        }
-        if ["", "true", "false", "null"].contains(&&*self.value.to_ascii_lowercase()) {
+        if ["", "{}", "true", "false", "null"].contains(&&*self.value.to_ascii_lowercase()) {
             return false;
         }
         let key = plain(&self.key).to_ascii_lowercase().replace("keycloak", "");
-        let mut names = key.split(['.', '[']);
-        let is_name = key.ends_with("name") || names.clone().any(|name| name.starts_with("existing"));
-        !is_name && names.any(|name| SECRET.iter().any(|word| name.contains(word)))
+        let names: Vec<&str> = key.split(['.', '[']).collect();
+        let is_name = names.iter().any(|name| name.starts_with("existing"))
+            || names
+                .last()
+                .is_some_and(|leaf| leaf.ends_with("name") || leaf.ends_with("nameoverride"));
+        if !is_name && names.iter().any(|name| SECRET.iter().any(|word| name.contains(word))) {
+            return true;
+        }
+        let texts = self.texts();
+        if texts.iter().all(|text| is_number(text)) {
+            return false;
+        }
+        let is_open = is_name || names.last().is_some_and(|leaf| OPEN.contains(leaf));
+        !is_open || !texts.iter().all(|text| is_word(text)) || without_password(&self.value) != self.value
     }
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.parse::<f64>().is_ok()
+}
+
+/// A name, a path, an image: nothing with parts that could say more.
+fn is_word(text: &str) -> bool {
+    text.len() <= 253
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c))
 }
 
 /// Where the first of these characters is that no backslash guards, in bytes.
@@ -152,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_known_by_name_or_url() {
+    fn what_is_not_known_to_be_open_is_secret() {
         let is_secret = |text: &str| Setting::all(text).expect("settings")[0].is_secret();
         for secret in [
             "auth.clientSecret=x",
@@ -163,6 +203,18 @@ mod tests {
             "credentials.user=x",
             "url=postgres://me:x@host/db",
             "tokens={a,b}",
+            // Nothing says that these are secrets.
+            r#"config.file=[dashboard]\nkeepers = "hunter2""#,
+            "config.file=hunter2",
+            "env[0].value=hunter2",
+            "env.DB_PASS=hunter2",
+            "hook=https://chat.example.org/services/hunter2",
+            "words={1,hunter2}",
+            // Nor that these are not, but for their names.
+            "ingress.path=user = 1",
+            "store.host=https://example.org/?sig=hunter2",
+            "store.repository=https://me:x@example.org/y",
+            "existingSecret.name=a b",
         ] {
             assert!(is_secret(secret), "{secret}");
         }
@@ -174,8 +226,14 @@ mod tests {
             "keycloak.path=/x",
             "auth.password=null",
             "tokens.enabled=true",
+            "tokens={}",
             "replicas=2",
+            "quota.share=0.5",
+            "networkPolicy.egressPorts={5432,443}",
             "image.tag=1",
+            "image.repository=example.org:5000/sky",
+            "fullnameOverride=sky-dev9",
+            "ingress.host=sky.example.org",
         ] {
             assert!(!is_secret(open), "{open}");
         }

@@ -298,7 +298,8 @@ def test_secrets_are_in_secrets(name):
         if one["kind"] != "Secret":
             assert "of-the-tests" not in json.dumps(one), title(one)
     if name == "all-on":
-        assert {one["metadata"]["name"] for one in of_kind(objects(name), "Secret")} == {"everything-sidereal", "everything-sidereal-migrate"}
+        assert {one["metadata"]["name"] for one in of_kind(objects(name), "Secret")} == {
+            "everything-sidereal", "everything-sidereal-file", "everything-sidereal-migrate"}
     else:
         assert not of_kind(objects(name), "Secret"), "secrets that are there already are not made"
 
@@ -376,10 +377,14 @@ def test_pods_answer_until_ingresses_know_that_they_end():
                 assert pod(one)["terminationGracePeriodSeconds"] > 20
 
 
-def test_a_settings_file_with_tokens_is_mounted_from_a_secret():
-    (api,) = of_kind(render("--set", "config.fileSecret=tokens"), "Deployment")
-    assert {"name": "file", "secret": {"secretName": "tokens"}} in pod(api)["volumes"]
-    assert "/etc/sidereal" in [mount["mountPath"] for mount in pod(api)["containers"][0]["volumeMounts"]]
+def test_a_settings_file_is_mounted_from_a_secret():
+    """One that is there already, or one that is made: either may hold tokens, and ConfigMaps are shown to whoever asks."""
+    for values, secret in [("config.fileSecret=tokens", "tokens"), ("config.file=workers = 3", "sidereal-file")]:
+        manifests = render("--set", values)
+        (api,) = of_kind(manifests, "Deployment")
+        assert {"name": "file", "secret": {"secretName": secret}} in pod(api)["volumes"]
+        assert "/etc/sidereal" in [mount["mountPath"] for mount in pod(api)["containers"][0]["volumeMounts"]]
+        assert [one["metadata"]["name"] for one in manifests if "workers = 3" in json.dumps(one)] == [secret] * ("file=" in values)
 
 
 def test_long_names_stay_names():

@@ -718,15 +718,18 @@ async fn no_text_says_more_to_helm_than_itself() {
 async fn secrets_are_seen_by_helm_alone() {
     let workshop = Workshop::new();
     workshop.write("secrets/sky.dev1.yaml", "password: ENC[x]\n");
-    let secret =
-        "--set auth.clientSecret=xyzzy --set url=postgres://me:plugh@host/db --set tokens={plover,Y2}";
+    // A settings file says by no name what it holds.
+    let secret = "--set auth.clientSecret=xyzzy --set url=postgres://me:plugh@host/db --set tokens={plover,Y2} \
+                  --set config.file=keepers=[{token=\"frotz\"}] --set env[0].value=ozmoo";
     for output in ["text", "json"] {
         let done = workshop
             .run(&format!("{DEPLOY} {secret} --output {output}"))
             .await;
         let (text, told) = (said(&done), fault(&done).1);
         assert!(
-            text.contains("auth.clientSecret=***") && text.contains("url=***"),
+            ["auth.clientSecret=***", "url=***", "config.file=***", "env[0].value=***"]
+                .iter()
+                .all(|shown| text.contains(shown)),
             "{text}"
         );
         assert!(text.contains("<decrypted secrets/sky.dev1.yaml>"), "{text}");
@@ -734,7 +737,7 @@ async fn secrets_are_seen_by_helm_alone() {
         // Neither what is said, nor the words of any command: those of Helm are in its files alone.
         let files = only(&notes, &["="]);
         let words: Vec<&String> = notes.iter().filter(|note| !files.contains(note)).collect();
-        for word in ["hush", "xyzzy", "plugh", "plover", "Y2"] {
+        for word in ["hush", "xyzzy", "plugh", "plover", "Y2", "frotz", "ozmoo"] {
             assert!(
                 !format!("{text}{told}{words:?}").contains(word),
                 "{output}: {word}: {text}{told}{words:?}"

@@ -327,8 +327,8 @@ capabilities:
     secretName: {{ .Values.config.fileSecret | quote }}
 {{- else if .Values.config.file }}
 - name: file
-  configMap:
-    name: {{ include "sidereal.fullname" . }}-file
+  secret:
+    secretName: {{ include "sidereal.fullname" . }}-file
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
