@@ -6,7 +6,8 @@ use super::{
     command::Command,
     failure::{Class, Failure},
     git,
-    plan::{Image, Place, Wanted},
+    manifests::images_of,
+    plan::{Image, Place, Wanted, by_digest, mark, unpushed},
     report::warn,
     runner::Runner,
 };
@@ -64,7 +65,67 @@ pub async fn refusals(
     if wanted.deploy {
         refusals.extend(wrong_context(runner, place).await?);
     }
+    if wanted.push || wanted.deploy {
+        refusals.extend(elsewhere(runner, chart, place, wanted, images).await?);
+    }
     Ok(refusals)
+}
+
+/// The values name another repository than the one that an image is pushed to: whoever deploys by them alone (Helm, Argo CD)
+/// would get another image of the same tag, or none, and so would this if `--set` says so. A name without a slash is what
+/// a chart has before it is told where its image is.
+async fn elsewhere(
+    runner: &mut Runner,
+    chart: &Chart,
+    place: &Place,
+    wanted: &Wanted,
+    images: &[Image],
+) -> Result<Vec<Failure>, Failure> {
+    // Who names all of an image means that one.
+    let is_set = |image: &Image| {
+        let key = format!("{}.repository", image.file.value_key);
+        let set = wanted.sets.iter().rfind(|set| set.key == key);
+        set.map(|set| set.texts().concat())
+    };
+    let asked = images.iter().enumerate();
+    let asked = asked
+        .filter(|(_, image)| wanted.push || by_digest(image, wanted) || is_set(image).is_none());
+    let asked: Vec<(usize, &Image)> = asked.collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A chart that cannot be rendered yet is the linter's to judge, and a missing Helm is told by what needs it.
+    let rendered = match runner.ask(&unpushed(chart, place, wanted, images)?).await {
+        Ok(answer) if answer.is_good() => answer.out,
+        Ok(_) | Err(Failure::At { .. }) => String::new(),
+        Err(failure) => return Err(failure),
+    };
+    let pulled = images_of(&rendered);
+    let refusals = asked.into_iter().filter_map(|(at, image)| {
+        let named = is_set(image).or_else(|| {
+            let mark = format!(":{}", mark(at));
+            let mut named = pulled.iter().filter_map(|one| one.strip_suffix(&mark));
+            named
+                .find(|name| name.contains('/') && !is_same(name, &image.repository))
+                .map(str::to_owned)
+        })?;
+        (!is_same(&named, &image.repository)).then(|| {
+            Failure::usage(format!(
+                "the image of {} is {} by registry of {}/environments/{}.toml, and {named} by its values: name one",
+                place.name,
+                image.repository,
+                chart.folder(),
+                place.name
+            ))
+        })
+    });
+    Ok(refusals.collect())
+}
+
+/// Whether two names are of one repository: Docker's own registry need not be named.
+fn is_same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.trim_start_matches("docker.io/").trim_start_matches("library/").to_owned();
+    bare(one) == bare(other)
 }
 
 /// Nobody has said that production is meant.

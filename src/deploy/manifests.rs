@@ -20,7 +20,6 @@ pub fn without_secrets(text: &str) -> String {
 /// Whether any part of a document, however it is written, says that it is of this kind; rather one too many than one
 /// too few.
 fn is_secret(document: &str) -> bool {
-    let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
     document.split(['\n', '{', ',', '}']).any(|part| {
         let part = part.split(" #").next().unwrap_or_default();
         part.trim_start_matches([' ', '-'])
@@ -31,6 +30,20 @@ fn is_secret(document: &str) -> bool {
                 bare(key) == "kind" && (kind == "Secret" || kind == "SecretList")
             })
     })
+}
+
+/// What any part of a text of YAML names as its image.
+pub fn images_of(text: &str) -> Vec<String> {
+    let parts = text.split(['\n', '{', ',', '}']).filter_map(|part| {
+        let part = part.split(" #").next()?;
+        let (key, value) = part.trim_start_matches([' ', '-']).split_once(':')?;
+        (bare(key) == "image").then(|| bare(value).to_owned())
+    });
+    parts.filter(|image| !image.is_empty()).collect()
+}
+
+fn bare(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\''])
 }
 
 /// How one text becomes another, as a unified diff; empty if it does not.
@@ -58,6 +71,12 @@ pub async fn difference(runner: &mut Runner, before: &str, after: &str) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_are_found() {
+        let text = "image: a/b:1\n  - image: \"c:2\" # ours\n  x: {image: 'd@sha256:3', y: 1}\nimageName: e\nimage:\n  tag: f";
+        assert_eq!(images_of(text), ["a/b:1", "c:2", "d@sha256:3"]);
+    }
 
     #[test]
     fn secrets_are_left_out() {

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::{
     chart::{Chart, Environment, ImageFile},
     command::Command,
-    failure::Class,
+    failure::{Class, Failure},
     git::Tag,
     setting::Setting,
 };
@@ -224,7 +224,7 @@ fn setup(place: &Place, wanted: &Wanted) -> Vec<Step> {
 }
 
 /// Whether the values are told the digest of their images: not of one that somebody else names.
-fn by_digest(image: &Image, wanted: &Wanted) -> bool {
+pub fn by_digest(image: &Image, wanted: &Wanted) -> bool {
     let named = ["digest", "tag"].map(|end| format!("{}.{end}", image.file.value_key));
     !wanted.sets.iter().any(|set| named.contains(&set.key))
 }
@@ -314,6 +314,12 @@ fn values(wanted: &Wanted, facts: &Facts, which: Values) -> Command {
             command.word(format!("{key}.digest="))
         };
     }
+    command.and(&sets(wanted))
+}
+
+/// What `--set` was told.
+fn sets(wanted: &Wanted) -> Command {
+    let mut command = Command::new("helm");
     for (at, set) in wanted.sets.iter().enumerate() {
         // Helm takes them by kind of option; among those of one name the last one wins all the same.
         if wanted.sets[at + 1..].iter().any(|later| later.key == set.key) {
@@ -332,6 +338,36 @@ fn values(wanted: &Wanted, facts: &Facts, which: Values) -> Command {
 /// `helm template`: the manifests, without a cluster.
 pub fn template(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, which: Values) -> Command {
     helm(place, &["template", &place.release, &chart.folder()]).and(&values(wanted, facts, which))
+}
+
+/// `helm template` with no other repositories than those that the values name; each image has a tag ([`mark`]) that no
+/// other has.
+pub fn unpushed(
+    chart: &Chart,
+    place: &Place,
+    wanted: &Wanted,
+    images: &[Image],
+) -> Result<Command, Failure> {
+    let mut command = helm(place, &["template", &place.release, &chart.folder()]);
+    command = command.values(&chart.values(&place.name)?);
+    for file in &wanted.values {
+        command = command.values(file);
+    }
+    command = command.and(&sets(wanted));
+    for (at, image) in images.iter().enumerate() {
+        let key = &image.file.value_key;
+        command = command
+            .word("--set-string")
+            .word(format!("{key}.tag={}", mark(at)))
+            .word("--set-string")
+            .word(format!("{key}.digest="));
+    }
+    Ok(command)
+}
+
+/// The tag of an image, by its number from 0, where it is to be known again.
+pub fn mark(at: usize) -> String {
+    format!("image-{at}")
 }
 
 /// `helm lint`: of the chart with these values, by its schema.

@@ -32,6 +32,10 @@ const SHORT: &[(&str, &str)] = &[
         "{image}",
         "--set-string image.repository=dev.example.org/sky --set-string image.tag={tag} --set-string image.digest={digest}",
     ),
+    (
+        "{marked}",
+        "--set-string image.tag=image-0 --set-string image.digest=",
+    ),
     ("{digest}", DIGEST),
 ];
 
@@ -634,6 +638,46 @@ async fn what_is_in_no_commit_does_not_get_to_production() {
         "production's registry",
     )
     .await;
+}
+
+#[tokio::test]
+async fn an_image_is_pushed_to_where_it_is_pulled_from() {
+    let workshop = Workshop::new();
+    let renders = |image: &str| format!("[ \"$1\" != template ] || printf 'kind: Pod\\n  image: \"{image}\"\\n'");
+    let both = "is dev.example.org/sky by registry of charts/sky/environments/dev1.toml, and other.example.org/sky by";
+    // The values' name is what Helm and Argo CD go by.
+    workshop.answer("helm-template", &renders("other.example.org/sky:image-0"));
+    for words in [
+        "--build --push",
+        "--push-only",
+        "--deploy",
+        "--deploy --image-tag 1",
+        "--deploy --set image.digest=sha256:1",
+    ] {
+        fails(&workshop, &format!("sky --env dev1 --no-setup {words}"), 2, both).await;
+        let notes = workshop.notes();
+        let done = ["docker", "helm lint", "helm upgrade"];
+        assert!(only(&notes, &done).is_empty(), "{words}: {notes:?}");
+    }
+    let dry = workshop.run("sky --env dev1 --build --push --deploy --dry-run").await;
+    said(&dry);
+    let told = fault(&dry).1;
+    assert!(told.contains("this would be refused: the image of dev1") && told.contains(both), "{told}");
+    // What is built and goes nowhere is nobody's image.
+    said(&workshop.run("sky --env dev1 --no-setup --build").await);
+    // Another image's tag is not ours, nor is the name before a chart is told where its image is another registry's.
+    for same in ["dev.example.org/sky:image-0", "sky:image-0", "other.example.org/sea:1"] {
+        workshop.answer("helm-template", &renders(same));
+        said(&workshop.run("sky --env dev1 --no-setup --build --push --deploy").await);
+    }
+    // By `--set` it would be pulled from elsewhere by this command itself, however the chart is rendered.
+    workshop.answer("helm-template", "exit 1");
+    let words = "sky --env dev1 --no-setup --deploy --set image.repository=other.example.org/sky";
+    for more in ["", "--build --push", "--push-only --set image.tag=1"] {
+        fails(&workshop, &format!("{words} {more}"), 2, both).await;
+    }
+    // But for an image that is named whole.
+    said(&workshop.run(&format!("{words} --set image.digest=sha256:1")).await);
 }
 
 #[tokio::test]
