@@ -1,5 +1,7 @@
 //! What must not be done: to production by mistake, with changes that nobody else has, on another cluster than is meant.
 
+use serde_json::Value;
+
 use super::{
     PRODUCTION, REGISTRY_PASSWORD, REGISTRY_USER, Where,
     chart::{Chart, Environment},
@@ -7,7 +9,7 @@ use super::{
     failure::{Class, Failure},
     git,
     manifests::images_of,
-    plan::{Image, Place, Wanted, by_digest, mark, unpushed},
+    plan::{Image, Place, Wanted, by_digest, helm, mark, unpushed},
     report::warn,
     runner::Runner,
 };
@@ -65,10 +67,38 @@ pub async fn refusals(
     if wanted.deploy {
         refusals.extend(wrong_context(runner, place).await?);
     }
-    if wanted.push || wanted.deploy {
+    // One reason is enough not to ask Helm.
+    if wanted.deploy && refusals.is_empty() {
+        refusals.extend(of_another_chart(runner, chart, place).await?);
+    }
+    if (wanted.push || wanted.deploy) && refusals.is_empty() {
         refusals.extend(elsewhere(runner, chart, place, wanted, images).await?);
     }
     Ok(refusals)
+}
+
+/// A release of this name is there, and of another chart: an upgrade would put this chart's objects in the place of its own.
+/// What Helm cannot say now it says when it is to do something.
+pub async fn of_another_chart(
+    runner: &mut Runner,
+    chart: &Chart,
+    place: &Place,
+) -> Result<Option<Failure>, Failure> {
+    let command = helm(place, &["get", "metadata", &place.release, "--output", "json"]);
+    let told = match runner.ask(&command).await {
+        Ok(answer) if answer.is_good() => answer.out,
+        Ok(_) | Err(Failure::At { .. }) => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    let told: Value = serde_json::from_str(&told).unwrap_or_default();
+    // What is uninstalled and remembered has no objects.
+    let is_there = told["status"] != "uninstalled";
+    Ok(told["chart"].as_str().filter(|is| is_there && *is != chart.name).map(|is| {
+        Failure::usage(format!(
+            "release {} in namespace {} is of chart {is}, and not of {}: say another --release, or `helm uninstall` that one",
+            place.release, place.environment.namespace, chart.name
+        ))
+    }))
 }
 
 /// The values name another repository than the one that an image is pushed to: whoever deploys by them alone (Helm, Argo CD)

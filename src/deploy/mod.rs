@@ -30,7 +30,7 @@ use self::{
     chart::{Chart, Environment, charts, is_context, is_label, is_release, named},
     facts::{facts, images, major},
     failure::Class,
-    guard::{refusals, unconfirmed, wrong_context},
+    guard::{of_another_chart, refusals, unconfirmed, wrong_context},
     history::{good_before, history},
     plan::{Action, Facts, Place, Step, Values},
     report::{Report, warn},
@@ -223,6 +223,9 @@ pub async fn rollback(
     let place = place(&chart, at)?;
     let mut refused: Vec<Failure> = unconfirmed(&chart, &place, at, "rollback")?.into_iter().collect();
     refused.extend(wrong_context(&mut runner, &place).await?);
+    if refused.is_empty() {
+        refused.extend(of_another_chart(&mut runner, &chart, &place).await?);
+    }
     for refusal in refused {
         if !dry {
             return Err(refusal);
