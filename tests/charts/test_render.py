@@ -277,6 +277,9 @@ def test_rules_without_ports_are_left_out():
     ("results.s3.endpoint=", []),
     ("database.existingSecret.name=,database.url=postgres://u:1234@[fd00::5]:6432/sidereal?sslmode=require", [6432]),
     ("database.existingSecret.name=,database.url=postgres://u:1234@db/sidereal", []),
+    ("config.dashboard.fastly_url=https://fastly.example.org:8443/", [8443]),
+    # Links are for browsers.
+    ("config.dashboard.tickets_url=https://tickets.example.org:8444/", []),
     # It is not what they connect to.
     ("database.url=postgres://u@db:6432/sidereal", []),
     ("config.auth.internalUrl=http://k:8080/realms/s,results.s3.endpoint=http://s:8080", [8080]),

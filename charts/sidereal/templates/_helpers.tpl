@@ -146,6 +146,7 @@ http://{{ include "sidereal.fullname" . }}-keycloak:8080{{ .Values.keycloak.dev.
 {{- if not (or $v.postgres.cnpg.enabled $v.database.existingSecret.name) -}}
 {{- $urls = append $urls $v.database.url -}}
 {{- end -}}
+{{- $urls = append $urls $v.config.dashboard.fastly_url -}}
 {{- $ports := list -}}
 {{- range $v.networkPolicy.egressPorts -}}
 {{- $ports = append $ports (int .) -}}
