@@ -28,11 +28,6 @@ impl Revision {
             || (self.status == "superseded" && !self.description.contains("\" failed: "))
     }
 
-    /// Something is being done with the release, or was killed while it was.
-    pub fn is_pending(&self) -> bool {
-        self.status.starts_with("pending-")
-    }
-
     /// The revision that it is a copy of, if it is one.
     fn copied(&self) -> Option<u64> {
         self.description.strip_prefix("Rollback to ")?.parse().ok()

@@ -245,15 +245,14 @@ impl<'a> Run<'a> {
                 format!("it is not known how {release} stands: ask `helm history`"),
             );
         };
+        // One that is uninstalled and remembered is not there.
+        let is_there = after.last().is_some_and(|last| last.status != "uninstalled");
+        if !was_there && !is_there {
+            let text = format!("rolled back: {release} was not there before, and is not now");
+            return (Class::RolledBack, text);
+        }
         let Some(last) = after.last() else {
-            return if was_there {
-                (Class::NotRolledBack, format!("{release} is gone"))
-            } else {
-                (
-                    Class::RolledBack,
-                    format!("rolled back: {release} was not there before, and is not now"),
-                )
-            };
+            return (Class::NotRolledBack, format!("{release} is gone"));
         };
         let Revision {
             number: revision,
@@ -264,15 +263,11 @@ impl<'a> Run<'a> {
             let text = format!(
                 "nothing was changed: {release} stands at revision {revision} ({status}: {description})"
             );
-            return (Class::RolledBack, text + pending(last));
+            return (Class::RolledBack, text + pending(last).unwrap_or_default());
         }
-        if !was_there && status == "uninstalled" {
-            let text = format!("rolled back: {release} was not there before, and is not now");
-            return (Class::RolledBack, text);
-        }
-        if last.is_pending() {
+        if let Some(advice) = pending(last) {
             let text = format!("{release} is {status} at revision {revision}");
-            return (Class::NotRolledBack, text + pending(last));
+            return (Class::NotRolledBack, text + advice);
         }
         if status != "deployed" {
             let why = if self.wanted.wait && self.wanted.rollback {
@@ -384,17 +379,15 @@ pub fn rollback(place: &Place, wanted: &Wanted, major: u32, revision: u64) -> Co
     command.words(["--timeout", &wanted.timeout, "--cleanup-on-fail"])
 }
 
-/// What there is to do about a release that something is being done with; nothing of any other.
-fn pending(revision: &Revision) -> &'static str {
-    match revision.status.as_str() {
-        "pending-install" => {
+/// What there is to do about a release that something is being done with, or was killed while it was; nothing of any other.
+fn pending(revision: &Revision) -> Option<&'static str> {
+    let advice = match revision.status.strip_prefix("pending-")? {
+        "install" => {
             "\nsomebody else is deploying it, or was killed at its first time: wait, or `helm uninstall` it"
         }
-        status if status.starts_with("pending-") => {
-            "\nsomebody else is deploying it, or was killed: wait, or `sidereal deploy rollback`"
-        }
-        _ => "",
-    }
+        _ => "\nsomebody else is deploying it, or was killed: wait, or `sidereal deploy rollback`",
+    };
+    Some(advice)
 }
 
 /// Whether a registry said that it has no such image. Of a repository that is not there yet most say so, some that it may
