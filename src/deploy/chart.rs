@@ -40,7 +40,7 @@ pub struct ImageFile {
     pub context: String,
     /// From the root of the repository.
     pub dockerfile: String,
-    /// Which stage of it; the last one if none is named.
+    /// Which stage of it; the last one if none is named. It is part of the tag, but for `runtime`.
     #[serde(default)]
     pub target: Option<String>,
     /// Whose last commit names the image; git's pathspecs, from the root of the repository.
@@ -118,6 +118,9 @@ impl Chart {
                 is_value_key,
                 "names of values",
             )?;
+            if let Some(target) = &image.target {
+                must_be(&file, "target", target, is_target, "a name of a stage")?;
+            }
         }
         Ok(Chart {
             libraries: libraries(&about, &format!("charts/{name}")),
@@ -287,6 +290,11 @@ fn is_value_key(text: &str) -> bool {
     text.split('.').all(is_name)
 }
 
+/// A name of a stage of a Dockerfile, which is part of a tag.
+fn is_target(text: &str) -> bool {
+    text.len() <= 64 && is_tag(text) && !text.split('-').any(|part| part == "dirty")
+}
+
 /// Of a-z and 0-9, and of these within.
 fn is_part(text: &str, within: &str) -> bool {
     let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -377,6 +385,11 @@ mod tests {
                 is_registry,
                 &["localhost:5000", "GHCR.io/us/x", "a.example.org"],
                 &["", "a:", "a:x", "a,b=c", "https://a", "a/", "a@b"],
+            ),
+            (
+                is_target,
+                &["runtime", "debug-1"],
+                &["", "a b", "-x", "a,b", "debug-dirty", "a/b"],
             ),
             (
                 is_value_key,

@@ -26,7 +26,7 @@ pub async fn images(
                 name: named.clone(),
                 dirty: false,
             },
-            None => git::tag(runner, &file.paths).await?,
+            None => git::tag(runner, file).await?,
         };
         images.push(Image {
             tag,

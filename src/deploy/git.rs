@@ -1,40 +1,72 @@
 //! What the repository says: where it begins, which commit touched a path last, what has changed.
 
-use std::path::PathBuf;
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
 
-use super::{command::Command, failure::Failure, runner::Runner};
+use super::{
+    chart::ImageFile,
+    command::Command,
+    failure::Failure,
+    runner::{Answer, Runner},
+};
 
 /// How much of a commit's name is an image's tag.
 const TAG: usize = 12;
 /// How much of the hash of changes that are in no commit follows it.
 const CHANGES: usize = 8;
 
-/// What names an image: the last commit that touched its paths, and what has changed since.
+/// The target that a tag does not name.
+const RUNTIME: &str = "runtime";
+
+/// What names an image: the last commit that touched its paths, its target, and what has changed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// `0123456789ab` or `0123456789ab-dirty-01234567`.
+    /// `0123456789ab` or `0123456789ab-debug-dirty-01234567`.
     pub name: String,
     /// There are changes that are in no commit.
     pub dirty: bool,
 }
 
 async fn git(runner: &mut Runner, words: &[&str], paths: &[String]) -> Result<Option<String>, Failure> {
+    let answer = ask(runner, words, paths).await?;
+    Ok(answer.is_good().then_some(answer.out))
+}
+
+async fn ask(runner: &mut Runner, words: &[&str], paths: &[String]) -> Result<Answer, Failure> {
     let mut command = Command::new("git").words(words.iter().copied());
     if !paths.is_empty() {
         command = command
             .word("--")
             .words(paths.iter().map(|path| format!(":(top){path}")));
     }
-    let answer = runner.ask(&command).await?;
-    Ok(answer.is_good().then_some(answer.out))
+    runner.ask(&command).await
 }
 
 async fn must(runner: &mut Runner, words: &[&str], paths: &[String]) -> Result<String, Failure> {
-    git(runner, words, paths)
-        .await?
-        .ok_or_else(|| Failure::usage(format!("`git {}` failed: is this a clone?", words.join(" "))))
+    let answer = ask(runner, words, paths).await?;
+    good(answer, words).map(|answer| answer.out)
+}
+
+/// As [`must`]; names of files and contents need not be UTF-8.
+async fn bytes(runner: &mut Runner, words: &[&str], paths: &[String]) -> Result<Vec<u8>, Failure> {
+    let answer = ask(runner, words, paths).await?;
+    good(answer, words).map(|answer| answer.bytes)
+}
+
+fn good(answer: Answer, words: &[&str]) -> Result<Answer, Failure> {
+    if answer.is_good() {
+        return Ok(answer);
+    }
+    Err(Failure::usage(format!(
+        "`git {}` failed: is this a clone?",
+        words.join(" ")
+    )))
 }
 
 /// The folder that the repository around the runner's folder begins in.
@@ -44,8 +76,9 @@ pub async fn root(runner: &mut Runner) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage(format!("{} is in no git repository", runner.root.display())))
 }
 
-/// The tag of what these paths hold.
-pub async fn tag(runner: &mut Runner, paths: &[String]) -> Result<Tag, Failure> {
+/// The tag of what the paths of an image hold.
+pub async fn tag(runner: &mut Runner, image: &ImageFile) -> Result<Tag, Failure> {
+    let paths = &image.paths;
     if must(runner, &["rev-parse", "--is-shallow-repository"], &[])
         .await?
         .trim()
@@ -66,33 +99,98 @@ pub async fn tag(runner: &mut Runner, paths: &[String]) -> Result<Tag, Failure> 
             paths.join(", ")
         )));
     }
-    let commit = &commit[..TAG];
-    let changes = must(runner, &["diff", "HEAD", "--binary", "--no-ext-diff"], paths).await?;
-    let new = must(
-        runner,
-        &["ls-files", "--others", "--exclude-standard", "-z"],
-        paths,
-    )
-    .await?;
+    let mut name = commit[..TAG].to_owned();
+    // Of one commit each target is another image.
+    if let Some(target) = image.target.as_deref().filter(|target| *target != RUNTIME) {
+        name = format!("{name}-{target}");
+    }
+    let changes = changes(runner, paths).await?;
+    Ok(Tag {
+        dirty: changes.is_some(),
+        name: match changes {
+            Some(hash) => format!("{name}-dirty-{}", &hash[..CHANGES]),
+            None => name,
+        },
+    })
+}
+
+/// A hash of what at or below these paths is in no commit, if there is anything.
+async fn changes(runner: &mut Runner, paths: &[String]) -> Result<Option<String>, Failure> {
+    let words = [
+        "diff",
+        "HEAD",
+        "--binary",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--ignore-submodules=none",
+    ];
+    let changes = bytes(runner, &words, paths).await?;
+    let words = ["ls-files", "--others", "--exclude-standard", "-z"];
+    let new = bytes(runner, &words, paths).await?;
     if changes.is_empty() && new.is_empty() {
-        return Ok(Tag {
-            name: commit.to_owned(),
-            dirty: false,
-        });
+        return Ok(None);
     }
     let mut hash = Sha256::new();
-    hash.update(changes.as_bytes());
-    for file in new.split_terminator('\0') {
-        hash.update(file.as_bytes());
-        hash.update([0]);
-        // One that cannot be read is told by the builder.
-        hash.update(std::fs::read(runner.root.join(file)).unwrap_or_default());
+    hash.update(&changes);
+    // Of a submodule the difference says that there is one.
+    let tracked = bytes(runner, &["ls-files", "--stage", "-z"], paths).await?;
+    let submodules = names(&tracked).filter_map(|entry| {
+        let tab = entry.iter().position(|byte| *byte == b'\t')?;
+        entry.starts_with(b"160000 ").then_some(&entry[tab + 1..])
+    });
+    for name in names(&new).chain(submodules) {
+        add(&mut hash, name, &runner.root.join(OsStr::from_bytes(name)));
     }
-    let changes = &hex::encode(hash.finalize())[..CHANGES];
-    Ok(Tag {
-        name: format!("{commit}-dirty-{changes}"),
-        dirty: true,
-    })
+    Ok(Some(hex::encode(hash.finalize())))
+}
+
+/// The names that git has parted by NUL.
+fn names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty())
+}
+
+/// Adds a file by its name, what it is and what is in it. A folder is a repository within this one, of which git says no
+/// more: all in it but git's own is added, as a builder would take it.
+fn add(hash: &mut Sha256, name: &[u8], path: &Path) {
+    let mut part = |kind: u8, content: &[u8]| {
+        for bytes in [name, content] {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        hash.update([kind]);
+    };
+    // What cannot be read is told by the builder.
+    let Ok(about) = fs::symlink_metadata(path) else {
+        return part(b'?', b"");
+    };
+    if about.is_symlink() {
+        let to = fs::read_link(path).unwrap_or_default();
+        return part(b'l', to.as_os_str().as_bytes());
+    }
+    if about.is_file() {
+        let kind = if about.permissions().mode() & 0o111 == 0 {
+            b'f'
+        } else {
+            b'x'
+        };
+        return part(kind, &fs::read(path).unwrap_or_default());
+    }
+    if about.is_dir() {
+        part(b'd', b"");
+        for within in sorted(path).unwrap_or_default() {
+            if within != ".git" {
+                add(hash, within.as_bytes(), &path.join(&within));
+            }
+        }
+    }
+}
+
+fn sorted(folder: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
 }
 
 /// Whether anything at or below these paths is in no commit.

@@ -118,8 +118,7 @@ async fn elsewhere(
         set.map(|set| set.texts().concat())
     };
     let asked = images.iter().enumerate();
-    let asked = asked
-        .filter(|(_, image)| wanted.push || by_digest(image, wanted) || is_set(image).is_none());
+    let asked = asked.filter(|(_, image)| wanted.push || by_digest(image, wanted) || is_set(image).is_none());
     let asked: Vec<(usize, &Image)> = asked.collect();
     if asked.is_empty() {
         return Ok(Vec::new());
@@ -154,7 +153,11 @@ async fn elsewhere(
 
 /// Whether two names are of one repository: Docker's own registry need not be named.
 fn is_same(one: &str, other: &str) -> bool {
-    let bare = |name: &str| name.trim_start_matches("docker.io/").trim_start_matches("library/").to_owned();
+    let bare = |name: &str| {
+        name.trim_start_matches("docker.io/")
+            .trim_start_matches("library/")
+            .to_owned()
+    };
     bare(one) == bare(other)
 }
 

@@ -319,7 +319,7 @@ pub async fn list() -> Result<Vec<Listed>, Failure> {
     for chart in charts {
         let mut images = Vec::new();
         for image in &chart.images {
-            let tag = git::tag(&mut runner, &image.paths).await?;
+            let tag = git::tag(&mut runner, image).await?;
             images.push(format!("{}:{}", image.name, tag.name));
         }
         listed.push(Listed {

@@ -342,12 +342,7 @@ pub fn template(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts, wh
 
 /// `helm template` with no other repositories than those that the values name; each image has a tag ([`mark`]) that no
 /// other has.
-pub fn unpushed(
-    chart: &Chart,
-    place: &Place,
-    wanted: &Wanted,
-    images: &[Image],
-) -> Result<Command, Failure> {
+pub fn unpushed(chart: &Chart, place: &Place, wanted: &Wanted, images: &[Image]) -> Result<Command, Failure> {
     let mut command = helm(place, &["template", &place.release, &chart.folder()]);
     command = command.values(&chart.values(&place.name)?);
     for file in &wanted.values {

@@ -24,8 +24,10 @@ use super::{
 pub struct Answer {
     /// Its exit code; 128 and its number for a signal.
     pub code: i32,
-    /// Standard output, if it was not passed on.
+    /// Standard output, if it was not passed on; as it is in `bytes`.
     pub out: String,
+    /// The same, where a text would lose what is no UTF-8.
+    pub bytes: Vec<u8>,
     /// Standard error, if it was not passed on.
     pub err: String,
 }
@@ -161,8 +163,9 @@ impl Runner {
         let (out, err) = said.unwrap_or_default();
         Ok(Answer {
             code: code.or(by_signal.map(|number| 128 + number)).unwrap_or(1),
-            out,
-            err,
+            out: text(&out),
+            bytes: out,
+            err: text(&err),
         })
     }
 
@@ -176,10 +179,14 @@ impl Runner {
     }
 }
 
-async fn read(stream: Option<impl AsyncReadExt + Unpin>) -> io::Result<String> {
+async fn read(stream: Option<impl AsyncReadExt + Unpin>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
         stream.read_to_end(&mut bytes).await?;
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

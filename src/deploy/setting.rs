@@ -115,7 +115,11 @@ impl Setting {
             || names
                 .last()
                 .is_some_and(|leaf| leaf.ends_with("name") || leaf.ends_with("nameoverride"));
-        if !is_name && names.iter().any(|name| SECRET.iter().any(|word| name.contains(word))) {
+        if !is_name
+            && names
+                .iter()
+                .any(|name| SECRET.iter().any(|word| name.contains(word)))
+        {
             return true;
         }
         let texts = self.texts();

@@ -469,7 +469,9 @@ async fn another_cluster_is_refused() {
 async fn another_chart_s_release_is_left_alone() {
     let workshop = Workshop::new();
     let is = |chart: &str, status: &str| {
-        format!("[ \"$2\" != metadata ] || echo '{{\"chart\":\"{chart}\",\"version\":\"0.3.0\",\"status\":\"{status}\"}}'")
+        format!(
+            "[ \"$2\" != metadata ] || echo '{{\"chart\":\"{chart}\",\"version\":\"0.3.0\",\"status\":\"{status}\"}}'"
+        )
     };
     let deploy = "sky --env dev1 --build --push --deploy --release night";
     let rollback = "rollback sky 4 --env dev1 --release night";
@@ -608,12 +610,92 @@ async fn the_last_commit_of_its_paths_names_an_image() {
     let third = workshop.commit();
     assert_eq!(tag(&workshop).await, third);
 
+    // Of one commit each target is another image, and `runtime` is the one that is meant.
+    let file = "charts/sky/deploy.toml";
+    let text = std::fs::read_to_string(workshop.root.join(file)).expect("the file");
+    workshop.write(file, &text.replace("\"runtime\"", "\"debug\""));
+    assert_eq!(tag(&workshop).await, format!("{third}-debug"));
+    workshop.write("src/main", "four");
+    let dirty = tag(&workshop).await;
+    assert!(dirty.starts_with(&format!("{third}-debug-dirty-")), "{dirty}");
+    workshop.write(file, &text.replace("\"runtime\"", "\"a,b=c\""));
+    fails(&workshop, "list", 2, "deploy.toml: target: expected").await;
+    workshop.git(&["checkout", "--quiet", "."]);
+
     // A clone that does not go back far enough would give another name.
     let shallow = Workshop::new();
     let from = format!("file://{}", workshop.root.display());
     shallow.git(&["fetch", "--quiet", "--depth=1", &from, "main"]);
     shallow.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
     fails(&shallow, "list", 2, "shallow").await;
+}
+
+#[tokio::test]
+async fn whatever_is_in_no_commit_names_an_image() {
+    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::PermissionsExt};
+
+    let workshop = Workshop::new();
+    let source = workshop.root.join("src");
+    // One that is in the last commit, with a letter of Latin 1.
+    let latin = source.join(OsStr::from_bytes(b"caf\xe9"));
+    let script = source.join("script");
+    let link = source.join("link");
+    let nested = source.join("nested");
+    workshop.write("src/latin", "");
+    fs::write(source.join("latin"), b"caf\xe9\n").expect("a file");
+    workshop.commit();
+    let mut seen = vec![tag(&workshop).await];
+    let mut other = async |what: &str| {
+        let now = tag(&workshop).await;
+        assert!(now.contains("-dirty-"), "{what}: {now}");
+        assert!(!seen.contains(&now), "{what}: {seen:?} {now}");
+        assert_eq!(tag(&workshop).await, now, "{what}");
+        seen.push(now);
+    };
+    // Contents that are no UTF-8, in a file that git knows.
+    for content in [b"caf\xe8\n", b"caf\xea\n"] {
+        fs::write(source.join("latin"), content).expect("a file");
+        other("a letter").await;
+    }
+    // A name that is no UTF-8.
+    for content in ["one", "two"] {
+        fs::write(&latin, content).expect("a file");
+        other("a name of Latin 1").await;
+    }
+    // What a file may do, and where a link leads.
+    fs::write(&script, "x").expect("a file");
+    other("a script").await;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
+    other("that it can be run").await;
+    for to in ["main", "nowhere"] {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(to, &link).expect("a link");
+        other("a link").await;
+    }
+    // A repository within this one, with and without a commit, and what is in no commit of it.
+    workshop.git(&["init", "--quiet", "src/nested"]);
+    fs::create_dir(nested.join("deep")).expect("a folder");
+    for content in ["one", "two"] {
+        fs::write(nested.join("deep/page"), content).expect("a file");
+        other("a nested repository").await;
+    }
+    workshop.git(&["-C", "src/nested", "add", "--all"]);
+    workshop.git(&["-C", "src/nested", "commit", "--quiet", "--message", "nested"]);
+    fs::write(nested.join("deep/page"), "three").expect("a file");
+    other("what it has beyond its commit").await;
+    // One that git knows: a submodule, but for its address.
+    workshop.git(&["-C", "src/nested", "checkout", "--quiet", "."]);
+    workshop.commit();
+    assert_eq!(tag(&workshop).await, workshop.head());
+    for content in ["four", "five"] {
+        fs::write(nested.join("deep/page"), content).expect("a file");
+        other("a submodule").await;
+    }
+    for content in ["six", "seven"] {
+        workshop.git(&["-C", "src/nested", "checkout", "--quiet", "."]);
+        fs::write(nested.join("new"), content).expect("a file");
+        other("a new file of a submodule").await;
+    }
 }
 
 #[tokio::test]
@@ -676,7 +758,8 @@ async fn what_is_in_no_commit_does_not_get_to_production() {
 #[tokio::test]
 async fn an_image_is_pushed_to_where_it_is_pulled_from() {
     let workshop = Workshop::new();
-    let renders = |image: &str| format!("[ \"$1\" != template ] || printf 'kind: Pod\\n  image: \"{image}\"\\n'");
+    let renders =
+        |image: &str| format!("[ \"$1\" != template ] || printf 'kind: Pod\\n  image: \"{image}\"\\n'");
     let both = "is dev.example.org/sky by registry of charts/sky/environments/dev1.toml, and other.example.org/sky by";
     // The values' name is what Helm and Argo CD go by.
     workshop.answer("helm-template", &renders("other.example.org/sky:image-0"));
@@ -692,16 +775,29 @@ async fn an_image_is_pushed_to_where_it_is_pulled_from() {
         let done = ["docker", "helm lint", "helm upgrade"];
         assert!(only(&notes, &done).is_empty(), "{words}: {notes:?}");
     }
-    let dry = workshop.run("sky --env dev1 --build --push --deploy --dry-run").await;
+    let dry = workshop
+        .run("sky --env dev1 --build --push --deploy --dry-run")
+        .await;
     said(&dry);
     let told = fault(&dry).1;
-    assert!(told.contains("this would be refused: the image of dev1") && told.contains(both), "{told}");
+    assert!(
+        told.contains("this would be refused: the image of dev1") && told.contains(both),
+        "{told}"
+    );
     // What is built and goes nowhere is nobody's image.
     said(&workshop.run("sky --env dev1 --no-setup --build").await);
     // Another image's tag is not ours, nor is the name before a chart is told where its image is another registry's.
-    for same in ["dev.example.org/sky:image-0", "sky:image-0", "other.example.org/sea:1"] {
+    for same in [
+        "dev.example.org/sky:image-0",
+        "sky:image-0",
+        "other.example.org/sea:1",
+    ] {
         workshop.answer("helm-template", &renders(same));
-        said(&workshop.run("sky --env dev1 --no-setup --build --push --deploy").await);
+        said(
+            &workshop
+                .run("sky --env dev1 --no-setup --build --push --deploy")
+                .await,
+        );
     }
     // By `--set` it would be pulled from elsewhere by this command itself, however the chart is rendered.
     workshop.answer("helm-template", "exit 1");
@@ -710,7 +806,11 @@ async fn an_image_is_pushed_to_where_it_is_pulled_from() {
         fails(&workshop, &format!("{words} {more}"), 2, both).await;
     }
     // But for an image that is named whole.
-    said(&workshop.run(&format!("{words} --set image.digest=sha256:1")).await);
+    said(
+        &workshop
+            .run(&format!("{words} --set image.digest=sha256:1"))
+            .await,
+    );
 }
 
 #[tokio::test]
@@ -804,9 +904,14 @@ async fn secrets_are_seen_by_helm_alone() {
             .await;
         let (text, told) = (said(&done), fault(&done).1);
         assert!(
-            ["auth.clientSecret=***", "url=***", "config.file=***", "env[0].value=***"]
-                .iter()
-                .all(|shown| text.contains(shown)),
+            [
+                "auth.clientSecret=***",
+                "url=***",
+                "config.file=***",
+                "env[0].value=***"
+            ]
+            .iter()
+            .all(|shown| text.contains(shown)),
             "{text}"
         );
         assert!(text.contains("<decrypted secrets/sky.dev1.yaml>"), "{text}");
