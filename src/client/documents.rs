@@ -92,6 +92,8 @@ pub struct JobInfo {
     pub progress_done: Option<u64>,
     /// Units of work in all.
     pub progress_total: Option<u64>,
+    /// What has failed of it, as the service counts; none if it has not told.
+    pub progress_failed: Option<u64>,
     /// What is being done.
     pub progress_note: Option<String>,
     /// Jobs before it in the queue, plus one.
@@ -123,6 +125,8 @@ pub struct JobSummary {
     pub owner_id: Option<String>,
     /// When it was created.
     pub creation_time: Timestamp,
+    /// What has failed of its work, as the service counts; none if it has not told.
+    pub progress_failed: Option<u64>,
     /// What else the server says of it.
     #[serde(flatten)]
     pub more: serde_json::Map<String, serde_json::Value>,

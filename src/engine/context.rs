@@ -272,10 +272,16 @@ impl Context {
         self.add(StoredResult { principal, ..result }, 0)
     }
 
-    /// Tells how far the job has come, in units that the executor chooses.
-    pub fn progress(&self, done: u64, total: u64, note: &str) {
+    /// Tells how far the job has come: `done` of `total`, in units that the executor chooses, and how much has `failed` so
+    /// far, by which a job that is COMPLETED but for some parts is known in lists. The last one told stays.
+    pub fn progress(&self, done: u64, total: u64, failed: u64, note: &str) {
         let note = note.chars().take(MAX_NOTE).collect();
-        self.pending().report.progress = Some(Progress { done, total, note });
+        self.pending().report.progress = Some(Progress {
+            done,
+            total,
+            failed,
+            note,
+        });
     }
 
     /// Adds a line to the job's log.

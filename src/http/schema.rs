@@ -125,6 +125,9 @@ pub struct JobInfo {
     pub progress_done: Option<u64>,
     /// Units of work in all.
     pub progress_total: Option<u64>,
+    /// What has failed of it, as the service counts: of a cutout job rows of its manifest (`counts.failed`; a position
+    /// on no image is one too, so that it may be more than `progressDone`), of a dashboard job products. Null: not told.
+    pub progress_failed: Option<u64>,
     /// What is being done.
     pub progress_note: Option<String>,
     /// Jobs before it in the queue, plus one.
@@ -207,6 +210,9 @@ pub struct JobSummary {
     pub progress_done: Option<u64>,
     /// Units of work in all.
     pub progress_total: Option<u64>,
+    /// What has failed of it, as the service counts: of a cutout job rows of its manifest (`counts.failed`; a position
+    /// on no image is one too, so that it may be more than `progressDone`), of a dashboard job products. Null: not told.
+    pub progress_failed: Option<u64>,
     /// What is being done.
     pub progress_note: Option<String>,
     /// How many results it has.

@@ -140,6 +140,7 @@ mod tests {
             destruction: None,
             progress_done: None,
             progress_total: None,
+            progress_failed: None,
             progress_note: None,
             results: 0,
             error: None,

@@ -157,14 +157,14 @@ async fn sleep(context: &Context, sleep: Duration) -> Result<(), Failure> {
         context.log(format!("sleeping for {} s", sleep.as_secs_f64()));
     }
     while start.elapsed() < sleep {
-        context.progress(start.elapsed().as_millis() as u64, total, "sleeping");
+        context.progress(start.elapsed().as_millis() as u64, total, 0, "sleeping");
         tokio::select! {
             () = sleep_until(start + sleep.min(start.elapsed() + TICK)) => {}
             () = context.cancelled() => return Err(Failure::Cancelled),
         }
     }
     if total > 0 {
-        context.progress(total, total, "awake");
+        context.progress(total, total, 0, "awake");
         context.log("awake");
     }
     context.checkpoint()

@@ -94,6 +94,8 @@ pub struct JobSummary {
     pub progress_done: Option<u64>,
     /// Units of work in all.
     pub progress_total: Option<u64>,
+    /// What has failed of it, as the service counts.
+    pub progress_failed: Option<u64>,
     /// What is being done.
     pub progress_note: Option<String>,
     /// How many results it has.

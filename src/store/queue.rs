@@ -62,6 +62,8 @@ pub struct Progress {
     pub done: u64,
     /// Units of work in all.
     pub total: u64,
+    /// What has failed of it; may be in units of its own, as the service documents.
+    pub failed: u64,
     /// What is being done.
     pub note: String,
 }
@@ -182,11 +184,11 @@ const HOLD: Sql = Sql::both(
     "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING *",
 );
 
-/// What a claim writes.
+/// What a claim writes. A release that does not know of `progress_failed` puts a job back without clearing it.
 macro_rules! claimed {
     () => {
         "UPDATE job SET phase = 'EXECUTING', worker = $1, fence = fence + 1, attempt = attempt + 1, start_time = {now}, \
-         quote = NULL, version = version + 1 "
+         quote = NULL, progress_failed = NULL, version = version + 1 "
     };
 }
 
@@ -268,6 +270,7 @@ macro_rules! finished {
              result_bytes = CASE WHEN {again} THEN 0 ELSE job.result_bytes END, \
              progress_done = CASE WHEN {again} THEN NULL ELSE job.progress_done END, \
              progress_total = CASE WHEN {again} THEN NULL ELSE job.progress_total END, \
+             progress_failed = CASE WHEN {again} THEN NULL ELSE job.progress_failed END, \
              progress_note = CASE WHEN {again} THEN NULL ELSE job.progress_note END, \
              error_kind = CASE WHEN {again} THEN NULL ELSE f.kind END, \
              error_message = CASE WHEN {again} THEN NULL ELSE f.message END, \
@@ -343,12 +346,13 @@ impl<'a> FinishRow<'a> {
 }
 
 /// `$1` job, `$2` fence, `$3`..`$5` progress (null: as it was), `$6` results and `$7` log lines as JSON arrays, `$8` the
-/// results reported before, `$9` bytes of the results' objects. Saying it twice changes nothing: the answer to the first
-/// time may have been lost.
+/// results reported before, `$9` bytes of the results' objects, `$10` what has failed (null: as it was); `SQLite` has no
+/// lines in it. Saying it twice changes nothing: the answer to the first time may have been lost.
 const REPORT_POSTGRES: Sql = Sql {
     sqlite: "",
     postgres: "WITH mine AS (UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
-                   progress_note = COALESCE($5, progress_note), result_count = $8 + jsonb_array_length($6::jsonb), \
+                   progress_note = COALESCE($5, progress_note), progress_failed = COALESCE($10, progress_failed), \
+                   result_count = $8 + jsonb_array_length($6::jsonb), \
                    result_bytes = CASE result_count WHEN $8 THEN result_bytes ELSE (SELECT coalesce(sum(size), 0) FROM \
                        (SELECT DISTINCT object, size FROM job_result WHERE job = $1 AND fence = $2 AND position < $8) AS o) \
                        END + $9, \
@@ -367,7 +371,8 @@ const REPORT_POSTGRES: Sql = Sql {
 const REPORT_JOB_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET progress_done = COALESCE($3, progress_done), progress_total = COALESCE($4, progress_total), \
-             progress_note = COALESCE($5, progress_note), result_count = $7 + json_array_length($6), \
+             progress_note = COALESCE($5, progress_note), progress_failed = COALESCE($9, progress_failed), \
+             result_count = $7 + json_array_length($6), \
              result_bytes = CASE result_count WHEN $7 THEN result_bytes ELSE (SELECT coalesce(sum(size), 0) FROM \
                  (SELECT DISTINCT object, size FROM job_result WHERE job = $1 AND fence = $2 AND position < $7) AS o) \
                  END + $8, \
@@ -575,7 +580,11 @@ impl Store {
                 .into(),
             results.clone().into(),
         ];
-        let more: [Value; 2] = [(first as i64).into(), object_bytes(&report.results).into()];
+        let more: [Value; 3] = [
+            (first as i64).into(),
+            object_bytes(&report.results).into(),
+            progress.map(|progress| progress.failed as i64).into(),
+        ];
         let held = match self.dialect {
             Dialect::Postgres => !self
                 .rows(

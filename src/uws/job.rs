@@ -143,6 +143,9 @@ pub struct JobInfo {
     pub progress_done: Option<u64>,
     /// Units of work in all.
     pub progress_total: Option<u64>,
+    /// What has failed of it, as the service counts; of a cutout job rows of the manifest, some of which are of no
+    /// image, so that it may be more than the units done.
+    pub progress_failed: Option<u64>,
     /// What is being done, for people.
     pub progress_note: Option<String>,
     /// How many jobs stand before it in the queue, plus one; only in QUEUED.

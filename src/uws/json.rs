@@ -58,6 +58,7 @@ struct ErrorEntry<'a> {
 struct InfoEntry<'a> {
     progress_done: Option<u64>,
     progress_total: Option<u64>,
+    progress_failed: Option<u64>,
     progress_note: Option<&'a str>,
     queue_position: Option<u64>,
 }
@@ -189,6 +190,7 @@ fn info_entry(info: &JobInfo) -> InfoEntry<'_> {
     InfoEntry {
         progress_done: info.progress_done,
         progress_total: info.progress_total,
+        progress_failed: info.progress_failed,
         progress_note: info.progress_note.as_deref(),
         queue_position: info.queue_position,
     }
@@ -239,6 +241,7 @@ mod tests {
             }),
             info: JobInfo {
                 progress_done: Some(1),
+                progress_failed: Some(0),
                 ..JobInfo::default()
             },
         }
@@ -261,7 +264,13 @@ mod tests {
                     "mimeType": "application/json",
                 }],
                 "errorSummary": {"type": "fatal", "hasDetail": false, "message": "no"},
-                "jobInfo": {"progressDone": 1, "progressTotal": null, "progressNote": null, "queuePosition": null},
+                "jobInfo": {
+                    "progressDone": 1,
+                    "progressTotal": null,
+                    "progressFailed": 0,
+                    "progressNote": null,
+                    "queuePosition": null,
+                },
             })
         );
     }

@@ -237,6 +237,7 @@ fn write_info(xml: &mut Xml, info: &JobInfo) -> io::Result<()> {
     let numbers = [
         ("sidereal:progressDone", info.progress_done),
         ("sidereal:progressTotal", info.progress_total),
+        ("sidereal:progressFailed", info.progress_failed),
         ("sidereal:queuePosition", info.queue_position),
     ];
     for (name, number) in numbers {
@@ -383,6 +384,7 @@ pub(super) mod tests {
             info: JobInfo {
                 progress_done: Some(1),
                 progress_total: Some(2),
+                progress_failed: Some(1),
                 progress_note: Some("tile 1 of 2".into()),
                 queue_position: None,
             },
@@ -463,6 +465,7 @@ pub(super) mod tests {
                 "uws:jobInfo",
                 "sidereal:progressDone",
                 "sidereal:progressTotal",
+                "sidereal:progressFailed",
                 "sidereal:progressNote",
             ]
         );

@@ -34,7 +34,7 @@ async fn pyvo_drives_a_job(backend: Backend) {
             },
             "results": [["result", "application/json", length]],
             "listed": ["COMPLETED"],
-            "progress": ["progressDone", "progressNote", "progressTotal"],
+            "progress": ["progressDone", "progressFailed", "progressNote", "progressTotal"],
             "deleted": 404,
             "redirected": 303,
             "running": "EXECUTING",

@@ -21,6 +21,7 @@ on_both_back_ends!(
     bad_images_are_rows_with_a_reason,
     images_that_are_no_more_are_dropped,
     collections_are_removed,
+    how_much_has_failed_is_told_of_a_completed_job,
     what_failed_is_done_again_alone,
     a_job_that_has_failed_itself_is_done_again_whole,
     the_document_of_an_ended_job_has_all_of_its_results,
@@ -244,6 +245,60 @@ async fn what_was_cut_before_is_given_again(backend: Backend) {
     let new = cutouts(&site, &fourth).await;
     assert_eq!(new[0], made[0]);
     assert_eq!(new[1].1, by(&fourth));
+}
+
+async fn how_much_has_failed_is_told_of_a_completed_job(backend: Backend) {
+    let site = Site::start(backend).await;
+    let image = std::fs::read(m13()).unwrap();
+    let images = ["a.fits", "b.fits"].map(|name| (name.to_owned(), image.clone()));
+    let _folder = ingest(&site, backend, &images, false).await;
+    // Two positions are on no image and are no pair; of the four pairs of the others two are refused.
+    let list = "RA,DEC,OBJID\n10,10,a\n11,11,b\n250.4226,36.4602,c\n250.474,36.4602,d\n";
+    let form = [
+        ("POSITIONS", list),
+        ("SIZE", "40px"),
+        ("EDGE", "strict"),
+        ("RUNID", "part"),
+    ];
+    let (job, manifest) = run(&site, &form).await;
+    assert_eq!(manifest["counts"], json!({"ok": 2, "failed": 4}));
+    let id = crate::uws::id(&job);
+    let page: Value = site.get_json("/api/v1/jobs?label=part").await;
+    let told =
+        |info: &Value| ["progressDone", "progressTotal", "progressFailed"].map(|key| info[key].clone());
+    assert_eq!(told(&page["items"][0]), [json!(4), json!(4), json!(4)]);
+    let document: Value = site.get_json(&format!("/api/v1/jobs/{id}")).await;
+    assert_eq!(told(&document["jobInfo"])[2], 4);
+    let document = site.get(&job).await.expect(200).text();
+    assert!(
+        document.contains("<sidereal:progressFailed>4</sidereal:progressFailed>"),
+        "{document}"
+    );
+    let said = async |words: &[&str]| String::from_utf8(site.run(words).await.stdout).unwrap();
+    let shown = said(&["job", "show", id]).await;
+    assert!(shown.contains("4/4, 4 failed"), "{shown}");
+    let listed = said(&["job", "list", "--label", "part"]).await;
+    let cells: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(cells[0][2..4], ["PHASE", "FAILED"]);
+    assert_eq!(cells[1][2..4], ["COMPLETED", "4"]);
+    // One of which nothing has failed, and one that has not told of it.
+    let (whole, _) = run(&site, &[("POSITIONS", M13), ("RUNID", "whole")]).await;
+    let document: Value = site.get_json(&whole).await;
+    assert_eq!(document["jobInfo"]["progressFailed"], 0);
+    let listed = said(&["job", "list", "--label", "whole", "--output", "json"]).await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["progressFailed"], 0, "{listed}");
+    let pending = site
+        .post(JOBS, &[("SIZE", "1"), ("RUNID", "new")])
+        .await
+        .expect(303);
+    let document: Value = site.get_json(pending.location()).await;
+    assert_eq!(document["jobInfo"]["progressFailed"], Value::Null);
+    let listed = said(&["job", "list", "--label", "new"]).await;
+    assert!(listed.lines().last().unwrap().contains("PENDING  -"), "{listed}");
 }
 
 async fn what_failed_is_done_again_alone(backend: Backend) {

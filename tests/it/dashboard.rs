@@ -760,6 +760,7 @@ async fn a_product_that_is_gone_keeps_its_pages_and_is_marked() {
         (&ended["phase"], &ended["errorSummary"]["type"]),
         (&json!("ERROR"), &json!("fatal"))
     );
+    assert_eq!(ended["jobInfo"]["progressFailed"], 1, "{ended}");
     scene.page("sqr-900/v/").await;
     let all: Value = scene.page("index.json").await.json();
     assert_eq!(all["products"][0]["missing"], true, "{all}");

@@ -108,7 +108,7 @@ impl Service for Probe {
             match context.parameters().text("ACT").unwrap().unwrap_or("finish") {
                 "finish" => {
                     context.log("first line");
-                    context.progress(1, 2, "half");
+                    context.progress(1, 2, 1, "half");
                     let stored = context
                         .put("a.txt", "text/plain", Bytes::from_static(b"abc"))
                         .await?;
@@ -433,6 +433,7 @@ async fn a_job_runs_and_its_results_and_log_are_there(backend: Backend) {
         (job.info.progress_done, job.info.progress_total),
         (Some(1), Some(2))
     );
+    assert_eq!(job.info.progress_failed, Some(1));
     assert!(job.start_time >= Some(job.creation_time) && job.end_time >= job.start_time);
     let lines = site.jobs.log(&alice(), at(job.id), 0).await.unwrap();
     assert_eq!(

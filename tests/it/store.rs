@@ -1102,6 +1102,7 @@ async fn a_lost_job_is_tried_again_while_attempts_remain(backend: Backend) {
         progress: Some(Progress {
             done: 1,
             total: 2,
+            failed: 1,
             note: "half".into(),
         }),
         ..results(&["a"])
@@ -1112,8 +1113,17 @@ async fn a_lost_job_is_tried_again_while_attempts_remain(backend: Backend) {
     assert_eq!(job.phase, Phase::Queued);
     assert_eq!((job.start_time, job.end_time, &job.error), (None, None, &None));
     assert_eq!((job.info.progress_done, job.info.progress_note), (None, None));
+    assert_eq!(job.info.progress_failed, None);
 
+    // A version that knew nothing of it would have left it there.
+    rewrite(
+        home.url(),
+        "UPDATE job SET progress_failed = 1 WHERE phase = 'QUEUED'",
+    )
+    .await;
     claim_one(store, worker(store).await).await;
+    let job = store.get(id).await.unwrap().unwrap();
+    assert_eq!((job.phase, job.info.progress_failed), (Phase::Executing, None));
     assert_eq!(store.give_up(AT_ONCE).await.unwrap(), [id]);
     let job = store.get(id).await.unwrap().unwrap();
     assert_eq!(job.phase, Phase::Error);
@@ -1502,6 +1512,7 @@ async fn a_report_becomes_visible(backend: Backend) {
         progress: Some(Progress {
             done: 3,
             total: 8,
+            failed: 2,
             note: "reading “é”".into(),
         }),
         ..Report::default()
@@ -1512,6 +1523,7 @@ async fn a_report_becomes_visible(backend: Backend) {
     let job = store.get(id).await.unwrap().unwrap();
     let told = job.info;
     assert_eq!((told.progress_done, told.progress_total), (Some(3), Some(8)));
+    assert_eq!(told.progress_failed, Some(2));
     assert_eq!(told.progress_note.as_deref(), Some("reading “é”"));
     assert_eq!((&job.results[0].id[..], job.results[0].size), ("a", 5));
     assert_eq!(store.phase(id).await.unwrap().unwrap().1, version + 2);
@@ -1520,8 +1532,12 @@ async fn a_report_becomes_visible(backend: Backend) {
     let summary: JobSummary = store.list(&of("ann", &[]), None, 9).await.unwrap().remove(0);
     assert_eq!(summary.job.phase, Phase::Error);
     assert_eq!(
-        (summary.progress_done, summary.progress_total),
-        (Some(3), Some(8))
+        (
+            summary.progress_done,
+            summary.progress_total,
+            summary.progress_failed
+        ),
+        (Some(3), Some(8), Some(2))
     );
     assert_eq!(summary.error.as_deref(), Some("it broke"));
     assert_eq!((summary.results, summary.version), (1, version + 3));
@@ -1612,6 +1628,7 @@ async fn text_with_nul_is_stored(backend: Backend) {
         progress: Some(Progress {
             done: 1,
             total: 1,
+            failed: 0,
             note: "a\0b".into(),
         }),
         lines: vec![line(1, "a\0b \\u0000")],

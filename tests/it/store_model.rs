@@ -480,6 +480,7 @@ impl Walk<'_> {
             progress: Some(Progress {
                 done: first,
                 total: first,
+                failed: first,
                 note: String::new(),
             }),
             results: (first..first + results)
@@ -591,6 +592,7 @@ impl Walk<'_> {
         let listed: Vec<String> = job.results.into_iter().map(|result| result.id).collect();
         prop_assert_eq!(&listed, &known.results);
         prop_assert_eq!(job.info.progress_done, known.done);
+        prop_assert_eq!(job.info.progress_failed, known.done);
         let place = expected.iter().position(|queued| *queued == id);
         prop_assert_eq!(job.info.queue_position, place.map(|place| place as u64 + 1));
         prop_assert_eq!(job.end_time.is_some(), known.phase.is_terminal());

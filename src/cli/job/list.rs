@@ -71,12 +71,17 @@ impl List {
                     job.id.to_string(),
                     printable(&job.service),
                     job.phase.to_string(),
+                    job.progress_failed
+                        .map_or_else(|| "-".into(), |failed| failed.to_string()),
                     job.creation_time.to_string(),
                     printable(&job.owner_id.unwrap_or_default()),
                     printable(&job.run_id.unwrap_or_default()),
                 ]
             })
             .collect();
-        say_table(&["JOB", "SERVICE", "PHASE", "CREATED", "OWNER", "LABEL"], &rows)
+        say_table(
+            &["JOB", "SERVICE", "PHASE", "FAILED", "CREATED", "OWNER", "LABEL"],
+            &rows,
+        )
     }
 }

@@ -34,9 +34,13 @@ impl Show {
 fn table(at: &JobAddress, job: &Job) -> String {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let info = job.job_info.clone().unwrap_or_default();
+    let failed = match info.progress_failed {
+        None | Some(0) => String::new(),
+        Some(failed) => format!(", {failed} failed"),
+    };
     let progress = info.progress_done.map(|done| match info.progress_total {
-        Some(total) => format!("{done}/{total}"),
-        None => done.to_string(),
+        Some(total) => format!("{done}/{total}{failed}"),
+        None => format!("{done}{failed}"),
     });
     let mut lines: Vec<(&str, Option<String>)> = vec![
         ("job", Some(job.job_id.to_string())),

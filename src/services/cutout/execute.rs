@@ -78,7 +78,7 @@ async fn work(service: &Cutout, context: &Context) -> Result<(), Failure> {
         total,
         begun,
     };
-    context.progress(0, total as u64, "cutting");
+    job.tell();
     job.cut_images(std::mem::take(&mut plan.images)).await?;
     job.add_unmatched(&plan).await;
     job.sort().await?;
@@ -238,9 +238,16 @@ impl Job<'_> {
         self.done += 1;
     }
 
+    /// Pairs of a position and an image that were looked at, of all; failed are rows of the manifest without a file (its
+    /// `counts.failed`): such pairs, and positions on no image, which are no pair.
     fn tell(&self) {
-        self.context
-            .progress(self.done as u64, self.total as u64, "cutting");
+        self.tell_that("cutting");
+    }
+
+    fn tell_that(&self, note: &str) {
+        let [done, total, failed] =
+            [self.done, self.total, self.outcomes.count_failed()].map(|count| count as u64);
+        self.context.progress(done, total, failed, note);
     }
 
     /// What is to be made of an image. Positions whose box does not touch it are no business of it unless the job named it;
@@ -376,8 +383,8 @@ impl Job<'_> {
         let (job, parameters) = (context.job(), context.parameters().clone());
         let times = [self.begun, Timestamp::of_this_host()];
         let outcomes = Arc::new(self.outcomes);
-        let ok = outcomes.count_made();
-        let counts = [ok, outcomes.len() - ok];
+        let failed = outcomes.count_failed();
+        let counts = [outcomes.len() - failed, failed];
         let listed = Arc::clone(&outcomes);
         let manifest = context
             .put_written("manifest.json", "application/json", move |out| {
@@ -415,8 +422,9 @@ impl Job<'_> {
             }
             _ => context.alias("result", "manifest.json", "application/json", &manifest)?,
         }
-        let told = format!("{ok} cutouts made, {} rows failed", counts[1]);
-        context.progress(self.total as u64, self.total as u64, &told);
+        let told = format!("{} cutouts made, {failed} rows failed", counts[0]);
+        let total = self.total as u64;
+        context.progress(total, total, failed as u64, &told);
         context.log(told);
         Ok(())
     }

@@ -84,6 +84,7 @@ impl From<Fault> for Missed {
 pub struct Outcomes {
     request: Arc<Request>,
     ended: Vec<Ended>,
+    failed: usize,
     /// Names of light curves, by place in the list.
     curves: HashMap<usize, Arc<str>>,
 }
@@ -94,12 +95,14 @@ impl Outcomes {
         Outcomes {
             request,
             ended: Vec::new(),
+            failed: 0,
             curves: HashMap::new(),
         }
     }
 
     /// Adds one.
     pub fn push(&mut self, ended: Ended) {
+        self.failed += usize::from(ended.outcome.is_err());
         self.ended.push(ended);
     }
 
@@ -135,9 +138,9 @@ impl Outcomes {
         self.ended.len()
     }
 
-    /// How many have a file.
-    pub fn count_made(&self) -> usize {
-        self.ended.iter().filter(|ended| ended.outcome.is_ok()).count()
+    /// How many have no file.
+    pub fn count_failed(&self) -> usize {
+        self.failed
     }
 
     /// Why those that have none have none.

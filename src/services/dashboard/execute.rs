@@ -222,7 +222,8 @@ impl<'a> Run<'a> {
     async fn product(&mut self, wanted: &Wanted<'_>, held: HeldProduct) -> Result<(), Failure> {
         let (store, lease, id) = (&self.service.store, self.context.lease(), id(wanted));
         let (done, total) = (self.outcomes.len() as u64, self.request.products.len() as u64);
-        self.context.progress(done, total, &wanted.slug);
+        self.context
+            .progress(done, total, self.failed.len() as u64, &wanted.slug);
         self.context.checkpoint()?;
         let mut outcome = Outcome::of(wanted);
         let built = build(
@@ -266,7 +267,8 @@ impl<'a> Run<'a> {
     /// The report, and how it went.
     async fn end(self) -> Result<(), Failure> {
         let total = self.request.products.len();
-        self.context.progress(total as u64, total as u64, "done");
+        let failed = self.failed.len() as u64;
+        self.context.progress(total as u64, total as u64, failed, "done");
         let report =
             serde_json::to_vec_pretty(&self.outcomes).map_err(|error| Failure::fatal(error.to_string()))?;
         self.context.put_principal("report", JSON, report.into()).await?;

@@ -12,6 +12,7 @@ mod m0009_image_cells;
 mod m0010_audit_search;
 mod m0011_recipe;
 mod m0012_dashboard;
+mod m0013_failed;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_audit_search::Migration),
             Box::new(m0011_recipe::Migration),
             Box::new(m0012_dashboard::Migration),
+            Box::new(m0013_failed::Migration),
         ]
     }
 }

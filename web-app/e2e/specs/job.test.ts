@@ -82,7 +82,14 @@ test('16: files come alone, as tar and as zip, and have the sums of the manifest
   const { jobId } = await server.completed(
     cutout({ COLLECTION: ['sky'], POSITIONS: [listOf([...stars.slice(0, 2), nowhere])] }, 'to fetch'),
   )
+  await page.goto('jobs?q=to%20fetch')
+  await page
+    .getByRole('row')
+    .filter({ hasText: 'to fetch' })
+    .filter({ hasText: 'Completed, 1 failed' })
+    .waitFor()
   await page.goto(`jobs/${jobId}?tab=files`)
+  await told(page, 'to fetch: Completed, 1 failed').waitFor()
   const files = page.getByRole('table', { name: 'Files' })
   const single = async (name: string) =>
     fetched(page, () => files.getByRole('link', { name, exact: true }).click())

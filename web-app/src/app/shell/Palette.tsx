@@ -4,7 +4,7 @@ import { useDeferredValue, useId, useState } from 'react'
 import { Modal } from '@/shared/ui/kit/modal'
 import { fewJobsQuery, jobName } from '@/shared/api/jobs'
 import { isOperator, meQuery, servicesQuery } from '@/shared/api/me'
-import { phases } from '@/shared/api/phases'
+import { standingLine } from '@/shared/api/phases'
 import { theme, themes } from '@/shared/lib/preferences'
 import { Icon, type IconName } from '@/shared/ui/Icon'
 import { PhaseGlyph } from '@/shared/ui/PhaseChip'
@@ -139,8 +139,8 @@ function useOptions(text: string): Option[] {
   const found = (jobs?.items ?? []).map((job): Option => ({
     id: job.id,
     label: jobName(job),
-    hint: phases[job.phase].word,
-    icon: <PhaseGlyph phase={job.phase} />,
+    hint: standingLine(job.phase, job.progressFailed),
+    icon: <PhaseGlyph phase={job.phase} failed={job.progressFailed} />,
     run: () => void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } }),
   }))
   return [...places, ...found]

@@ -86,7 +86,11 @@ function Jobs({ a, b }: Both<Job>) {
               </tr>
             </thead>
             <tbody>
-              <Pair name="Phase" a={<PhaseChip phase={a.phase} />} b={<PhaseChip phase={b.phase} />} />
+              <Pair
+                name="Phase"
+                a={<PhaseChip phase={a.phase} failed={a.jobInfo.progressFailed} />}
+                b={<PhaseChip phase={b.phase} failed={b.jobInfo.progressFailed} />}
+              />
               <Pair name="Service" a={a.service} b={b.service} />
               <Pair name="Made" a={<Moment at={a.creationTime} />} b={<Moment at={b.creationTime} />} />
               <Pair name="Took" a={took(a)} b={took(b)} />

@@ -125,6 +125,10 @@ function Phases() {
           </Fragment>
         ))}
       </dl>
+      <p>
+        A completed job some of whose rows have no file says so: <PhaseChip phase="COMPLETED" failed={16} />.
+        Its page tells which, and why.
+      </p>
     </Chapter>
   )
 }

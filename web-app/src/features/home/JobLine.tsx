@@ -8,13 +8,14 @@ import { Ago } from '@/shared/ui/Time'
 import cx from './home.module.css'
 
 export function JobLine({ job }: { job: JobSummary }) {
-  const { id, service, phase, progressDone, progressTotal, creationTime, endTime, error } = job
+  const { id, service, phase, progressDone, progressTotal, progressFailed, creationTime, endTime, error } =
+    job
   return (
     <li className={cx['line']}>
       <Link to="/jobs/$jobId" params={{ jobId: id }} className={cx['job']}>
         {jobName(job)}
       </Link>
-      <PhaseChip phase={phase} />
+      <PhaseChip phase={phase} failed={progressFailed} />
       <span className={cx['state']}>
         {hasEnded(phase) || progressDone == null ? (
           (error ?? (progressDone == null ? service : `${service}, ${count(progressDone)} done`))

@@ -4,10 +4,9 @@ import { lazy, Suspense } from 'react'
 import { Tabs } from '@/shared/ui/kit/tabs'
 import { ApiError } from '@/shared/api/problem'
 import { jobName, jobQuery, type Job } from '@/shared/api/jobs'
-import { phases } from '@/shared/api/phases'
+import { standingLine } from '@/shared/api/phases'
 import { hasManifest, manifestQuery, resultsQuery } from '@/shared/api/results'
 import { count } from '@/shared/lib/format'
-import { Icon } from '@/shared/ui/Icon'
 import { Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
 import { ErrorPanel, Loaded, Loading } from '@/shared/ui/States'
@@ -55,9 +54,11 @@ function JobView({ job }: { job: Job }) {
   // Its own document has few of them where there are many.
   const { data: all = job.results } = useQuery({ ...resultsQuery(job, false), enabled: false })
   const files = all.filter(({ id }) => id !== 'result').length
-  // Completed is no word for a job of which a part failed.
-  const { data: manifest } = useQuery({ ...manifestQuery(job), enabled: hasManifest(job) })
-  const failed = manifest?.counts.failed ?? 0
+  // One that ended before jobs told of it has it in its manifest.
+  const told = job.jobInfo.progressFailed
+  const asks = told == null && hasManifest(job)
+  const { data: manifest } = useQuery({ ...manifestQuery(job), enabled: asks })
+  const failed = told ?? manifest?.counts.failed
   return (
     <Page
       title={title}
@@ -65,13 +66,7 @@ function JobView({ job }: { job: Job }) {
       wide
       lead={
         <span className={cx['lead']}>
-          <PhaseChip phase={job.phase} />
-          {failed > 0 && (
-            <span className={cx['failedRows']}>
-              <Icon name="warning" size={16} />
-              {count(failed)} failed
-            </span>
-          )}
+          <PhaseChip phase={job.phase} failed={failed} />
           <span>{job.service}</span>
           {job.ownerId != null && <span>by {job.ownerId}</span>}
           <span>
@@ -82,10 +77,7 @@ function JobView({ job }: { job: Job }) {
       }
       actions={<Actions job={job} />}
     >
-      <Announcer
-        text={`${title}: ${phases[job.phase].word}${failed > 0 ? `, ${count(failed)} failed` : ''}`}
-        job={job}
-      />
+      <Announcer text={`${title}: ${standingLine(job.phase, failed)}`} job={job} />
       <Tabs
         value={tab ?? 'overview'}
         onChange={(next) =>

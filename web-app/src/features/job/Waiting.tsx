@@ -11,7 +11,7 @@ import cx from './job.module.css'
 /** Where a job stands that has not ended: its place in the queue, or how far it is. */
 export function Waiting({ job }: { job: Job }) {
   const { phase, jobInfo, startTime, quote } = job
-  const { progressDone, progressTotal, progressNote, queuePosition } = jobInfo
+  const { progressDone, progressTotal, progressFailed, progressNote, queuePosition } = jobInfo
   const isRunning = phase === 'EXECUTING'
   return (
     <Card>
@@ -45,6 +45,7 @@ export function Waiting({ job }: { job: Job }) {
             <span className={cx['dim']}>
               {count(progressDone)}
               {progressTotal == null ? '' : ` of ${count(progressTotal)} done`}
+              {progressFailed == null || progressFailed === 0 ? '' : `, ${count(progressFailed)} failed`}
               {progressNote == null ? '' : ` · ${progressNote}`}
             </span>
           </>

@@ -100,7 +100,7 @@ export function JobsPage() {
             active={active}
             follows
             selected={chosen}
-            rowHeight={48}
+            rowHeight={53}
             onEnd={onEnd}
             onRow={({ id }, event) => {
               // Links and boxes in a row do what they do.

@@ -55,8 +55,8 @@ export function jobColumns({
     {
       id: 'phase',
       header: 'Phase',
-      width: '116px',
-      cell: ({ phase }) => <PhaseChip phase={phase} />,
+      width: '132px',
+      cell: ({ phase, progressFailed }) => <PhaseChip phase={phase} failed={progressFailed} />,
     },
     {
       id: 'label',
@@ -113,16 +113,20 @@ export function jobColumns({
   return columns
 }
 
-function Progress({ job: { phase, progressDone, progressTotal, progressNote } }: { job: JobSummary }) {
+function Progress({ job }: { job: JobSummary }) {
+  const { phase, progressDone, progressTotal, progressFailed, progressNote } = job
   if (progressDone == null)
     return <span className={cx['sub']}>{hasEnded(phase) ? '' : (progressNote ?? 'waits')}</span>
-  const tone = phase === 'COMPLETED' ? 'good' : phase === 'ERROR' ? 'bad' : 'accent'
+  const hasFailed = progressFailed != null && progressFailed > 0
+  const tone = phase === 'ERROR' ? 'bad' : phase !== 'COMPLETED' ? 'accent' : hasFailed ? 'warn' : 'good'
   return (
     <span className={cx['progress']}>
       <Meter label="Progress" done={progressDone} total={progressTotal} tone={tone} />
       <span className={cx['sub']}>
         {count(progressDone)}
         {progressTotal == null ? '' : ` of ${count(progressTotal)}`}
+        {/* Of one that is completed its phase tells. */}
+        {hasFailed && phase !== 'COMPLETED' && `, ${count(progressFailed)} failed`}
       </span>
     </span>
   )

@@ -103,7 +103,7 @@ export function ListRows({ list, found: checked, onEdit, onRemove, onRow }: List
           columns={columns}
           rowId={rowId}
           total={rows.length}
-          rowHeight={36}
+          rowHeight={34}
           {...(onRow
             ? {
                 onRow: ({ line }: Shown, event) => {

@@ -68,6 +68,17 @@ describe('applyEvents', () => {
     ).toBe(9)
   })
 
+  it('brings into an open job how much of it has failed', () => {
+    const client = new QueryClient()
+    client.setQueryData(jobKeys.detail('a'), { jobId: 'a', phase: 'EXECUTING', jobInfo: {} })
+    const ended = job('a', 3, { phase: 'COMPLETED', progressDone: 4, progressTotal: 4, progressFailed: 2 })
+    applyEvents(client, [{ kind: 'job', job: ended }])
+    expect(client.getQueryData(jobKeys.detail('a'))).toMatchObject({
+      phase: 'COMPLETED',
+      jobInfo: { progressDone: 4, progressTotal: 4, progressFailed: 2 },
+    })
+  })
+
   it('has all read anew after a gap', () => {
     const client = new QueryClient()
     client.setQueryData(jobKeys.list({}), pages([job('a')]))

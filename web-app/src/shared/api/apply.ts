@@ -49,6 +49,7 @@ export const withSummary = (job: Job, summary: JobSummary): Job => ({
     ...job.jobInfo,
     progressDone: summary.progressDone,
     progressTotal: summary.progressTotal,
+    progressFailed: summary.progressFailed,
     progressNote: summary.progressNote,
   },
 })

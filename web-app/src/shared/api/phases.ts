@@ -1,3 +1,4 @@
+import { count } from '@/shared/lib/format'
 import type { Schema } from './client'
 
 export type Phase = Schema['Phase']
@@ -14,6 +15,21 @@ export const phases: Record<Phase, { word: string; meaning: string }> = {
   SUSPENDED: { word: 'Suspended', meaning: 'Is stopped for now and goes on by itself' },
   ARCHIVED: { word: 'Archived', meaning: 'Its results are gone; its description is kept' },
   UNKNOWN: { word: 'Unknown', meaning: 'The server cannot tell' },
+}
+
+/** How a job stands. Completed alone is no word for one of which a part failed. */
+export function standing(phase: Phase, failed: number | null | undefined) {
+  const { word, meaning } = phases[phase]
+  const isPartial = phase === 'COMPLETED' && failed != null && failed > 0
+  return isPartial
+    ? { word, meaning: 'Has ended; not all of it could be made', part: `${count(failed)} failed` }
+    : { word, meaning, part: undefined }
+}
+
+/** The same in a line. */
+export function standingLine(phase: Phase, failed: number | null | undefined): string {
+  const { word, part } = standing(phase, failed)
+  return part === undefined ? word : `${word}, ${part}`
 }
 
 export const phaseNames = Object.keys(phases) as Phase[]

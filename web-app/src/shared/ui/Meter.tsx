@@ -4,7 +4,7 @@ type MeterProps = {
   label: string
   done: number
   total: number | null | undefined
-  tone?: 'accent' | 'good' | 'bad'
+  tone?: 'accent' | 'good' | 'warn' | 'bad'
 }
 
 /** How much of something is done. Plain elements: a list has many of them. */

@@ -1,8 +1,9 @@
-import { phases, type Phase } from '@/shared/api/phases'
+import { standing, type Phase } from '@/shared/api/phases'
 import cx from './phase.module.css'
 
 /** One shape for each phase on a field of 16 by 16, so that colour is never alone. */
-const glyphs: Record<Phase, { d: string; fill?: boolean }> = {
+type Glyph = { d: string; fill?: boolean }
+const glyphs: Record<Phase, Glyph> = {
   PENDING: { d: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z' },
   QUEUED: { d: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11ZM8 5v3.200L10.2 9.5' },
   EXECUTING: { d: 'M5 3v10l8-5Z', fill: true },
@@ -15,12 +16,23 @@ const glyphs: Record<Phase, { d: string; fill?: boolean }> = {
   UNKNOWN: { d: 'M5.5 6a2.5 2.5 0 1 1 3.6 2.200C8.3 8.6 8 9 8 10M8 12.800v.1' },
 }
 
-export function PhaseGlyph({ phase }: { phase: Phase }) {
-  const { d, fill = false } = glyphs[phase]
+/** Of a job that is completed but for a part. */
+const partial: Glyph = { d: 'M8 2.500 1.800 13.500h12.400ZM8 6.500v3.200M8 11.700v.1' }
+
+type PhaseProps = {
+  phase: Phase
+  /** How much of the job has failed. */
+  failed?: number | null | undefined
+}
+
+export function PhaseGlyph({ phase, failed }: PhaseProps) {
+  const isPartial = standing(phase, failed).part !== undefined
+  const { d, fill = false } = isPartial ? partial : glyphs[phase]
   return (
     <svg
       className={cx['glyph']}
       data-phase={phase}
+      data-failed={isPartial || undefined}
       width={16}
       height={16}
       viewBox="0 0 16 16"
@@ -38,11 +50,23 @@ export function PhaseGlyph({ phase }: { phase: Phase }) {
   )
 }
 
-export function PhaseChip({ phase }: { phase: Phase }) {
+export function PhaseChip({ phase, failed }: PhaseProps) {
+  const { word, meaning, part } = standing(phase, failed)
   return (
-    <span className={cx['chip']} data-phase={phase} title={phases[phase].meaning}>
-      <PhaseGlyph phase={phase} />
-      {phases[phase].word}
+    <span
+      className={cx['chip']}
+      data-phase={phase}
+      data-failed={part !== undefined || undefined}
+      title={meaning}
+    >
+      <PhaseGlyph phase={phase} failed={failed} />
+      {part === undefined ? (
+        word
+      ) : (
+        <span className={cx['words']}>
+          {word}, <span className={cx['part']}>{part}</span>
+        </span>
+      )}
     </span>
   )
 }
