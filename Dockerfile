@@ -2,7 +2,8 @@
 # Targets: `runtime` (no shell), `debug` (with one), `dev` (the toolchain, for Okteto), `binary` (the file alone).
 #     docker buildx build --target runtime --tag sidereal .
 # The commands are those of the Makefile; for arm64 and amd64 it compiles on the builder's own processor.
-# .github/renovate.json has the digests of the images kept up to date.
+# .github/renovate.json has the digests of the images kept up to date. The labels `version`, `revision`, `created` and `source`
+# are given by who builds: `sidereal deploy --build`, .github/workflows/release.yml.
 ARG RUST=rust:1.94-bookworm@sha256:6ae102bdbf528294bc79ad6e1fae682f6f7c2a6e6621506ba959f9685b308a55
 
 FROM --platform=$BUILDPLATFORM node:22-bookworm-slim@sha256:53ada149d435c38b14476cb57e4a7da73c15595aba79bd6971b547ceb6d018bf AS web
@@ -64,6 +65,7 @@ COPY --from=build --chown=65532:65532 /data /data
 COPY --from=web /build/web-app/dist /usr/share/sidereal/web-app
 ENV SIDEREAL_WEB_APP_DIR=/usr/share/sidereal/web-app SIDEREAL_DATA_DIR=/data
 WORKDIR /
+LABEL org.opencontainers.image.title="Sidereal" org.opencontainers.image.licenses="MIT OR Apache-2.0"
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
 USER 65532:65532
@@ -93,6 +95,7 @@ ENV CARGO_HOME=/cache/cargo \
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=-fuse-ld=mold" \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=clang \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=-fuse-ld=mold"
+LABEL org.opencontainers.image.title="Sidereal, to develop" org.opencontainers.image.licenses="MIT OR Apache-2.0"
 WORKDIR /src
 USER 1000:1000
 CMD ["bash"]

@@ -110,6 +110,9 @@ struct Deployment {
     /// Push what was built before
     #[arg(long, conflicts_with_all = ["build", "push"])]
     push_only: bool,
+    /// Take layers of builds from GitHub's cache, and keep them there: in a workflow, with its runtime's variables
+    #[arg(long)]
+    github_cache: bool,
     /// Install or upgrade the release
     #[arg(long)]
     deploy: bool,
@@ -129,6 +132,9 @@ struct Deployment {
     /// say secrets by --values or secrets/CHART.ENV.yaml.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Go back on purpose: deploy although what production runs was deployed from a later commit
+    #[arg(long)]
+    allow_older: bool,
     /// Deploy the image that has this tag in the registry, by its digest
     #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with_all = ["build", "push", "push_only"])]
     image_tag: Option<String>,
@@ -287,6 +293,7 @@ impl Deployment {
             setup: !self.no_setup,
             build: self.build,
             push: (self.push && self.build) || self.push_only,
+            github_cache: self.github_cache,
             deploy: self.deploy,
             test: self.test,
             diff: self.diff,
@@ -298,6 +305,7 @@ impl Deployment {
                 .map(|file| existing(file))
                 .collect::<Result<_, _>>()?,
             sets,
+            allow_older: self.allow_older,
             image_tag: self.image_tag,
             login: login.map(|(name, password)| (name, password.into())),
             ..self.how.wanted()

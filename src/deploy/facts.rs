@@ -7,6 +7,7 @@ use super::{
     command::Command,
     failure::{Class, Failure},
     git::{self, Tag},
+    guard::is_production,
     plan::{Facts, Image, Place, Wanted, kubectl},
     report::warn,
     runner::Runner,
@@ -28,8 +29,14 @@ pub async fn images(
             },
             None => git::tag(runner, file).await?,
         };
+        let mut labels = Vec::new();
+        if wanted.build {
+            labels.push(("version", tag.name.clone()));
+            labels.extend(git::origin(runner, &file.paths).await?);
+        }
         images.push(Image {
             tag,
+            labels,
             repository: format!("{}/{}", place.environment.registry, file.name),
             file: file.clone(),
         });
@@ -51,11 +58,15 @@ pub async fn facts(
         has_diff: false,
         lacks_namespace: false,
         images,
+        commit: None,
         has_lock: chart.has("Chart.lock"),
         has_tests: chart.has("templates/tests"),
         values: chart.values(&place.name)?,
         secret: chart.secret(&place.name),
     };
+    if wanted.deploy && is_production(chart, place)? {
+        facts.commit = Some(git::head(runner).await?);
+    }
     if wanted.deploy {
         facts.helm = major(runner, dry == Some(DryRun::Plan)).await?;
         facts.lacks_namespace = lacks_namespace(runner, place, dry.is_some()).await?;

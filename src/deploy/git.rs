@@ -114,6 +114,29 @@ pub async fn tag(runner: &mut Runner, image: &ImageFile) -> Result<Tag, Failure>
     })
 }
 
+/// Where an image is from, as labels: the commit that names it, when that was made (so that what is built of it again is the
+/// same), and the repository, if it was cloned.
+pub async fn origin(runner: &mut Runner, paths: &[String]) -> Result<Vec<(&'static str, String)>, Failure> {
+    let told = git(runner, &["log", "-1", "--format=%H %cI"], paths).await?;
+    let mut labels = Vec::new();
+    if let Some((commit, time)) = told.as_deref().and_then(|told| told.trim().split_once(' ')) {
+        labels.extend([("revision", commit.to_owned()), ("created", time.to_owned())]);
+    }
+    let url = git(runner, &["config", "--get", "remote.origin.url"], &[]).await?;
+    labels.extend(url.map(|url| ("source", without_user(url.trim()))));
+    Ok(labels)
+}
+
+/// A URL without who may read it: `https://token@host/x` is as secret as the token.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 /// A hash of what at or below these paths is in no commit, if there is anything.
 async fn changes(runner: &mut Runner, paths: &[String]) -> Result<Option<String>, Failure> {
     let words = [
@@ -204,6 +227,36 @@ pub async fn is_dirty(runner: &mut Runner, paths: &[String]) -> Result<bool, Fai
     Ok(!must(runner, &words, paths).await?.is_empty())
 }
 
+/// The last commit's whole name.
+pub async fn head(runner: &mut Runner) -> Result<String, Failure> {
+    let words = ["rev-parse", "--verify", "HEAD"];
+    Ok(must(runner, &words, &[]).await?.trim().to_owned())
+}
+
+/// How another commit is to the last one of this clone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kin {
+    /// It is not in this clone.
+    Unknown,
+    /// It was made upon it.
+    Later,
+    /// It is the same, or was before it, or beside it.
+    Other,
+}
+
+/// How a commit is to the last one of this clone.
+pub async fn kin(runner: &mut Runner, name: &str) -> Result<Kin, Failure> {
+    let Some(named) = commit(runner, name).await? else {
+        return Ok(Kin::Unknown);
+    };
+    let head = head(runner).await?;
+    if head == named {
+        return Ok(Kin::Other);
+    }
+    let is_later = git(runner, &["merge-base", "--is-ancestor", &head, &named], &[]).await?;
+    Ok(is_later.map_or(Kin::Other, |_| Kin::Later))
+}
+
 /// Two commits, the later one second.
 #[derive(Debug)]
 pub struct Range(String, String);
@@ -246,4 +299,22 @@ async fn default_base(runner: &mut Runner) -> Result<String, Failure> {
     Ok(base
         .filter(|base| head.as_ref() != Some(base))
         .unwrap_or_else(|| "HEAD^".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_tells_nobody_s_token() {
+        for (url, shown) in [
+            ("https://github.com/a/b", "https://github.com/a/b"),
+            ("https://x:hush@github.com/a/b.git", "https://github.com/a/b.git"),
+            ("https://hush@github.com", "https://github.com"),
+            ("ssh://git@github.com:22/a@b", "ssh://github.com:22/a@b"),
+            ("git@github.com:a/b.git", "git@github.com:a/b.git"),
+        ] {
+            assert_eq!(without_user(url), shown);
+        }
+    }
 }

@@ -7,7 +7,8 @@ use super::{
     chart::{Chart, Environment},
     command::Command,
     failure::{Class, Failure},
-    git,
+    git::{self, Kin},
+    history::{commit, history},
     manifests::images_of,
     plan::{Image, Place, Wanted, by_digest, helm, mark, unpushed},
     report::warn,
@@ -70,6 +71,9 @@ pub async fn refusals(
     // One reason is enough not to ask Helm.
     if wanted.deploy && refusals.is_empty() {
         refusals.extend(of_another_chart(runner, chart, place).await?);
+        if is_production(chart, place)? && !wanted.allow_older {
+            refusals.extend(overtaken(runner, place).await?);
+        }
     }
     if (wanted.push || wanted.deploy) && refusals.is_empty() {
         refusals.extend(elsewhere(runner, chart, place, wanted, images).await?);
@@ -99,6 +103,29 @@ pub async fn of_another_chart(
             place.release, place.environment.namespace, chart.name
         ))
     }))
+}
+
+/// What production runs was deployed from a commit that was made upon this clone's last one, or that it does not have: such
+/// as by a run of a workflow that was approved later than a newer one. A branch beside it is not older.
+async fn overtaken(runner: &mut Runner, place: &Place) -> Result<Option<Failure>, Failure> {
+    let revisions = match history(runner, place).await {
+        Ok(revisions) => revisions.unwrap_or_default(),
+        // A tool that is missing is told by what needs it.
+        Err(Failure::At { .. }) => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
+    let Some(runs) = commit(&revisions) else {
+        return Ok(None);
+    };
+    let why = match git::kin(runner, runs).await? {
+        Kin::Other => return Ok(None),
+        Kin::Later => "which is later than what is checked out here",
+        Kin::Unknown => "which is not in this clone: git fetch",
+    };
+    Ok(Some(Failure::usage(format!(
+        "{} runs commit {runs}, {why}; say --allow-older if going back is meant",
+        place.name
+    ))))
 }
 
 /// The values name another repository than the one that an image is pushed to: whoever deploys by them alone (Helm, Argo CD)
@@ -181,7 +208,7 @@ fn production(chart: &Chart) -> Result<Option<Environment>, Failure> {
 
 /// Whether a place is production's, whatever it is called: its namespace there, or anything in a cluster that no other
 /// environment is in. Environments that share its cluster in namespaces of their own are not.
-fn is_production(chart: &Chart, place: &Place) -> Result<bool, Failure> {
+pub fn is_production(chart: &Chart, place: &Place) -> Result<bool, Failure> {
     if place.name == PRODUCTION {
         return Ok(true);
     }

@@ -54,22 +54,38 @@ pub async fn history(runner: &mut Runner, place: &Place) -> Result<Option<Vec<Re
     Ok(answer.err.contains("release: not found").then(Vec::new))
 }
 
-/// The newest revision that was good, and older than what stands. A rollback makes a copy with a new number, so that
-/// what stands is found by following `Rollback to N`; else the next rollback would go to what the last one left.
-pub fn good_before(revisions: &[Revision]) -> Option<u64> {
-    let mut stands = revisions
+/// What the revision of a commit is described by.
+pub fn of_commit(commit: &str) -> String {
+    format!("Commit {commit}")
+}
+
+/// The commit that what runs was deployed from, if that was noted: that of the last revision that got deployed, or of the
+/// one that it is a copy of.
+pub fn commit(revisions: &[Revision]) -> Option<&str> {
+    let runs = revisions.iter().rev().find(|one| one.status == "deployed")?;
+    let runs = original(revisions, runs.number);
+    let description = &revisions.iter().find(|one| one.number == runs)?.description;
+    description.strip_prefix(&of_commit(""))
+}
+
+/// The revision whose content one has: a rollback makes a copy with a new number.
+fn original(revisions: &[Revision], mut number: u64) -> u64 {
+    while let Some(copied) = revisions
         .iter()
-        .rev()
-        .find(|one| !one.is_failed_rollback())?
-        .number;
-    while let Some(original) = revisions
-        .iter()
-        .find(|one| one.number == stands)
+        .find(|one| one.number == number)
         .and_then(Revision::copied)
-        .filter(|original| *original < stands)
+        .filter(|copied| *copied < number)
     {
-        stands = original;
+        number = copied;
     }
+    number
+}
+
+/// The newest revision that was good, and older than what stands, or what that is a copy of; else the next rollback would
+/// go to what the last one left.
+pub fn good_before(revisions: &[Revision]) -> Option<u64> {
+    let stands = revisions.iter().rev().find(|one| !one.is_failed_rollback())?;
+    let stands = original(revisions, stands.number);
     let good = revisions
         .iter()
         .filter(|one| one.number < stands && one.was_good());
@@ -79,6 +95,29 @@ pub fn good_before(revisions: &[Revision]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_commit_is_that_of_what_runs() {
+        let runs = |told: &[(&str, &str)]| {
+            let told = (1..).zip(told).map(|(number, (status, description))| Revision {
+                number,
+                status: (*status).to_owned(),
+                description: (*description).to_owned(),
+            });
+            commit(&told.collect::<Vec<_>>()).map(str::to_owned)
+        };
+        let (a, b) = (("superseded", "Commit a"), ("deployed", "Commit b"));
+        assert_eq!(runs(&[a, b]).as_deref(), Some("b"));
+        // One that failed, or is being done, does not run.
+        let (failed, pending) = (("failed", "Commit c"), ("pending-upgrade", "Commit c"));
+        assert_eq!(runs(&[a, b, failed, pending]).as_deref(), Some("b"));
+        let back = ("deployed", "Rollback to 1");
+        assert_eq!(runs(&[a, failed, back]).as_deref(), Some("a"));
+        // By hand, by an older version, and nothing at all.
+        assert_eq!(runs(&[a, ("deployed", "Upgrade complete")]), None);
+        assert_eq!(runs(&[("deployed", "Rollback to 7")]), None);
+        assert_eq!(runs(&[]), None);
+    }
 
     #[test]
     fn back_is_never_to_what_a_rollback_left() {

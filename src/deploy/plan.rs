@@ -7,6 +7,7 @@ use super::{
     command::Command,
     failure::{Class, Failure},
     git::Tag,
+    history,
     setting::Setting,
 };
 
@@ -20,6 +21,8 @@ pub struct Wanted {
     pub build: bool,
     /// Push them.
     pub push: bool,
+    /// Take layers of builds from GitHub's cache, and keep them there.
+    pub github_cache: bool,
     /// Install or upgrade the release.
     pub deploy: bool,
     /// `helm test` after it.
@@ -42,6 +45,8 @@ pub struct Wanted {
     pub values: Vec<String>,
     /// Values after those of the files.
     pub sets: Vec<Setting>,
+    /// Production may go back to an earlier commit.
+    pub allow_older: bool,
     /// A tag that is in the registry already, instead of the commit's.
     pub image_tag: Option<String>,
     /// Name and password at the registry.
@@ -68,6 +73,8 @@ pub struct Facts {
     /// The namespace is not there yet.
     pub lacks_namespace: bool,
     pub images: Vec<Image>,
+    /// The commit that is deployed, where it is to be known later.
+    pub commit: Option<String>,
     /// Folder has Chart.lock.
     pub has_lock: bool,
     /// Folder has templates/tests.
@@ -85,7 +92,12 @@ pub struct Image {
     pub tag: Tag,
     /// `registry/name`.
     pub repository: String,
+    /// What it is told about itself when it is built, by the last part of the name.
+    pub labels: Vec<(&'static str, String)>,
 }
+
+/// How the labels begin that the OCI's image specification knows.
+const LABELS: &str = "org.opencontainers.image";
 
 impl Image {
     /// `registry/name:tag`.
@@ -256,6 +268,15 @@ fn image_steps(image: &Image, wanted: &Wanted) -> Vec<Step> {
             Command::new("docker").words(["buildx", "build", "--load", "--file", &file.dockerfile]);
         if let Some(target) = &file.target {
             build = build.words(["--target", target]);
+        }
+        if wanted.github_cache {
+            // GitHub bounds it by branches: a pull request reads main's, and writes its own.
+            let cache = format!("type=gha,scope={}", file.name);
+            build = build.words(["--cache-from", &cache, "--cache-to"]);
+            build = build.word(format!("{cache},mode=max,ignore-error=true"));
+        }
+        for (key, value) in &image.labels {
+            build = build.word("--label").word(format!("{LABELS}.{key}={value}"));
         }
         let action = Action::Unless {
             reference: reference.clone(),
@@ -503,7 +524,11 @@ fn upgrade(chart: &Chart, place: &Place, wanted: &Wanted, facts: &Facts) -> Comm
     if wanted.force_conflicts && facts.helm >= 4 {
         command = command.word("--force-conflicts");
     }
-    command
+    command = command
         .words(["--timeout", &wanted.timeout, "--cleanup-on-fail", "--history-max"])
-        .word(wanted.history_max.to_string())
+        .word(wanted.history_max.to_string());
+    if let Some(commit) = &facts.commit {
+        command = command.word("--description").word(history::of_commit(commit));
+    }
+    command
 }

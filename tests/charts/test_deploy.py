@@ -254,6 +254,60 @@ def test_a_namespace_that_is_not_there_is_made(cluster):
     assert "--create-namespace" not in release(cluster, *words, "--dry-run").stdout
 
 
+def test_production_runs_no_older_commit_that_was_approved_later(cluster, tmp_path):
+    """Two runs of a workflow, of which the newer one is approved first; in a clone, whose tree is clean."""
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "clone", "--quiet", ROOT, tmp_path / "clone"], check=True, **surroundings(cluster))
+    there = surroundings(cluster) | {"cwd": tmp_path / "clone"}
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "newer"], check=True, **there)
+    off = ",".join(f"monitoring.{kind}.enabled=false" for kind in ("serviceMonitor", "prometheusRule"))
+    words = [SIDEREAL, "deploy", "sidereal", "--kube-context", "tests", "--namespace", "later", "--yes", "--no-setup", "--deploy",
+             "--set", f"image.tag=0.1.0,{off}", "--timeout", "60s"]
+
+    def run(commit, *more):
+        subprocess.run([*git, "checkout", "--quiet", "--detach", commit], check=True, **there)
+        return subprocess.run([*words, *more], capture_output=True, timeout=300, **there)
+
+    newer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, check=True, **there).stdout.strip()
+    done = run(newer)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(f"{newer}^")
+    assert done.returncode == 2 and f"production runs commit {newer}, which is later" in done.stderr, done.stderr
+    assert len(json.loads(cluster.helm("history", "sidereal", "--namespace", "later", "--output", "json").stdout)) == 1
+    done = run(f"{newer}^", "--allow-older")
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Back by a rollback: what runs is what it is a copy of.
+    done = subprocess.run([*words[:2], "rollback", "sidereal", *words[3:8], "--timeout", "60s"], capture_output=True, timeout=300, **there)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run(f"{newer}^").returncode == 2
+    assert run(newer).returncode == 0
+
+
+def test_another_chart_s_release_is_left_alone(cluster, tmp_path):
+    (tmp_path / "moon/templates").mkdir(parents=True)
+    (tmp_path / "moon/Chart.yaml").write_text("apiVersion: v2\nname: moon\nversion: 0.3.0\n")
+    (tmp_path / "moon/templates/one.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moon}\n")
+    place = ["--namespace", "shared"]
+    cluster.helm("install", "taken", tmp_path / "moon", *place, "--create-namespace")
+    words = ["--release", "taken", *place]
+    told = "release taken in namespace shared is of chart moon, and not of sidereal"
+    done = release(cluster, *words, "--set", "image.tag=0.1.0,config.devMode.enabled=false")
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    done = deploy(cluster, "rollback", "sidereal", "1", *DEV1, *words)
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    cluster.kubectl("get", "configmap", "moon", *place)
+    assert len(json.loads(cluster.helm("history", "taken", *place, "--output", "json").stdout)) == 1
+
+
+def test_an_image_is_pulled_from_where_it_is_pushed_to(cluster):
+    """Rendered by the real Helm: a file of values that names another registry than the environment."""
+    other = cluster.home / "other.yaml"
+    other.write_text("image: {repository: other.example.org/sidereal}\n")
+    done = release(cluster, "--values", other, "--set", "image.tag=0.1.0")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "is registry.example.org/sidereal by" in done.stderr and "other.example.org/sidereal by" in done.stderr, done.stderr
+
+
 def test_the_cluster_judges_a_dry_run(cluster):
     good(cluster, "0.1.0")
     before = history(cluster)[-1]["revision"]

@@ -161,7 +161,8 @@ def test_workflows_hold_to_what_is_pinned_and_may_do_little(file):
             assert "${{" not in step.get("run", "") or "github.event" not in step["run"]
 
 
-COMPILE = "docker buildx create --use && docker buildx build --target binary --output type=local,dest=bin ."
+COMPILE = "docker buildx build --target binary --cache-from type=gha,scope=sidereal --output type=local,dest=bin \\."
+CACHE = "actions/github-script"
 WHOLE, SHALLOW = {"persist-credentials": False, "fetch-depth": 0}, {"persist-credentials": False}
 LOGIN = r"printf .* \| docker login .* --password-stdin"
 BINARY = ["actions/download-artifact", r"chmod \+x bin/sidereal"]
@@ -174,13 +175,14 @@ JOBS = {
     "check.yml": {"check": (None, None, None, WHOLE, [
         "actions/checkout", "actions/setup-node", "rustup component add clippy rustfmt", "git config .* safe.directory .*", r"\.ci/run"])},
     "ci.yml": {"images": (None, None, None, WHOLE, [
-        "actions/checkout", "docker buildx create --use", "docker buildx build --target binary --output type=local,dest=bin .",
-        r'bin/sidereal deploy --changed="\$BASE\.\.HEAD" --no-setup --build', "docker buildx build --target dev .",
+        "actions/checkout", CACHE, "docker buildx create --use", COMPILE,
+        r'bin/sidereal deploy --changed="\$BASE\.\.HEAD" --no-setup --build --github-cache',
+        r"docker buildx build --target dev --cache-from type=gha,scope=sidereal-dev \\",
         "bin/sidereal deploy sidereal --no-setup --deploy --env staging --dry-run=client"])},
     "deploy.yml": {
         "build": (PUSHED, None, {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}, WHOLE, [
-            "actions/checkout", LOGIN, COMPILE, "actions/upload-artifact",
-            "bin/sidereal deploy sidereal --env staging --no-setup --build --push",
+            "actions/checkout", LOGIN, CACHE, COMPILE, "actions/upload-artifact",
+            "bin/sidereal deploy sidereal --env staging --no-setup --build --push --github-cache",
             "anchore/sbom-action", "actions/attest", "actions/attest"]),
         "staging": (None, ["check", "build"], READ, WHOLE, [
             "actions/checkout", r"\.github/kube-context .*", *BINARY,
@@ -191,10 +193,10 @@ JOBS = {
             f"bin/sidereal deploy sidereal --env production --yes --no-setup --deploy --test {DIGEST}",
             r'curl --fail .* "\$SIDEREAL_SERVER/api/v1/services"',
             ("failure() && steps.try.conclusion == 'failure'", "bin/sidereal deploy rollback sidereal --env production --yes")]),
-        "compile": (BY_HAND, None, None, WHOLE, ["actions/checkout", COMPILE, "actions/upload-artifact"]),
+        "compile": (BY_HAND, None, None, WHOLE, ["actions/checkout", CACHE, COMPILE, "actions/upload-artifact"]),
         "again": (None, "compile", READ, WHOLE, [
             "actions/checkout", r"\.github/kube-context .*", *BINARY,
-            r'bin/sidereal deploy sidereal --env "\$ENVIRONMENT" --yes --no-setup --deploy --test --image-tag "\$TAG"'])},
+            r'bin/sidereal deploy sidereal --env "\$ENVIRONMENT" --yes --no-setup --deploy --test --image-tag "\$TAG" --allow-older'])},
     "release.yml": {"image": (None, "check", {"contents": "write", "packages": "write"}, SHALLOW, [
         "actions/checkout", r'version=\$\(\.github/release-version "\$GITHUB_REF_NAME"\)', LOGIN, r".*--push \.",
         "helm package charts/sidereal", r'gh release create "\$GITHUB_REF_NAME" --verify-tag .*'])},
@@ -245,6 +247,47 @@ def test_production_comes_after_staging_and_one_at_a_time():
         [step] = [step for step in jobs[name]["steps"] if "--deploy" in step.get("run", "")]
         assert "image.digest=$DIGEST" in step["run"]
         assert step["env"]["DIGEST"] == "${{ needs.build.outputs.digest }}" and "build" in jobs[name]["needs"]
+
+
+def test_layers_are_kept_where_no_stranger_s_get_into_what_is_pushed():
+    """GitHub's cache is bounded by branches. What is written there is of one scope an image; a release takes none."""
+    for file in WORKFLOWS:
+        text = file.read_text()
+        jobs = yaml.safe_load(text)["jobs"]
+        for name, job in jobs.items():
+            steps = job.get("steps", [])
+            lines = [line for step in steps for line in step.get("run", "").replace("\\\n", " ").splitlines()]
+            cached = [line for line in lines if "gha" in line or "--github-cache" in line]
+            reach = [step for step in steps if step.get("uses", "").startswith("actions/github-script@")]
+            assert bool(cached) == bool(reach), f"{file.name}: {name}"
+            # The address that is needed comes before what needs it.
+            assert not cached or [*map(steps.index, reach)][0] < min(i for i, step in enumerate(steps) if "buildx" in step.get("run", ""))
+            for line in cached:
+                assert set(re.findall(r"scope=([\w-]+)", line)) <= {"sidereal", "sidereal-dev"} and line.count("type=gha") == line.count("scope=")
+            assert "type=registry" not in "".join(lines), "what is pushed is an image"
+        assert file.name != "release.yml" or "gha" not in text and "--cache" not in text
+    read = "".join(file.read_text() for file in WORKFLOWS)
+    # Either by this command or by `--github-cache`, whose words tests/it/data/deploy has.
+    assert read.count("--cache-to") == 1 and read.count("--github-cache") == 2
+
+
+def test_images_say_what_they_are():
+    """Those of the Dockerfile by it, and by who builds: a release here, and `sidereal deploy --build`, in tests/it/data/deploy."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    stages = dict(re.findall(r"^FROM [^\n]* AS (\S+)\n(.*?)(?=^FROM|\Z)", dockerfile, re.S | re.M))
+    license = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["license"]
+    of = {name: dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', text)) for name, text in stages.items()}
+    for name in ("server", "dev"):
+        assert of[name].keys() == {"title", "licenses"} and of[name]["licenses"] == license, name
+    by_hand = {"version", "revision", "created", "source"}
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    (build,) = [step["run"] for step in workflow["jobs"]["image"]["steps"] if "--push" in step.get("run", "")]
+    assert set(re.findall(r'--label "org\.opencontainers\.image\.(\w+)=\$', build)) == by_hand
+    deploys = (ROOT / "tests/it/data/deploy/build").read_text()
+    builds = re.findall(r"^docker buildx build .*(?:\n    .*)*", deploys, re.M)
+    assert len(builds) > 3 and all("{labels}" in line for line in builds)
+    labels = re.search(r'"\{labels\}",\s*"([^"]*)"', (ROOT / "tests/it/deploy.rs").read_text())[1]
+    assert set(re.findall(r"--label org\.opencontainers\.image\.(\w+)=", labels)) == by_hand
 
 
 def test_what_main_deploys_is_signed_with_what_is_in_it():

@@ -37,6 +37,11 @@ const SHORT: &[(&str, &str)] = &[
         "--set-string image.tag=image-0 --set-string image.digest=",
     ),
     ("{digest}", DIGEST),
+    (
+        "{labels}",
+        "--label org.opencontainers.image.version={tag} --label org.opencontainers.image.revision={commit} \
+         --label org.opencontainers.image.created={created} --label org.opencontainers.image.source=https://git.example.org/sky",
+    ),
 ];
 
 /// Runs it, and gives what it says of its failure, which is of this code and has this text.
@@ -76,6 +81,9 @@ async fn commands(file: &str, is_pushed: bool) {
         .filter(|case| case.contains("\n$ ") || case.starts_with("$ "))
     {
         let workshop = Workshop::new();
+        // Who may read it is nobody's business.
+        let url = "https://robot:hunter2@git.example.org/sky";
+        workshop.git(&["remote", "add", "origin", url]);
         if is_pushed {
             workshop.has_pushed();
         }
@@ -100,7 +108,14 @@ async fn commands(file: &str, is_pushed: bool) {
             }
         }
         let mut expected = expected.join("\n");
-        for (short, long) in SHORT.iter().chain([&("{tag}", &*workshop.head())]) {
+        let [commit, created] =
+            ["%H", "%cI"].map(|what| workshop.git(&["log", "-1", &format!("--format={what}")]));
+        let of_commit = [
+            ("{tag}", &*workshop.head()),
+            ("{commit}", &*commit),
+            ("{created}", &*created),
+        ];
+        for (short, long) in SHORT.iter().chain(&of_commit) {
             expected = expected.replace(short, long);
         }
         said(&workshop.run(words).await);
@@ -564,6 +579,69 @@ async fn production_is_known_by_where_it_is() {
     workshop.write(file, &text);
     workshop.answer("kubectl-config-current-context", "echo development");
     said(&workshop.run(&format!("{DEPLOY} --namespace sky")).await);
+}
+
+#[tokio::test]
+async fn production_goes_back_on_purpose_only() {
+    let workshop = Workshop::new();
+    workshop.answer("kubectl-config-current-context", "echo production");
+    let words = "sky --no-setup --deploy --yes --set image.tag=1";
+    let commits = ["one", "two"].map(|_| {
+        workshop.commit();
+        workshop.git(&["rev-parse", "HEAD"])
+    });
+    let at = |commit: &str| workshop.git(&["checkout", "--quiet", "--detach", commit]);
+    let runs = |commit: &str| {
+        let noted = format!("Commit {commit}");
+        workshop.answer(
+            "helm-history",
+            &history(&[(1, "superseded", ""), (2, "deployed", &noted), (3, "failed", "x")]),
+        );
+    };
+    // What is deployed is noted.
+    said(&workshop.run(words).await);
+    let upgrade = only(&workshop.notes(), &["helm upgrade"]);
+    assert!(
+        upgrade[0].ends_with(&format!("--description Commit {}", commits[1])),
+        "{upgrade:?}"
+    );
+    // A run that was approved too late.
+    runs(&commits[1]);
+    at(&commits[0]);
+    let text = format!("production runs commit {}, which is later", commits[1]);
+    fails(&workshop, words, 2, &text).await;
+    assert!(only(&workshop.notes(), &["helm upgrade"]).is_empty());
+    let dry = workshop.run(&format!("{words} --dry-run")).await;
+    said(&dry);
+    assert!(fault(&dry).1.contains(&format!("this would be refused: {text}")));
+    said(&workshop.run(&format!("{words} --allow-older")).await);
+    // The same again, what comes after it, and what is beside it.
+    for (running, here) in [(1, 1), (0, 1)] {
+        runs(&commits[running]);
+        at(&commits[here]);
+        said(&workshop.run(words).await);
+    }
+    at(&commits[0]);
+    workshop.write("docs/page", "beside");
+    workshop.commit();
+    runs(&commits[1]);
+    said(&workshop.run(words).await);
+    // One that this clone has not fetched may be any.
+    runs(&"1234567890".repeat(4));
+    fails(&workshop, words, 2, "which is not in this clone: git fetch").await;
+    // Where it is not noted nobody knows; and those who develop go back and forth.
+    workshop.answer("helm-history", &history(&[(2, "deployed", "Upgrade complete")]));
+    said(&workshop.run(words).await);
+    workshop.answer("kubectl-config-current-context", "echo development");
+    at(&commits[0]);
+    runs(&commits[1]);
+    said(&workshop.run(DEPLOY).await);
+    assert!(
+        !workshop
+            .notes()
+            .last()
+            .is_some_and(|note| note.contains("--description"))
+    );
 }
 
 /// The tag that the chart's image would get now.
