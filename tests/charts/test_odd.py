@@ -87,7 +87,7 @@ def test_what_is_text_stays_text(case):
 def test_a_settings_file_is_what_was_written():
     for case in TAKEN:
         if "settings file" in case:
-            assert named(made(case), "ConfigMap", "odd-sidereal-file")["data"]["sidereal.toml"] == yaml.safe_load(TAKEN[case])["config"]["file"]
+            assert named(made(case), "Secret", "odd-sidereal-file")["stringData"]["sidereal.toml"] == yaml.safe_load(TAKEN[case])["config"]["file"]
 
 
 @pytest.mark.parametrize(("arguments", "url", "path"), [

@@ -34,7 +34,7 @@ def environment(name, deployment, folder):
     for variable in container["env"]:
         found[variable["name"]] = variable.get("value") or SECRETS.get(variable["name"], "")
     if "SIDEREAL_CONFIG" in found:
-        (text,) = [one["data"]["sidereal.toml"] for one in manifests if "sidereal.toml" in one.get("data", {})]
+        (text,) = [one["stringData"]["sidereal.toml"] for one in manifests if "sidereal.toml" in one.get("stringData", {})]
         found["SIDEREAL_CONFIG"] = str(folder / "sidereal.toml")
         (folder / "sidereal.toml").write_text(text)
     found["SIDEREAL_DATA_DIR"] = str(folder / "data")
