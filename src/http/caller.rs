@@ -416,6 +416,7 @@ impl Attempt {
 pub fn told<'a>(path: &'a str, base_path: &str) -> &'a str {
     match path.strip_prefix(base_path) {
         Some(below) if below.starts_with("/share/") => "/share/…",
+        Some(below) if below.starts_with("/app/share/") => "/app/share/…",
         Some(below) if below.starts_with("/account/logout/") => "/account/logout/…",
         _ => path,
     }

@@ -106,6 +106,8 @@ struct Site {
     door: Arc<Door>,
     /// The public URL without a slash at its end.
     base: String,
+    /// Path at which the web app shows shared jobs by their secret, with a slash at its end; nothing without a web app.
+    shared_page: Option<String>,
     max_body: u64,
     waits: Arc<Crowd>,
     syncs: Arc<Crowd>,
@@ -126,6 +128,8 @@ impl Site {
         Arc::new(Site {
             jobs: jobs.clone(),
             base: settings.public_base().trim_end_matches('/').to_owned(),
+            shared_page: web_app::is_there(settings)
+                .then(|| format!("{}{}share/", public.path().trim_end_matches('/'), web_app::HOME)),
             max_body: settings.max_body,
             waits: Crowd::new("waits", if auth.is_local() { 10_000 } else { 1_000 }, 20_000),
             syncs: Crowd::new("synchronous requests", 20, 200),

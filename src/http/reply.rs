@@ -339,6 +339,30 @@ impl Kind for Page {
     }
 }
 
+/// A document of UWS; or for a browser the way to a page of the web app that shows it.
+pub struct Shown<S>(PhantomData<S>);
+
+impl<S: Type> Kind for Shown<S> {
+    fn responses() -> Vec<MetaResponse> {
+        let mut responses = Document::<S>::responses();
+        let mut page = described(
+            "For a browser: its page of the web app is at Location.",
+            StatusCode::SEE_OTHER,
+            Vec::new(),
+        );
+        page.headers.push(MetaHeader {
+            description: Some("Absolute path".into()),
+            ..location()
+        });
+        responses.push(page);
+        responses
+    }
+
+    fn register(registry: &mut Registry) {
+        S::register(registry);
+    }
+}
+
 /// Done, nothing to say.
 pub struct Nothing;
 

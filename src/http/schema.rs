@@ -78,6 +78,18 @@ pub struct ServiceJob {
     pub job: Job,
 }
 
+/// A job as a share link shows it.
+#[derive(Debug, Object)]
+pub struct SharedJob {
+    /// Name of its service.
+    pub service: String,
+    /// When the link ends.
+    pub expires: String,
+    /// The job.
+    #[oai(flatten)]
+    pub job: Job,
+}
+
 /// A parameter of a job.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]

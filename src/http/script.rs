@@ -16,7 +16,7 @@ use super::{crowd::Ticket, reply::foreign};
 use crate::{store::StoredResult, uws::JobId};
 
 /// What needs no escape in a segment of a URL.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'-')
     .remove(b'_')

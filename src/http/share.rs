@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
+use percent_encoding::utf8_percent_encode;
 use poem::{
-    Request,
-    http::{HeaderMap, HeaderValue, header},
+    Request, Response,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     OpenApi,
     param::{Path, Query},
 };
+use serde::Serialize;
 
 use super::{
     Site, archive, content,
+    negotiate::prefer,
     parameter::{Many, Once},
     problem::Problem,
-    reply::{Archive, Content, Document, Reply, Script},
+    reply::{Archive, Content, Document, Form, Reply, Script, Shown},
     schema, script,
 };
-use crate::{auth::TooFast, uws::Job};
+use crate::{
+    auth::TooFast,
+    store::Share,
+    uws::{Job, Timestamp, json, xml},
+};
 
 /// The API of share links.
 pub struct Shared(pub Arc<Site>);
@@ -26,15 +33,25 @@ pub struct Shared(pub Arc<Site>);
 #[OpenApi(prefix_path = "/share")]
 impl Shared {
     /// The job that a link leads to
+    ///
+    /// Its UWS document; browsers, which would rather have HTML, are sent on to a page of the web app that shows it.
     #[oai(path = "/:secret", method = "get", operation_id = "getSharedJob")]
     async fn job(
         &self,
         secret: Path<String>,
         headers: &HeaderMap,
         request: &Request,
-    ) -> Result<Reply<Document<schema::Job>>, Problem> {
-        let job = self.open(&secret, request).await?;
-        self.document(job, &secret, headers)
+    ) -> Result<Reply<Shown<schema::SharedJob>>, Problem> {
+        // The page learns by itself whether there is such a link, so that the way to it tells nothing.
+        let mut response = if let Some(page) = self.page(&secret, headers)? {
+            page
+        } else {
+            let (job, share) = self.open(&secret, request).await?;
+            self.document(job, &share, &secret, headers)?.into_inner()
+        };
+        let vary = HeaderValue::from_static("accept");
+        response.headers_mut().insert(header::VARY, vary);
+        Ok(discreet(Reply::of(response)))
     }
 
     /// The results of a shared job as one file
@@ -53,7 +70,7 @@ impl Shared {
         after: Query<Once<String>>,
         request: &Request,
     ) -> Result<Reply<Archive>, Problem> {
-        let job = self.open(&secret, request).await?;
+        let (job, _) = self.open(&secret, request).await?;
         let ticket = self.0.archives.enter(&format!("link to {}", job.id))?;
         let results = self.0.jobs.shared_results(&secret).await?;
         let chosen = archive::selected(results, &file.0.0)?;
@@ -74,7 +91,7 @@ impl Shared {
         file: Query<Many<String>>,
         request: &Request,
     ) -> Result<Reply<Script>, Problem> {
-        let job = self.open(&secret, request).await?;
+        let (job, _) = self.open(&secret, request).await?;
         let ticket = self.0.archives.enter(&format!("link to {}", job.id))?;
         let results = self.0.jobs.shared_results(&secret).await?;
         let chosen = archive::selected(results, &file.0.0)?;
@@ -92,10 +109,10 @@ impl Shared {
         id: Path<String>,
         headers: &HeaderMap,
         request: &Request,
-    ) -> Result<Reply<Document<schema::Job>>, Problem> {
-        let job = self.open(&secret, request).await?;
+    ) -> Result<Reply<Document<schema::SharedJob>>, Problem> {
+        let (job, share) = self.open(&secret, request).await?;
         same(&job, &id)?;
-        self.document(job, &secret, headers)
+        self.document(job, &share, &secret, headers)
     }
 
     /// The results of a shared job, all of them
@@ -111,7 +128,7 @@ impl Shared {
         headers: &HeaderMap,
         request: &Request,
     ) -> Result<Reply<Document<schema::ResultList>>, Problem> {
-        let job = self.open(&secret, request).await?;
+        let (job, _) = self.open(&secret, request).await?;
         same(&job, &id)?;
         let listed = self.0.jobs.shared_list(&secret).await?;
         let url = format!("{}/{}", self.0.share_url(&secret), job.id);
@@ -131,7 +148,7 @@ impl Shared {
         name: Path<String>,
         request: &Request,
     ) -> Result<Reply<Content>, Problem> {
-        let job = self.open(&secret, request).await?;
+        let (job, _) = self.open(&secret, request).await?;
         same(&job, &id)?;
         let found = self.0.jobs.shared_result(&secret, &name).await?;
         let response = content::result(&self.0.jobs, request, &found).await?;
@@ -151,7 +168,7 @@ impl Shared {
         name: Path<String>,
         request: &Request,
     ) -> Result<Reply<Content>, Problem> {
-        let job = self.open(&secret, request).await?;
+        let (job, _) = self.open(&secret, request).await?;
         same(&job, &id)?;
         let found = self.0.jobs.shared_parameter(&secret, &name).await?;
         let response = content::parameter(&self.0.jobs, request, &name, found).await?;
@@ -161,7 +178,7 @@ impl Shared {
 
 impl Shared {
     /// The job of the link; whoever guesses links is slowed down, and so is who has one.
-    async fn open(&self, secret: &str, request: &Request) -> Result<Job, Problem> {
+    async fn open(&self, secret: &str, request: &Request) -> Result<(Job, Share), Problem> {
         let door = &self.0.door;
         if !door.auth.is_local() {
             door.rates
@@ -173,12 +190,53 @@ impl Shared {
 
     fn document(
         &self,
-        job: Job,
+        mut job: Job,
+        share: &Share,
         secret: &str,
         headers: &HeaderMap,
-    ) -> Result<Reply<Document<schema::Job>>, Problem> {
+    ) -> Result<Reply<Document<schema::SharedJob>>, Problem> {
+        #[derive(Serialize)]
+        struct SharedJob<'a> {
+            service: &'a str,
+            expires: Timestamp,
+            #[serde(flatten)]
+            job: json::JobDocument<'a>,
+        }
         let url = self.0.share_url(secret);
-        Ok(discreet(content::job(headers, job, &url)?))
+        let own = format!("{url}/{}", job.id);
+        let results = std::mem::take(&mut job.results);
+        let expires = share.expires_at;
+        let reply = Reply::listing(headers, results, &own, move |form, results| {
+            job.results = results;
+            match form {
+                Form::Xml => Ok(xml::job(&job, &url)),
+                Form::Json => serde_json::to_vec(&SharedJob {
+                    service: &job.service,
+                    expires,
+                    job: json::job(&job, &url),
+                }),
+            }
+        })?;
+        Ok(discreet(reply))
+    }
+
+    /// The way to the page of the web app, for those who would rather have HTML than a document.
+    fn page(&self, secret: &str, headers: &HeaderMap) -> Result<Option<Response>, Problem> {
+        const FORMS: [&str; 4] = ["application/xml", "text/xml", "application/json", "text/html"];
+        let Some(page) = &self.0.shared_page else {
+            return Ok(None);
+        };
+        if prefer(headers, &FORMS) != Some(3) {
+            return Ok(None);
+        }
+        let path = format!("{page}{}", utf8_percent_encode(secret, script::SEGMENT));
+        let path = HeaderValue::from_str(&path).map_err(Problem::internal)?;
+        let response = Response::builder()
+            .status(StatusCode::SEE_OTHER)
+            .header(header::LOCATION, path)
+            .header(header::CACHE_CONTROL, "no-store")
+            .finish();
+        Ok(Some(response))
     }
 }
 

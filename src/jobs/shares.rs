@@ -9,7 +9,7 @@ use crate::{
     auth::{self, Caller, Secret, hash},
     engine::UsageError,
     store::{Share, StoredResult},
-    uws::{Job, JobId, ResultRef, Timestamp},
+    uws::{Job, ResultRef, Timestamp},
 };
 
 /// Longest life of a link.
@@ -75,43 +75,40 @@ impl Jobs {
         Ok(change.commit().await?)
     }
 
-    /// The job that this link leads to.
-    pub async fn shared(&self, secret: &str) -> Result<Job, JobsError> {
-        let id = self.shared_id(secret).await?;
-        self.engine
-            .store
-            .get(id)
-            .await?
-            .ok_or(JobsError::NotFound("share"))
+    /// The job that this link leads to, and the link.
+    pub async fn shared(&self, secret: &str) -> Result<(Job, Share), JobsError> {
+        let share = self.link(secret).await?;
+        let job = self.engine.store.get(share.job).await?;
+        Ok((job.ok_or(JobsError::NotFound("share"))?, share))
     }
 
     /// The results of the job that this link leads to.
     pub async fn shared_results(&self, secret: &str) -> Result<Vec<StoredResult>, JobsError> {
-        let id = self.shared_id(secret).await?;
+        let id = self.link(secret).await?.job;
         Ok(self.engine.store.results(id).await?)
     }
 
     /// Name, size and media type of every result of the job that this link leads to.
     pub async fn shared_list(&self, secret: &str) -> Result<Vec<ResultRef>, JobsError> {
-        let id = self.shared_id(secret).await?;
+        let id = self.link(secret).await?.job;
         Ok(self.engine.store.list_results(id).await?)
     }
 
     /// One result of the job that this link leads to.
     pub async fn shared_result(&self, secret: &str, name: &str) -> Result<StoredResult, JobsError> {
-        let id = self.shared_id(secret).await?;
+        let id = self.link(secret).await?.job;
         let result = self.engine.store.result(id, name).await?;
         result.ok_or(JobsError::NotFound("result"))
     }
 
     /// A parameter of the job that this link leads to.
     pub async fn shared_parameter(&self, secret: &str, name: &str) -> Result<Content, JobsError> {
-        let job = self.shared(secret).await?;
+        let (job, _) = self.shared(secret).await?;
         super::content(&job, name)
     }
 
-    async fn shared_id(&self, secret: &str) -> Result<JobId, JobsError> {
-        let id = self.engine.store.shared(hash(secret)).await?;
-        id.ok_or(JobsError::NotFound("share"))
+    async fn link(&self, secret: &str) -> Result<Share, JobsError> {
+        let share = self.engine.store.shared(hash(secret)).await?;
+        share.ok_or(JobsError::NotFound("share"))
     }
 }

@@ -35,7 +35,7 @@ const OF_JOB: Sql =
 
 /// None while the job's owner is turned away; the one user of mode `local` is no person of the table.
 const SHARED: Sql = Sql::both(
-    "SELECT s.job FROM share s JOIN job j ON j.id = s.job \
+    "SELECT s.* FROM share s JOIN job j ON j.id = s.job \
      WHERE s.hash = $1 AND s.expires_at > {now} \
      AND NOT EXISTS (SELECT 1 FROM person p WHERE p.name = j.owner AND p.disabled)",
 );
@@ -66,12 +66,10 @@ impl Store {
         rows.iter().map(share).collect()
     }
 
-    /// The job that the link of this hash shows, if it has not ended and the job's owner is not disabled.
-    pub async fn shared(&self, hash: [u8; 32]) -> Result<Option<JobId>, StoreError> {
+    /// The link of this hash, if it has not ended and the job's owner is not disabled.
+    pub async fn shared(&self, hash: [u8; 32]) -> Result<Option<Share>, StoreError> {
         let rows = self.select(SHARED, [bytes(hash)]).await?;
-        rows.first()
-            .map(|row| Ok(JobId(row.try_get_by("job")?)))
-            .transpose()
+        rows.first().map(share).transpose()
     }
 
     /// Ends a link to this job; `false` if it has none of that id.

@@ -495,16 +495,16 @@ async fn a_job_is_shared_until_the_link_ends(backend: Backend) {
         store.create_share(other, hash(1), expires).await.is_err(),
         "the hash is taken"
     );
-    assert_eq!(store.shared(hash(1)).await.unwrap(), Some(one));
+    assert_eq!(store.shared(hash(1)).await.unwrap(), Some(share.clone()));
     assert_eq!(store.shared(hash(3)).await.unwrap(), None);
-    assert_eq!(store.shares(one).await.unwrap(), [second, share.clone()]);
+    assert_eq!(store.shares(one).await.unwrap(), [second.clone(), share.clone()]);
     assert_eq!(store.shares(other).await.unwrap(), []);
 
     assert!(!store.revoke_share(other, share.id).await.unwrap());
     assert!(store.revoke_share(one, share.id).await.unwrap());
     assert!(!store.revoke_share(one, share.id).await.unwrap());
     assert_eq!(store.shared(hash(1)).await.unwrap(), None);
-    assert_eq!(store.shared(hash(2)).await.unwrap(), Some(one));
+    assert_eq!(store.shared(hash(2)).await.unwrap(), Some(second));
     rewrite(&home, "UPDATE share SET expires_at = created_at").await;
     assert_eq!(store.shared(hash(2)).await.unwrap(), None);
     assert_eq!(store.shares(one).await.unwrap(), []);

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use reqwest::Method;
+use serde_json::{Value, json};
+use sidereal::uws::Timestamp;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -315,14 +317,139 @@ async fn what_is_no_file_of_the_build_is_not_served() {
 
 /// The answer to a request for a target, to the letter.
 async fn raw(site: &Site, target: &str) -> String {
+    raw_with(site, target, "Accept: */*\r\n").await
+}
+
+/// The same with these lines of headers beside those that there must be.
+async fn raw_with(site: &Site, target: &str, headers: &str) -> String {
     let address = site.address.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Shares a job of nobody in particular: the path of the link, and what was told when it was made.
+async fn shared(site: &Site) -> (String, Value) {
+    let new = json!({ "service": "echo", "run": false, "runId": "for a colleague" });
+    let job = site.request(Method::POST, "/api/v1/jobs").json(&new);
+    let job: Value = site.send(job).await.expect(201).json();
+    let shares = format!("/api/v1/jobs/{}/shares", job["jobId"].as_str().unwrap());
+    let tomorrow = Timestamp::from_millis(Timestamp::of_this_host().millis() + 86_400_000).unwrap();
+    let body = json!({ "expires": tomorrow.to_string() });
+    let share = site.request(Method::POST, &shares).json(&body);
+    let share: Value = site.send(share).await.expect(201).json();
+    let url = share["url"].as_str().unwrap();
+    let path = url.strip_prefix(&site.address).unwrap_or(url).to_owned();
+    (path, share)
+}
+
+#[tokio::test]
+async fn a_share_link_leads_browsers_to_its_page() {
+    let place = build();
+    let site = served(&place, &[]).await;
+    let (link, _) = shared(&site).await;
+    let secret = link.strip_prefix("/share/").unwrap();
+    // Whether there is such a link is told by nothing but the page.
+    for secret in [secret, "nobody-was-given-this"] {
+        for accept in [
+            BROWSER,
+            "text/html",
+            "text/html, */*",
+            "text/html;q=0.9, */*;q=0.1",
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let path = format!("/share/{secret}");
+                let way = ask(&site, method, &path, &[("Accept", accept)]).await.expect(303);
+                assert_eq!(way.location(), format!("/app/share/{secret}"), "{accept}");
+                for (name, value) in [
+                    ("vary", "accept"),
+                    ("cache-control", "no-store"),
+                    ("referrer-policy", "no-referrer"),
+                    ("x-robots-tag", "noindex, nofollow"),
+                ] {
+                    assert_eq!(way.header(name), Some(value), "{accept}");
+                }
+            }
+        }
+        let page = page(&site, &format!("/app/share/{secret}")).await;
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(page.header("x-robots-tag"), Some("noindex, nofollow"));
+        assert!(!page.text().contains(secret));
+    }
+    // What is odd stays one segment of the path.
+    let odd = get(&site, "/share/a%2Fb%0D%0A%3Fc", &[("Accept", BROWSER)]).await;
+    assert_eq!(odd.expect(303).location(), "/app/share/a%2Fb%0D%0A%3Fc");
+    let other = page(&site, "/app/shares").await;
+    assert_eq!(other.header("x-robots-tag"), None);
+    let log = site.log();
+    assert!(!log.contains(secret), "{log}");
+}
+
+#[tokio::test]
+async fn a_share_link_is_the_document_for_programs() {
+    let place = build();
+    let site = served(&place, &[]).await;
+    let (link, share) = shared(&site).await;
+    let xml = get(&site, &link, &[("Accept", "application/xml")])
+        .await
+        .expect(200);
+    assert_eq!(xml.header("content-type"), Some("application/xml"));
+    assert!(
+        xml.text().contains("<uws:runId>for a colleague<"),
+        "{}",
+        xml.text()
+    );
+    for accept in [
+        "*/*",
+        "application/*",
+        "application/xml, text/html;q=0.9",
+        "application/xml, text/html",
+        "image/png",
+    ] {
+        let same = get(&site, &link, &[("Accept", accept)]).await.expect(200);
+        assert_eq!(same.header("content-type"), Some("application/xml"), "{accept}");
+        assert_eq!(same.text(), xml.text(), "{accept}");
+        assert_eq!(same.header("vary"), Some("accept"), "{accept}");
+        assert_eq!(same.header("referrer-policy"), Some("no-referrer"), "{accept}");
+    }
+    let silent = raw_with(&site, &link, "").await;
+    assert!(
+        silent.starts_with("HTTP/1.1 200 ") && silent.ends_with(&xml.text()),
+        "{silent}"
+    );
+    for accept in ["application/json", "application/json, text/html;q=0.9, */*;q=0.8"] {
+        let reply = get(&site, &link, &[("Accept", accept)]).await.expect(200);
+        let document: Value = reply.json();
+        assert_eq!(document["runId"], "for a colleague", "{accept}");
+        assert_eq!(document["service"], "echo");
+        assert_eq!(document["expires"], share["expires"]);
+    }
+    // A browser is told of them too, if it asks for them.
+    let id = xml.text().split("<uws:jobId>").nth(1).unwrap()[..36].to_owned();
+    let below = get(&site, &format!("{link}/{id}"), &[("Accept", BROWSER)])
+        .await
+        .expect(200);
+    assert_eq!(below.text(), xml.text());
+}
+
+#[tokio::test]
+async fn a_share_link_below_a_base_path_or_without_a_web_app() {
+    let place = build();
+    let public = [("SIDEREAL_PUBLIC_URL", "http://127.0.0.1:1/sky/")];
+    let site = served(&place, &public).await;
+    let way = get(&site, "/sky/share/x-y_z", &[("Accept", BROWSER)]).await;
+    assert_eq!(way.expect(303).location(), "/sky/app/share/x-y_z");
+    let page = page(&site, "/sky/app/share/x-y_z").await;
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+
+    let empty = TempDir::new().unwrap();
+    let site = served(&empty, &[]).await;
+    let (link, _) = shared(&site).await;
+    let document = get(&site, &link, &[("Accept", BROWSER)]).await.expect(200);
+    assert_eq!(document.header("content-type"), Some("application/xml"));
 }
 
 #[tokio::test]

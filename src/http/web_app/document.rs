@@ -33,20 +33,28 @@ impl Document {
     }
 
     /// The page with a nonce of its own.
+    ///
+    /// The address of a shared job's page is its key: it goes to nobody else, also of this server, and into no index.
     pub fn answer(&self, policy: Policy) -> Result<Response, Problem> {
         let mut random = [0; 18];
         rand::fill(&mut random).map_err(|_| Problem::internal("the system has no randomness"))?;
         let nonce = URL_SAFE_NO_PAD.encode(random);
-        Ok(Response::builder()
+        let mut builder = Response::builder()
             .status(StatusCode::OK)
             .content_type("text/html; charset=utf-8")
             .header(header::CACHE_CONTROL, "no-store")
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .header(header::REFERRER_POLICY, "same-origin")
             .header(COOP, "same-origin")
             .header(PERMISSIONS_POLICY, PERMISSIONS)
-            .header(header::CONTENT_SECURITY_POLICY, policy.text(&nonce))
-            .body(self.0.join(&nonce)))
+            .header(header::CONTENT_SECURITY_POLICY, policy.text(&nonce));
+        builder = if policy.shared {
+            builder
+                .header(header::REFERRER_POLICY, "no-referrer")
+                .header("x-robots-tag", "noindex, nofollow")
+        } else {
+            builder.header(header::REFERRER_POLICY, "same-origin")
+        };
+        Ok(builder.body(self.0.join(&nonce)))
     }
 }
 
@@ -55,6 +63,8 @@ impl Document {
 pub struct Policy {
     /// It shows images by Aladin Lite: `WebAssembly` that it has in itself, as `data:`, and workers that it makes.
     viewer: bool,
+    /// It shows a shared job to whoever has its address.
+    shared: bool,
     /// It is made by the development server: scripts in the page itself, and a websocket.
     development: bool,
 }
@@ -62,8 +72,10 @@ pub struct Policy {
 impl Policy {
     /// Of the page at this path below `/app/`.
     pub fn of(path: &str) -> Self {
+        let first = path.split('/').next();
         Policy {
-            viewer: path.split('/').next() == Some("viewer"),
+            viewer: first == Some("viewer"),
+            shared: first == Some("share"),
             development: false,
         }
     }

@@ -15,6 +15,7 @@ import { jobsRoute } from '@/routes/jobs'
 import { objectRoute } from '@/routes/object'
 import { profileRoute } from '@/routes/profile'
 import { rootRoute } from '@/routes/root'
+import { shareRoute } from '@/routes/share'
 import { signedInRoute } from '@/routes/signed-in'
 import { newJobRoute, submitRoute } from '@/routes/submit'
 import { viewerRoute } from '@/routes/viewer'
@@ -39,6 +40,7 @@ const routeTree = rootRoute.addChildren([
   adminRoute,
   helpRoute,
   viewerRoute,
+  shareRoute,
   signedInRoute,
 ])
 

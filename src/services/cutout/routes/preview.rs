@@ -217,7 +217,7 @@ impl Previews {
         request: &HttpRequest,
     ) -> Result<Reply<Picture>, Problem> {
         slow_down(request)?;
-        let job = self.0.jobs.shared(&secret).await?;
+        let (job, _) = self.0.jobs.shared(&secret).await?;
         if job.id.to_string() != *id {
             return Err(Problem::not_found("share not found"));
         }

@@ -372,6 +372,8 @@ async fn secrets_in_the_log() {
     for below in ["", "/x", "/x/results", "/x/results/y"] {
         scene.site.get(&format!("{link}{below}")).await;
     }
+    // Where browsers are sent.
+    scene.site.get(&link.replace("/share/", "/app/share/")).await;
     let bad = scene.issuer.token(&json!({ "aud": "account" }));
     scene.get("/api/v1/me", &bad).await.expect(401);
     let logout = scene.issuer.logout_token(&json!({ "sub": "subject-of-alice" }));
@@ -403,7 +405,7 @@ async fn secrets_in_the_log() {
         .until_log(|log| log.contains("/the-last-of-all-requests"))
         .await;
     let log = scene.site.log();
-    assert!(log.contains("/share/"), "the log shows what was asked for: {log}");
+    assert!(log.contains("/app/share/…"), "it has what was asked for: {log}");
     for (what, secret) in [
         ("session", session.as_str()),
         ("session", &last),

@@ -6,6 +6,7 @@ import { session } from '@/shared/api/session'
 import { useHotkeys } from '@/shared/lib/hotkeys'
 import { useStore } from '@/shared/lib/store'
 import { Toasts } from '@/shared/ui/Toasts'
+import { AloneShell } from './AloneShell'
 import { Banner } from './Banner'
 import { MissingPart } from './MissingPart'
 import { Navigation } from './Navigation'
@@ -13,6 +14,7 @@ import { SignedOut } from './SignedOut'
 import { TopBar } from './TopBar'
 import { useGoKeys } from './useGoKeys'
 import { useHeadingFocus } from './useHeadingFocus'
+import { useIsShared } from './useIsShared'
 import cx from './shell.module.css'
 
 const Palette = lazy(() => import('./Palette').then(({ Palette: component }) => ({ default: component })))
@@ -25,7 +27,10 @@ const SignInAgain = lazy(() =>
 
 /** What is around every page. */
 export function Shell() {
-  return useStore(session) === 'left' ? <SignedOut /> : <SignedIn />
+  const isShared = useIsShared()
+  const hasLeft = useStore(session) === 'left'
+  if (isShared) return <AloneShell />
+  return hasLeft ? <SignedOut /> : <SignedIn />
 }
 
 function SignedIn() {

@@ -6,12 +6,12 @@ import { live } from '@/shared/api/events'
 import { meQuery } from '@/shared/api/me'
 import { announceLeft } from '@/shared/api/session'
 import { isApple } from '@/shared/lib/hotkeys'
-import { theme, themes, type Theme } from '@/shared/lib/preferences'
 import { useStore } from '@/shared/lib/store'
-import { Icon, type IconName } from '@/shared/ui/Icon'
+import { Icon } from '@/shared/ui/Icon'
 import { complain } from '@/shared/ui/toasts'
 import { BarMenu } from './BarMenu'
 import { Mark } from './Mark'
+import { ThemeMenu } from './ThemeMenu'
 import cx from './shell.module.css'
 
 type TopBarProps = { menu: boolean; onMenu: () => void; onSearch: () => void }
@@ -59,33 +59,6 @@ function LiveState() {
       <span className={cx['dot']} />
       <span className={cx['liveWord']}>{liveWords[state]}</span>
     </span>
-  )
-}
-
-const themeWords: Record<Theme, { word: string; icon: IconName }> = {
-  system: { word: 'As the system', icon: 'system' },
-  light: { word: 'Light', icon: 'sun' },
-  dark: { word: 'Dark', icon: 'moon' },
-  night: { word: 'Night red', icon: 'eye' },
-}
-
-function ThemeMenu() {
-  const chosen = useStore(theme)
-  return (
-    <BarMenu label="Theme" icon={themeWords[chosen].icon}>
-      {themes.map((name) => (
-        <button
-          key={name}
-          type="button"
-          role="menuitemradio"
-          aria-checked={name === chosen}
-          onClick={() => theme.set(name)}
-        >
-          <Icon name={themeWords[name].icon} />
-          {themeWords[name].word}
-        </button>
-      ))}
-    </BarMenu>
   )
 }
 

@@ -1,5 +1,5 @@
 import { useEffect } from 'react'
-import { send } from '@/shared/api/client'
+import { ask } from '@/shared/api/client'
 import { createStore, useStore } from '@/shared/lib/store'
 
 const found = createStore(false)
@@ -10,7 +10,7 @@ window.addEventListener('vite:preloadError', () => void look(true))
 
 async function look(missing = false) {
   try {
-    const response = await send('/app/release.json', { cache: 'no-store' })
+    const response = await ask('/app/release.json', { cache: 'no-store' })
     const release = (await response.json()) as { entry?: string }
     const own = [...document.querySelectorAll<HTMLScriptElement>('script[type="module"]')].map(
       ({ src }) => src,

@@ -75,6 +75,12 @@ function Begin() {
         Jobs are kept for some weeks, then destroyed with their results. The page of a job says until when,
         and can keep it longer.
       </p>
+      <p>
+        To show a job to somebody else, make a link to it under <em>Sharing</em> on its page. Whoever opens it
+        sees the job without signing in: how it goes, what it was asked for, its pictures, and its files to
+        download. They cannot change anything. The link ends when you said it would, when you take it back, or
+        with the job.
+      </p>
     </Chapter>
   )
 }
@@ -156,6 +162,7 @@ const addresses = [
     '/app/viewer?src=ADDRESS',
     'A FITS result of a job on this server. ?hdu=, ?plane=, ?stretch=linear, sqrt, log or asinh, ?map=grey, viridis, magma, inferno, cubehelix or rdbu_r, ?cuts=99%, zscale, minmax, symmetric or LOW,HIGH (of this HDU; ?others=0:zscale;2:0,255 of others, for when they are looked at), ?invert=true',
   ],
+  ['/share/SECRET', 'A job for somebody else, as a link of the page of the job gives it.'],
   ['/app/profile', 'Tokens, quotas, theme'],
 ] as const
 

@@ -9,7 +9,7 @@ import { hasManifest, manifestQuery } from '@/shared/api/results'
 import { Icon } from '@/shared/ui/Icon'
 import { complain } from '@/shared/ui/toasts'
 import type { Asked } from './ActionDialogs'
-import { entriesOf, noRetry } from './manifest'
+import { entriesOf, noRetry } from '@/shared/job/manifest'
 import { useRetry } from './Retry'
 
 const Dialogs = lazy(() =>

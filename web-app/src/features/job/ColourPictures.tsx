@@ -4,9 +4,9 @@ import { useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { colourPicturesQuery, resultUrl } from '@/shared/api/results'
+import cx from '@/shared/job/job.module.css'
 import { count, plural } from '@/shared/lib/format'
 import { Card } from '@/shared/ui/Page'
-import cx from './job.module.css'
 
 /** They come in lots: each is a file. */
 const LOT = 24

@@ -2,8 +2,10 @@ import { Button } from '@mantine/core'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
-import { isPicture } from '@/shared/api/results'
+import { isPicture, ownUrls } from '@/shared/api/results'
 import { SkyMap } from '@/shared/charts/SkyMap'
+import { pointsOf, retryable, type Entry } from '@/shared/job/manifest'
+import { Thumbnails } from '@/shared/job/Thumbnails'
 import { count, plural } from '@/shared/lib/format'
 import { useHotkeys } from '@/shared/lib/hotkeys'
 import { DataGrid } from '@/shared/ui/DataGrid'
@@ -12,11 +14,10 @@ import { Card } from '@/shared/ui/Page'
 import { Chosen } from './Chosen'
 import { ColourPictures } from './ColourPictures'
 import { liveTally } from './live'
-import { pointsOf, retryable, type Entry } from './manifest'
+import { LookBar } from './LookBar'
 import type { Order } from './look'
 import { RetryButton } from './Retry'
 import { rowColumns } from './rowColumns'
-import { LookBar, Thumbnails } from './Thumbnails'
 import cx from './job.module.css'
 
 const route = getRouteApi('/jobs/$jobId')
@@ -143,7 +144,7 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
       {numbers.ok > 0 && (
         <Card title="Pictures">
           <LookBar key={range ?? ''} look={look} made={areMade} onLook={change} />
-          <Thumbnails job={job} entries={shown} chosen={chosen} look={look} onChoose={choose} />
+          <Thumbnails urls={ownUrls(job)} entries={shown} chosen={chosen} look={look} onChoose={choose} />
         </Card>
       )}
       <Card

@@ -23,7 +23,7 @@ import { DataGrid, type Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
 import { ErrorPanel, Loading, Notice } from '@/shared/ui/States'
-import { inOrder } from './manifest'
+import { inOrder } from '@/shared/job/manifest'
 import cx from './job.module.css'
 
 type Result = Job['results'][number]

@@ -3,15 +3,16 @@ import { useMemo, useState } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { hasEnded } from '@/shared/api/phases'
 import { hasManifest, manifestQuery, resultUrl } from '@/shared/api/results'
+import { Failure } from '@/shared/job/Failure'
+import { entriesOf, type Entry } from '@/shared/job/manifest'
+import { Waiting } from '@/shared/job/Waiting'
 import { duration } from '@/shared/lib/format'
 import { Card, Facts } from '@/shared/ui/Page'
-import { Icon } from '@/shared/ui/Icon'
 import { ErrorPanel, Loaded, Loading } from '@/shared/ui/States'
 import { Moment, Span } from '@/shared/ui/Time'
 import { Cutouts } from './Cutouts'
-import { entriesOf, type Entry } from './manifest'
+import { NoticeButton } from './NoticeButton'
 import { useLive } from './useLive'
-import { Waiting } from './Waiting'
 import cx from './job.module.css'
 
 /** Whether there are rows to show: all with a manifest, or those that are there by now. */
@@ -20,8 +21,17 @@ const hasRows = (job: Job) => hasManifest(job) || (job.service === 'cutout' && j
 export function Overview({ job }: { job: Job }) {
   return (
     <>
-      {job.errorSummary && <Failure job={job} error={job.errorSummary} />}
-      {!hasEnded(job.phase) && <Waiting job={job} />}
+      {job.errorSummary && (
+        <Failure error={job.errorSummary}>
+          {job.errorSummary.type === 'transient'
+            ? 'This may pass: the same job can be tried again.'
+            : 'The same job will fail again. Change it, or ask the operators.'}{' '}
+          {job.errorSummary.hasDetail && (
+            <a href={resultUrl(job, '').replace(/results\/$/, 'error')}>All that is known</a>
+          )}
+        </Failure>
+      )}
+      {!hasEnded(job.phase) && <Waiting job={job} aside={<NoticeButton job={job} />} />}
       {hasRows(job) ? <Results job={job} /> : job.results.length > 0 && <PlainResults job={job} />}
       <Card title="Times and limits">
         <Facts
@@ -40,28 +50,6 @@ export function Overview({ job }: { job: Job }) {
         />
       </Card>
     </>
-  )
-}
-
-function Failure({ job, error }: { job: Job; error: NonNullable<Job['errorSummary']> }) {
-  return (
-    <div className={cx['failure']} role="alert">
-      <Icon name="warning" />
-      <div>
-        <strong>{error.message}</strong>
-        <p>
-          {error.type === 'transient'
-            ? 'This may pass: the same job can be tried again.'
-            : 'The same job will fail again. Change it, or ask the operators.'}
-          {error.hasDetail && (
-            <>
-              {' '}
-              <a href={resultUrl(job, '').replace(/results\/$/, 'error')}>All that is known</a>
-            </>
-          )}
-        </p>
-      </div>
-    </div>
   )
 }
 

@@ -43,8 +43,11 @@ export function Shares({ job }: { job: Job }) {
     <>
       <Card title="Share by a link">
         <p>
-          Whoever has the link can read this job and its results, without signing in, until the link ends.
+          Whoever has the link can look at this job without signing in, until the link ends. In a browser it
+          opens a page with the label, your name, how the job goes, what it was asked for, what has failed,
+          its pictures and its files to download. Programs get the UWS document at the same address.
         </p>
+        <p>Nobody can change anything by it, or see your other jobs or the log of this one.</p>
         <div className={cx['row']}>
           <label className={cx['inline']}>
             It ends in{' '}
@@ -66,6 +69,11 @@ export function Shares({ job }: { job: Job }) {
               <strong>Copy it now: it is not shown again.</strong>
             </p>
             <CopyBlock label="The link" text={make.data.url} />
+            <p>
+              <a href={make.data.url} target="_blank" rel="noreferrer">
+                Look at it as others see it
+              </a>
+            </p>
           </div>
         )}
       </Card>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { parseList } from '@/shared/astro/positions'
-import { expectedEnd, failureOf, liveEntries, liveTally, nameOf } from './live'
+import { failureOf, liveEntries, liveTally, nameOf } from './live'
 
 const { rows } = parseList('RA,DEC,OBJID\n1,2,a b\n3,4,a_b_c\n5,-6,\n7,8,late')
 
@@ -44,18 +44,6 @@ it('reads failures off the log', () => {
   const failure = { row: 4, image: null, reason: 'outside_footprint', message: 'm' }
   const [failed] = liveEntries(rows, [], [failure]).filter(({ status }) => status === 'failed')
   expect(failed?.data).toMatchObject({ row: 4, id: 'late', ra: 7, message: 'm' })
-})
-
-it('expects an end from how it has gone, and none too soon', () => {
-  const job = (progressDone: number) => ({
-    startTime: '2026-11-21T12:00:00Z',
-    jobInfo: { progressDone, progressTotal: 100 },
-  })
-  const now = Date.parse('2026-11-21T12:00:10Z')
-  expect(expectedEnd(job(25), now)).toBe(now + 30_000)
-  expect(expectedEnd(job(0), now)).toBeUndefined()
-  expect(expectedEnd(job(100), now)).toBeUndefined()
-  expect(expectedEnd(job(25), now - 9_000)).toBeUndefined()
 })
 
 it('counts cutouts alone while it runs, and nothing that it does not know', () => {

@@ -2,7 +2,7 @@ import type { Job } from '@/shared/api/jobs'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import type { ListRow } from '@/shared/astro/positions'
 import { inFileNames, type ManifestRow } from '@/shared/api/results'
-import type { Entry } from './manifest'
+import type { Entry } from '@/shared/job/manifest'
 
 /**
  * What is known of a cutout job's rows before there is a manifest: files have the names of their rows, and the log
@@ -137,15 +137,4 @@ export function liveTally(entries: readonly Entry[], { progressDone, progressTot
     waiting: isKnown ? Math.max(0, progressTotal - progressDone) : undefined,
     all: isKnown ? progressTotal : undefined,
   }
-}
-
-/** When the work will be done if it goes on as it has; nothing before enough of it is done to tell. */
-export function expectedEnd(
-  { startTime, jobInfo: { progressDone, progressTotal } }: Pick<Job, 'startTime' | 'jobInfo'>,
-  now: number,
-): number | undefined {
-  if (startTime == null || progressDone == null || progressTotal == null) return undefined
-  const elapsed = now - Date.parse(startTime)
-  if (progressDone === 0 || progressDone >= progressTotal || elapsed < 2_000) return undefined
-  return now + (elapsed * (progressTotal - progressDone)) / progressDone
 }

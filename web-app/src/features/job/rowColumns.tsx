@@ -3,7 +3,7 @@ import { bytes } from '@/shared/lib/format'
 import { formatDec, formatRa } from '@/shared/astro/coords'
 import type { Column } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
-import type { Entry } from './manifest'
+import type { Entry } from '@/shared/job/manifest'
 import cx from './job.module.css'
 
 /** Of the table of a job's rows. */

@@ -5,7 +5,7 @@ import { parameterText, resultsQuery } from '@/shared/api/results'
 import { parseList } from '@/shared/astro/positions'
 import { failureOf, liveEntries, type Failure } from './live'
 import { readLog } from './log'
-import type { Entry } from './manifest'
+import type { Entry } from '@/shared/job/manifest'
 
 const NO_ROWS: never[] = []
 

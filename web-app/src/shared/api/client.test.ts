@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { api, content, send } from './client'
+import { api, ask, content, send } from './client'
 import { session } from './session'
 
 const answer = (status: number, body: unknown = {}) =>
@@ -26,6 +26,17 @@ describe('requests', () => {
     fetched.mockResolvedValue(answer(401, { detail: 'sign in' }))
     await expect(send('/api/v1/me')).rejects.toMatchObject({ status: 401 })
     expect(session.get()).toBe('out')
+  })
+
+  it('of what is open to all lead nobody to the login', async () => {
+    session.set('unknown')
+    fetched.mockResolvedValue(answer(401, { detail: 'sign in' }))
+    await expect(ask('/share/secret')).rejects.toMatchObject({ status: 401 })
+    expect(session.get()).toBe('unknown')
+    session.set('in')
+    fetched.mockResolvedValue(answer(401, { detail: 'sign in' }))
+    await expect(ask('/share/secret')).rejects.toMatchObject({ status: 401 })
+    expect(session.get()).toBe('in')
   })
 
   it('keep the session when something is only forbidden', async () => {

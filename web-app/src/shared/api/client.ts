@@ -9,8 +9,9 @@ export type Schema = components['schemas']
 /**
  * A request to the server, always with the session's cookie and the header that shows that it comes from this
  * page and not by a form of another one. The global is looked up at each call, so that tests can replace it.
+ * For what needs no login: nobody is asked to sign in.
  */
-export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
+export async function ask(input: Request | string, init?: RequestInit): Promise<Response> {
   const request = new Request(typeof input === 'string' ? basePath + input : input, {
     credentials: 'same-origin',
     ...init,
@@ -23,11 +24,20 @@ export async function send(input: Request | string, init?: RequestInit): Promise
     if (request.signal.aborted) throw error
     throw new ApiError(0, 'No answer from the server.')
   }
-  if (response.status === 401) signedOut()
   // Where a change leads to need not be read: what it changed is.
   if (response.type === 'opaqueredirect') return response
   if (!response.ok) throw await problemOf(response)
   return response
+}
+
+/** The same for those who are signed in; who is not any more is asked to. */
+export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
+  try {
+    return await ask(input, init)
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) signedOut()
+    throw error
+  }
 }
 
 export const api = createClient<paths>({ baseUrl: basePath || window.location.origin, fetch: send })

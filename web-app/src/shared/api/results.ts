@@ -55,22 +55,17 @@ export const resultPath = ({ service, jobId }: JobPath, name: string) =>
 
 export const resultUrl = (job: JobPath, name: string) => basePath + resultPath(job, name)
 
-/** A picture of a FITS result, its longest side in pixels. */
-export const previewUrl = (
-  { jobId }: JobPath,
-  name: string,
-  side: number,
-  stretch?: string,
-  /** Values of the first and the last colour, `LOW,HIGH`. */
-  cuts?: string,
-) => {
-  const query = new URLSearchParams({
+/** How a picture is to be drawn: its longest side in pixels, a stretch, and its first and last value, `LOW,HIGH`. */
+export const drawing = (side: number, stretch?: string, cuts?: string) =>
+  new URLSearchParams({
     SIDE: String(side),
     ...(stretch === undefined ? {} : { STRETCH: stretch }),
     ...(cuts === undefined ? {} : { CUTS: cuts }),
-  })
-  return `${basePath}/api/v1/jobs/${jobId}/results/${encodeURIComponent(name)}/preview?${query.toString()}`
-}
+  }).toString()
+
+/** A picture of a FITS result. */
+export const previewUrl = ({ jobId }: JobPath, name: string, side: number, stretch?: string, cuts?: string) =>
+  `${basePath}/api/v1/jobs/${jobId}/results/${encodeURIComponent(name)}/preview?${drawing(side, stretch, cuts)}`
 
 /** Whether a result is a picture as it is, which nothing needs to draw. */
 export const isPicture = (name: string) => /\.(png|jpe?g)$/i.test(name)
@@ -78,6 +73,19 @@ export const isPicture = (name: string) => /\.(png|jpe?g)$/i.test(name)
 /** What shows a result: itself, or how the server draws it. */
 export const shownUrl = (job: JobPath, name: string, side: number, stretch?: string, cuts?: string) =>
   isPicture(name) ? resultUrl(job, name) : previewUrl(job, name, side, stretch, cuts)
+
+/** Where the results of a job are for who looks at it. */
+export type ResultUrls = {
+  file: (name: string) => string
+  /** What shows a result, its longest side in pixels. */
+  picture: (name: string, side: number, stretch?: string, cuts?: string) => string
+}
+
+/** For those who may read the job. */
+export const ownUrls = (job: JobPath): ResultUrls => ({
+  file: (name) => resultUrl(job, name),
+  picture: (name, ...how) => shownUrl(job, name, ...how),
+})
 
 /** A colour picture of three bands of a position (the job's RGB); `of` is what the position is called in its name. */
 export type ColourPicture = { file: string; of: string }
@@ -131,7 +139,7 @@ export const resultsQuery = (job: JobPath, isRunning: boolean) =>
     refetchInterval: (query) => (isRunning ? 2_000 + 2 * (query.state.data?.length ?? 0) : false),
   })
 
-export const hasManifest = (job: Job) => job.results.some(({ id }) => id === 'manifest.json')
+export const hasManifest = (job: Pick<Job, 'results'>) => job.results.some(({ id }) => id === 'manifest.json')
 
 export const manifestQuery = (job: JobPath) =>
   queryOptions({

@@ -2,7 +2,7 @@ import type { Job } from '@/shared/api/jobs'
 import cx from './job.module.css'
 
 /** Tells a screen reader of phases and of every tenth of the work: not of each step. */
-export function Announcer({ text, job: { jobInfo } }: { text: string; job: Job }) {
+export function Announcer({ text, job: { jobInfo } }: { text: string; job: Pick<Job, 'jobInfo'> }) {
   const { progressDone, progressTotal } = jobInfo
   const tenths =
     progressDone == null || progressTotal == null || progressTotal === 0

@@ -1,15 +1,17 @@
+import type { ReactNode } from 'react'
 import type { Job } from '@/shared/api/jobs'
 import { phases } from '@/shared/api/phases'
 import { count, duration } from '@/shared/lib/format'
 import { Card } from '@/shared/ui/Page'
 import { Meter } from '@/shared/ui/Meter'
 import { Ago, Span, useNow } from '@/shared/ui/Time'
-import { expectedEnd } from './live'
-import { NoticeButton } from './NoticeButton'
+import { expectedEnd } from './standing'
 import cx from './job.module.css'
 
+type Standing = Pick<Job, 'phase' | 'jobInfo' | 'startTime' | 'quote'>
+
 /** Where a job stands that has not ended: its place in the queue, or how far it is. */
-export function Waiting({ job }: { job: Job }) {
+export function Waiting({ job, aside }: { job: Standing; aside?: ReactNode }) {
   const { phase, jobInfo, startTime, quote } = job
   const { progressDone, progressTotal, progressFailed, progressNote, queuePosition } = jobInfo
   const isRunning = phase === 'EXECUTING'
@@ -24,7 +26,7 @@ export function Waiting({ job }: { job: Job }) {
                 : `${count(queuePosition - 1)} before it in the queue`
               : phases[phase].meaning}
           </strong>
-          <NoticeButton job={job} />
+          {aside}
         </div>
         <span className={cx['dim']}>
           {startTime != null && isRunning && (
@@ -55,7 +57,7 @@ export function Waiting({ job }: { job: Job }) {
   )
 }
 
-function Left({ job }: { job: Job }) {
+function Left({ job }: { job: Standing }) {
   const now = useNow()
   const end = expectedEnd(job, now)
   return end === undefined ? null : (
