@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { jobKeys, type Job } from '@/shared/api/jobs'
 import { parameterText, resultsQuery } from '@/shared/api/results'
-import { parseList } from '@/shared/astro/positions'
 import { failureOf, liveEntries, type Failure } from './live'
 import { readLog } from './log'
 import type { Entry } from '@/shared/job/manifest'
@@ -21,7 +20,15 @@ export function useLive(job: Job, wanted: boolean): Live {
   const list = job.parameters.find(({ id }) => id === 'POSITIONS')
   const positions = useQuery({
     queryKey: [...jobKeys.detail(job.jobId), 'positions'],
-    queryFn: async () => (list === undefined ? [] : parseList(await parameterText(job, list)).rows),
+    queryFn: async () => {
+      if (list === undefined) return []
+      // Jobs that have ended need no reader of lists.
+      const [{ parseList }, text] = await Promise.all([
+        import('@/shared/astro/positions'),
+        parameterText(job, list),
+      ])
+      return parseList(text).rows
+    },
     enabled: wanted && list !== undefined,
     // What was asked for never changes once it runs.
     staleTime: 'static',
