@@ -74,7 +74,7 @@ test('the one picture that is looked at is in the address, and its file can be h
   await page.keyboard.press('ArrowRight')
   await page.waitForURL(/[?]row=\d+$/)
   const chosen = page.locator('[aria-pressed="true"]')
-  expect(await chosen.count()).toBe(1)
+  await expect.poll(() => chosen.count()).toBe(1)
   const name = (await chosen.locator('span').first().textContent()) ?? ''
   await page.reload()
   await page.getByRole('heading', { name, level: 2 }).waitFor()
@@ -119,7 +119,7 @@ test('a link that has been taken back, and one that never was, are told in the s
   const words = await page.getByRole('main').innerText()
   await page.goto(`${server.address}/share/nobody-was-given-this`)
   await noLink(page)
-  expect(await page.getByRole('main').innerText()).toBe(words)
+  await expect.poll(() => page.getByRole('main').innerText()).toBe(words)
   await expectAccessibleEverywhere(page, 'a link that leads nowhere')
   await expectNothingSideways(page, 'a link that leads nowhere')
 })
@@ -177,6 +177,30 @@ test('too many requests, and a server that is away, are told and pass by themsel
   await page.unroute(document)
   await page.getByRole('button', { name: 'Try again' }).click()
   await title(page, 'five stars')
+})
+
+test('what came of a job is not left out where it could not be read', async ({
+  page,
+  server,
+  jobs,
+  guard,
+}) => {
+  guard.expect(/status of 429/)
+  const { path } = await share(server, jobs.done)
+  const manifest = (url: URL) => url.pathname.endsWith('/results/manifest.json')
+  await page.route(manifest, (route) => route.fulfill({ status: 429, headers: { 'Retry-After': '1' } }))
+  await page.goto(server.address + path)
+  await title(page, 'five stars')
+  await page.getByRole('heading', { name: 'What came of it' }).waitFor()
+  const again = page.getByRole('alert').getByRole('button', { name: 'Try again' })
+  await again.waitFor()
+  await expectAccessible(page, 'a shared job without its manifest')
+  const asked = page.waitForRequest((request) => manifest(new URL(request.url())))
+  await again.click()
+  await asked
+  await page.unroute(manifest)
+  await page.getByText(/^On no image/).waitFor()
+  await drawn(page)
 })
 
 test('the page is for everybody: axe by day, by night and for dark eyes, wide and 390 px', async ({

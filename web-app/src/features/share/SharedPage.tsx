@@ -8,17 +8,16 @@ import { Announcer } from '@/shared/job/Announcer'
 import { Failure } from '@/shared/job/Failure'
 import { tabTitle } from '@/shared/job/standing'
 import { Waiting } from '@/shared/job/Waiting'
-import { Icon } from '@/shared/ui/Icon'
 import { Card, Facts, Page } from '@/shared/ui/Page'
 import { PhaseChip } from '@/shared/ui/PhaseChip'
-import { Loading, Stale } from '@/shared/ui/States'
+import { ErrorPanel, Loading, Stale } from '@/shared/ui/States'
 import { Ago, Moment, Span } from '@/shared/ui/Time'
 import { leadsNowhere, sharedJobQuery, sharedManifestQuery, type SharedJob } from './api'
 import { Files } from './Files'
+import { Outcome } from './Outcome'
 import { Pictures } from './Pictures'
 import { Request } from './Request'
 import { Trouble } from './Trouble'
-import { outcomeOf } from './words'
 import cx from './share.module.css'
 
 const route = getRouteApi('/share/$secret')
@@ -42,7 +41,12 @@ export function SharedPage(): ReactNode {
 type SharedProps = { secret: string; job: SharedJob }
 
 function Shared({ secret, job }: SharedProps) {
-  const { data: manifest } = useQuery({ ...sharedManifestQuery(secret, job), enabled: hasManifest(job) })
+  const isTold = hasManifest(job)
+  const {
+    data: manifest,
+    error,
+    refetch,
+  } = useQuery({ ...sharedManifestQuery(secret, job), enabled: isTold })
   const title = jobName(job)
   // One that ended before jobs told of it has it in its manifest.
   const failed = job.jobInfo.progressFailed ?? manifest?.counts.failed
@@ -69,6 +73,12 @@ function Shared({ secret, job }: SharedProps) {
       <div className={cx['parts']}>
         {job.errorSummary && <Failure error={job.errorSummary} />}
         {!hasEnded(job.phase) && <Waiting job={job} />}
+        {isTold && manifest === undefined && error === null && <Loading what="Reading what came of it" />}
+        {isTold && manifest === undefined && error !== null && (
+          <Card title="What came of it">
+            <ErrorPanel error={error} retry={() => void refetch()} />
+          </Card>
+        )}
         {manifest !== undefined && <Outcome manifest={manifest} />}
         {manifest !== undefined && <Pictures secret={secret} job={job} manifest={manifest} />}
         <Files secret={secret} job={job} manifest={manifest} />
@@ -91,34 +101,6 @@ function Times({ job: { creationTime, startTime, endTime, destruction, expires }
   return (
     <Card title="Times">
       <Facts items={times} />
-    </Card>
-  )
-}
-
-/** How much of what was asked for is there, and why the rest is not. */
-function Outcome({ manifest }: { manifest: Parameters<typeof outcomeOf>[0] }) {
-  const { made, failed, why } = outcomeOf(manifest)
-  return (
-    <Card title="What came of it">
-      <p className={cx['outcome']}>
-        <span className={cx['made']}>
-          <Icon name="check" size={18} />
-          {made}
-        </span>
-        {failed !== undefined && (
-          <span className={cx['failedRows']}>
-            <Icon name="close" size={18} />
-            {failed}
-          </span>
-        )}
-      </p>
-      {why.length > 0 && (
-        <ul className={cx['why']}>
-          {why.map((words) => (
-            <li key={words}>{words}</li>
-          ))}
-        </ul>
-      )}
     </Card>
   )
 }

@@ -2,7 +2,14 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { QueryClient } from '@tanstack/react-query'
 import { ApiError } from '@/shared/api/problem'
 import { session } from '@/shared/api/session'
-import { pauseOf, sharedArchiveUrl, sharedJobQuery, sharedParameterUrl, sharedUrls } from './api'
+import {
+  pauseOf,
+  pauseUntilRead,
+  sharedArchiveUrl,
+  sharedJobQuery,
+  sharedParameterUrl,
+  sharedUrls,
+} from './api'
 
 const gone = new ApiError(404, 'share not found')
 
@@ -26,6 +33,15 @@ describe('the pause until the next look', () => {
       expect(pauseOf(undefined, error)).toBeGreaterThan(Number(running))
     }
   })
+})
+
+it('asks again for a manifest that could not be read, for as long as it may come', () => {
+  for (const status of [0, 429, 502, 503])
+    expect(pauseUntilRead({ data: undefined, error: new ApiError(status, '') })).toBeGreaterThan(1_000)
+  expect(pauseUntilRead({ data: {}, error: null })).toBe(false)
+  expect(pauseUntilRead({ data: undefined, error: null })).toBe(false)
+  for (const error of [gone, new ApiError(410, ''), new SyntaxError('no JSON')])
+    expect(pauseUntilRead({ data: undefined, error })).toBe(false)
 })
 
 describe('what is asked of the server', () => {

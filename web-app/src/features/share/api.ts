@@ -73,7 +73,16 @@ export const sharedManifestQuery = (secret: string, job: SharedJob) =>
       (await (await ask(resultPath(secret, job.jobId, 'manifest.json'), { signal })).json()) as Manifest,
     // A result never changes.
     staleTime: 'static',
+    // Without it the job looks as if nothing had come of it.
+    refetchInterval: ({ state }) => pauseUntilRead(state),
   })
+
+/** When to ask again for what is read once; never for what is not there. */
+export function pauseUntilRead({ data, error }: { data: unknown; error: Error | null }): number | false {
+  if (data !== undefined || !(error instanceof ApiError)) return false
+  const passes = error.status === 0 || error.status === 429 || error.status >= 500
+  return passes ? PAUSE_AFTER_FAULT : false
+}
 
 /** What services say of their parameters: told to everybody. */
 export const parametersQuery = (service: string) =>

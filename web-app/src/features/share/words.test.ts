@@ -30,9 +30,22 @@ describe('what was asked for', () => {
     const list = 'RA,DEC,OBJID\n1,2,a\n3,4,b\n\n'
     expect(wordsOf('POSITIONS', list)).toMatchObject({ value: '2 positions', long: list })
     expect(wordsOf('POSITIONS', '# %ECSV 1.0\nra dec\n1 2\n')?.value).toBe('1 position')
-    // What has no line for each is not counted.
-    expect(wordsOf('POSITIONS', '[{"ra": 1, "dec": 2}]')?.value).toBe('a list')
+  })
+
+  it.each([
+    ['a header in a comment', '# ra dec id\n1 2 a\n3 4 b\n'],
+    ['comments among the rows', 'RA,DEC\n1,2\n  # a note\n3,4\n'],
+    ['units and a rule below the header', '#INFO\nRAJ2000\tDEJ2000\ndeg\tdeg\n------\t------\n1\t2\n3\t4\n'],
+    ['a line that says what separates', 'sep=;\nRA;DEC\n1;2\n3;4\n'],
+    ['lines of nothing at the end', 'RA,DEC\r\n1,2\r\n3,4\r\n,\r\n'],
+    ['JSON', '[{"ra": 1, "dec": 2}, {"ra": 3, "dec": 4}]'],
+  ])('counts the positions of a list with %s', (_, list) => {
+    expect(wordsOf('POSITIONS', list)).toMatchObject({ value: '2 positions', long: list })
+  })
+
+  it('counts nothing of a list that cannot be read', () => {
     expect(wordsOf('POSITIONS', '<VOTABLE/>')?.value).toBe('a list')
+    expect(wordsOf('POSITIONS', '{"ra": 1}')?.value).toBe('a list')
   })
 
   it('names a file as one, whatever its address', () => {

@@ -1,4 +1,5 @@
 import { reasonWords, type Manifest } from '@/shared/api/results'
+import { parseList } from '@/shared/astro/positions'
 import { count, plain, plural } from '@/shared/lib/format'
 import type { SharedJob } from './api'
 
@@ -62,8 +63,7 @@ export function askedFor(parameters: readonly Parameter[]): Asked[] {
     if (all.some(({ byReference }) => byReference)) return { name, title, value: 'a file', isFile: true }
     const values = all.map(({ value }) => value)
     if (name === 'POSITIONS') {
-      const long = values.join('\n')
-      return { name, title, value: listWords(long), long }
+      return { name, title, value: listWords(values), long: values.join('\n') }
     }
     const value = values.map((one) => valueWords(name, one)).join(', ')
     return value.length > LONG || value.includes('\n')
@@ -72,11 +72,14 @@ export function askedFor(parameters: readonly Parameter[]): Asked[] {
   })
 }
 
-/** Of a list of text; one of another form is not counted. */
-function listWords(text: string): string {
-  if (/^\s*[<{[]/.test(text)) return 'a list'
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
-  return plural(Math.max(0, lines.length - 1), 'position')
+/** One that cannot be read is not counted. */
+function listWords(texts: readonly string[]): string {
+  const lists = texts.map((text) => parseList(text))
+  if (lists.some(({ fault }) => fault !== undefined)) return 'a list'
+  return plural(
+    lists.reduce((sum, { rows }) => sum + rows.length, 0),
+    'position',
+  )
 }
 
 function valueWords(name: string, value: string): string {
