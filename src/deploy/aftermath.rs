@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     command::Command,
     failure::Failure,
-    plan::{Place, kubectl, selector},
+    place::{Place, kubectl, selector},
     report::warn,
     runner::Runner,
 };

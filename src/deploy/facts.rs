@@ -8,7 +8,8 @@ use super::{
     failure::{Class, Failure},
     git::{self, Tag},
     guard::is_production,
-    plan::{Facts, Image, Place, Wanted, kubectl},
+    place::{Place, kubectl},
+    plan::{Facts, Image, Wanted},
     report::warn,
     runner::Runner,
 };

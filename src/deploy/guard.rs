@@ -10,7 +10,8 @@ use super::{
     git::{self, Kin},
     history::{commit, history},
     manifests::images_of,
-    plan::{Image, Place, Wanted, by_digest, helm, mark, unpushed},
+    place::{Place, helm},
+    plan::{Image, Wanted, by_digest, mark, unpushed},
     report::warn,
     runner::Runner,
 };
@@ -109,7 +110,13 @@ pub async fn of_another_chart(
 /// as by a run of a workflow that was approved later than a newer one. A branch beside it is not older.
 async fn overtaken(runner: &mut Runner, place: &Place) -> Result<Option<Failure>, Failure> {
     let revisions = match history(runner, place).await {
-        Ok(revisions) => revisions.unwrap_or_default(),
+        Ok(Some(revisions)) => revisions,
+        Ok(None) => {
+            return Ok(Some(Failure::usage(format!(
+                "helm history does not say which commit {} runs: try again, or say --allow-older if going back is meant",
+                place.name
+            ))));
+        }
         // A tool that is missing is told by what needs it.
         Err(Failure::At { .. }) => Vec::new(),
         Err(failure) => return Err(failure),
@@ -150,10 +157,19 @@ async fn elsewhere(
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    // A chart that cannot be rendered yet is the linter's to judge, and a missing Helm is told by what needs it.
+    // A missing Helm is told by what needs it.
     let rendered = match runner.ask(&unpushed(chart, place, wanted, images)?).await {
         Ok(answer) if answer.is_good() => answer.out,
-        Ok(_) | Err(Failure::At { .. }) => String::new(),
+        // Such as values that are in the environment's secrets, which are decrypted only when they are used.
+        Ok(answer) => {
+            warn(&format!(
+                "sidereal: not seen whether the values name the same repositories as environments/{}.toml: {}",
+                place.name,
+                answer.complaint()
+            ));
+            String::new()
+        }
+        Err(Failure::At { .. }) => String::new(),
         Err(failure) => return Err(failure),
     };
     let pulled = images_of(&rendered);

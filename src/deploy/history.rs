@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     failure::Failure,
-    plan::{Place, helm},
+    place::{Place, helm},
     runner::Runner,
 };
 

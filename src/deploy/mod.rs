@@ -2,7 +2,7 @@
 //!
 //! Calls git, docker, helm, kubectl and sops as programs on PATH. Of the crate it uses nothing. A plan is data: what
 //! `--dry-run` prints is what a run runs. `chart`, `git`, `setting` and `facts` find out what there is and what is asked,
-//! `guard` says what must not be, `plan` makes steps of it, whose `command`s `run` has a `runner` do; `history`,
+//! `guard` says what must not be at a `place`, `plan` makes steps of it, whose `command`s `run` has a `runner` do; `history`,
 //! `aftermath` and `manifests` see to what became of a release.
 
 mod aftermath;
@@ -14,6 +14,7 @@ mod git;
 mod guard;
 mod history;
 mod manifests;
+mod place;
 mod plan;
 mod private_file;
 mod report;
@@ -32,7 +33,8 @@ use self::{
     failure::Class,
     guard::{of_another_chart, refusals, unconfirmed, wrong_context},
     history::{good_before, history},
-    plan::{Action, Facts, Place, Step, Values},
+    place::Place,
+    plan::{Action, Facts, Step, Values},
     report::{Report, warn},
     run::Run,
     runner::{Output, Runner},
@@ -275,14 +277,14 @@ pub async fn status(name: &str, at: &Where, json: bool) -> Result<(), Failure> {
     let place = place(&named(charts, name)?, at)?;
     let format: &[&str] = if json { &["--output", "json"] } else { &[] };
     let history =
-        plan::helm(&place, &["history", &place.release, "--max", "5"]).words(format.iter().copied());
-    let workloads = plan::kubectl(
+        place::helm(&place, &["history", &place.release, "--max", "5"]).words(format.iter().copied());
+    let workloads = place::kubectl(
         &place,
         &[
             "get",
             "deployments,statefulsets,daemonsets,pods",
             "--selector",
-            &plan::selector(&place),
+            &place::selector(&place),
         ],
     )
     .words(format.iter().copied());

@@ -3,11 +3,12 @@
 use secrecy::SecretString;
 
 use super::{
-    chart::{Chart, Environment, ImageFile},
+    chart::{Chart, ImageFile},
     command::Command,
     failure::{Class, Failure},
     git::Tag,
     history,
+    place::{Place, helm, kubectl, selector},
     setting::Setting,
 };
 
@@ -51,15 +52,6 @@ pub struct Wanted {
     pub image_tag: Option<String>,
     /// Name and password at the registry.
     pub login: Option<(String, SecretString)>,
-}
-
-/// Where it goes.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The environment's name.
-    pub name: String,
-    pub environment: Environment,
-    pub release: String,
 }
 
 /// What was found out beforehand.
@@ -155,37 +147,6 @@ impl Action {
             Action::Rollouts { list, wait } => vec![list, wait],
         }
     }
-}
-
-/// A command of Helm at a place.
-pub fn helm(place: &Place, words: &[&str]) -> Command {
-    let Environment {
-        context, namespace, ..
-    } = &place.environment;
-    Command::new("helm").words(words.iter().copied()).words([
-        "--kube-context",
-        context,
-        "--namespace",
-        namespace,
-    ])
-}
-
-/// A command of kubectl at a place.
-pub fn kubectl(place: &Place, words: &[&str]) -> Command {
-    let Environment {
-        context, namespace, ..
-    } = &place.environment;
-    Command::new("kubectl").words(words.iter().copied()).words([
-        "--context",
-        context,
-        "--namespace",
-        namespace,
-    ])
-}
-
-/// What selects everything of a release.
-pub fn selector(place: &Place) -> String {
-    format!("app.kubernetes.io/instance={}", place.release)
 }
 
 /// The steps of what is wanted.

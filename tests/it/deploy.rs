@@ -629,6 +629,19 @@ async fn production_goes_back_on_purpose_only() {
     // One that this clone has not fetched may be any.
     runs(&"1234567890".repeat(4));
     fails(&workshop, words, 2, "which is not in this clone: git fetch").await;
+    // Helm may not be able to say.
+    workshop.answer(
+        "helm-history",
+        "echo 'Error: the server was unable to answer' >&2; exit 1",
+    );
+    fails(
+        &workshop,
+        words,
+        2,
+        "helm history does not say which commit production runs",
+    )
+    .await;
+    said(&workshop.run(&format!("{words} --allow-older")).await);
     // Where it is not noted nobody knows; and those who develop go back and forth.
     workshop.answer("helm-history", &history(&[(2, "deployed", "Upgrade complete")]));
     said(&workshop.run(words).await);
@@ -883,6 +896,15 @@ async fn an_image_is_pushed_to_where_it_is_pulled_from() {
     for more in ["", "--build --push", "--push-only --set image.tag=1"] {
         fails(&workshop, &format!("{words} {more}"), 2, both).await;
     }
+    workshop.answer("helm-template", "echo 'values lack a secret' >&2; exit 1");
+    let unseen = workshop.run("sky --env dev1 --no-setup --push-only").await;
+    assert!(
+        fault(&unseen)
+            .1
+            .contains("not seen whether the values name the same repositories")
+            && fault(&unseen).1.contains("values lack a secret"),
+        "{unseen:?}"
+    );
     // But for an image that is named whole.
     said(
         &workshop
