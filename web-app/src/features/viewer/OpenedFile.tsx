@@ -34,6 +34,13 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
   const [aladin, setAladin] = useState(false)
   const change = (more: Partial<typeof search>) =>
     void navigate({ search: (old) => ({ ...old, ...more }), replace: true, resetScroll: false })
+  // From the address as it is then: limits may have been chosen that are not rendered yet.
+  const goTo = (from: number, to: number) =>
+    void navigate({
+      search: (old) => ({ ...old, ...atHdu(old, from, to) }),
+      replace: true,
+      resetScroll: false,
+    })
   const hdu = file.hdus.find(({ index }) => index === search.hdu) ?? firstHdu(file.hdus)
   if (hdu === undefined) return null
   const planes = planesOf(hdu)
@@ -46,7 +53,7 @@ export function OpenedFile({ source, file }: { source: ImageSource; file: FileIn
             label="Part of the file"
             value={String(hdu.index)}
             options={file.hdus.map((one) => [String(one.index), `${one.index}: ${one.name} (${shape(one)})`])}
-            onChoose={(value) => change(atHdu(search, hdu.index, Number(value)))}
+            onChoose={(value) => goTo(hdu.index, Number(value))}
           />
         )}
         {hdu.refusal === undefined && planes > 1 && (

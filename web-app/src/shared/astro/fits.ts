@@ -127,11 +127,16 @@ function refuse({ axes, offset, size }: Hdu, extension: string, length: number):
 export const planesOf = ({ axes }: Pick<Hdu, 'axes'>) => axes.slice(2).reduce((all, axis) => all * axis, 1)
 
 /** The values of a plane, the first row of the file first; what is undefined is NaN. */
-export async function readPlane(bytes: Uint8Array, hdu: Hdu, plane = 0): Promise<Pixels> {
+export async function readPlane(
+  bytes: Uint8Array,
+  hdu: Hdu,
+  plane = 0,
+  unwanted?: AbortSignal,
+): Promise<Pixels> {
   const [width = 0, height = 0] = hdu.axes
   if (hdu.tiling === undefined) return readPixels(bytes, hdu, plane)
   check(hdu, plane)
-  const numbers = await readTiles(bytes, hdu.tiling, hdu, plane)
+  const numbers = await readTiles(bytes, hdu.tiling, hdu, plane, unwanted)
   const { values, valueOf } = scaling(hdu, width * height)
   for (let index = 0; index < values.length; index += 1) {
     const number = numbers[index] ?? NaN

@@ -174,6 +174,19 @@ describe('coordinate systems', () => {
     })
   })
 
+  it('without ID are one only if they are the same, and of two with one ID the first counts', () => {
+    const nameless = fk4.replace(' ID="b"', '')
+    const icrs = '<COOSYS system="ICRS"/>'
+    for (const systems of [nameless + icrs, icrs + nameless])
+      expect(within(systems, '')).toMatchObject({
+        rows: [],
+        fault: expect.stringContaining('no ref says which') as string,
+      })
+    expect(within(nameless + nameless, '').fault).toContain('eq_FK4 B1950')
+    expect(within(icrs + icrs, '')).toMatchObject({ problems: 0, rows: [{ ra: 249.9757 }] })
+    expect(within(`${fk4}<COOSYS ID="b" system="ICRS"/>`, 'ref="b"').fault).toContain('eq_FK4 B1950')
+  })
+
   it('that are ICRS are', () => {
     for (const list of [
       within('<COOSYS ID="i" system="ICRS"/>', 'ref="i"'),

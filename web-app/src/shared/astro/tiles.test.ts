@@ -47,13 +47,14 @@ it('the random numbers end as the standard says that they do', () => {
 type Cell = Uint8Array | number
 type Columns = Record<string, { form: string; cells: readonly Cell[] }>
 
-/** A file of one image of 4 by 2 pixels, in tiles of a row. What stands in the heap is given as bytes. */
+/** A file of one image of 4 by 2 pixels, in tiles of a row, or as `more` says. What stands in the heap is given as bytes. */
 function tiled(bitpix: number, columns: Columns, more: Record<string, string | number> = {}): Uint8Array {
   const names = Object.keys(columns)
   const rows: Uint8Array[] = []
   const heap: Uint8Array[] = []
   let used = 0
-  for (const row of [0, 1]) {
+  const many = Object.values(columns)[0]?.cells.length ?? 0
+  for (let row = 0; row < many; row += 1) {
     for (const { cells } of Object.values(columns)) {
       const cell = cells[row] ?? 0
       if (typeof cell === 'number') rows.push(bigEndian(-64, [cell]))
@@ -66,7 +67,7 @@ function tiled(bitpix: number, columns: Columns, more: Record<string, string | n
   }
   const table = joined(...rows)
   const cards = {
-    ...{ XTENSION: 'BINTABLE', BITPIX: 8, NAXIS: 2, NAXIS1: 8 * names.length, NAXIS2: 2 },
+    ...{ XTENSION: 'BINTABLE', BITPIX: 8, NAXIS: 2, NAXIS1: 8 * names.length, NAXIS2: many },
     ...{ PCOUNT: used, GCOUNT: 1, TFIELDS: names.length, ZIMAGE: true, ZCMPTYPE: 'RICE_1' },
     ...{ ZBITPIX: bitpix, ZNAXIS: 2, ZNAXIS1: 4, ZNAXIS2: 2 },
     ...Object.fromEntries(
@@ -166,6 +167,12 @@ describe('tables that lie', () => {
       { ...gzip, ZNAXIS: 3, ZNAXIS3: 2 ** 30, ZTILE2: 2, ZTILE3: 2 ** 30 },
       'Its tiles are',
     ],
+    [
+      'deep tiles in number',
+      { COMPRESSED_DATA: { form: '1PB', cells: Array.from({ length: 2048 }, () => none) } },
+      { ...gzip, ZNAXIS: 3, ZNAXIS1: 1024, ZNAXIS3: 2 ** 25, ZTILE1: 1, ZTILE3: 2 ** 25 },
+      'for one plane more would be unpacked',
+    ],
     ['many tiles', {}, { ...gzip, ZNAXIS1: 4000, ZNAXIS2: 4000, ZTILE1: 1, NAXIS2: 16e6 }, 'ends after'],
     ['a heap elsewhere', {}, { ...gzip, THEAP: 1e9 }, 'longer than its data'],
     ['no kind of number', {}, { ...gzip, ZBITPIX: 12 }, 'ZBITPIX 12'],
@@ -197,6 +204,20 @@ describe('tables that lie', () => {
     const reading = read(tiled(16, { COMPRESSED_DATA: { form: '1PB', cells: [given, given] } }, cards))
     await expect(reading).rejects.toThrow(/^Tile [12] cannot be unpacked: /)
     await expect(reading).rejects.toThrow(reason)
+  })
+
+  it('what takes long is given up when nobody wants it any more', async () => {
+    // 64 tiles of 2^17 pixels, all of them zero.
+    const cell = new Uint8Array(4 + (2 ** 17 / 32 / 8) * 5)
+    const columns = { COMPRESSED_DATA: { form: '1PB', cells: Array.from({ length: 64 }, () => cell) } }
+    const bytes = tiled(32, columns, { ZNAXIS: 3, ZNAXIS2: 64, ZNAXIS3: 2 ** 15, ZTILE3: 2 ** 15 })
+    const one = readFits(bytes).hdus[1]
+    if (one === undefined) throw new Error('no HDU')
+    expect((await readPlane(bytes, one)).values).toEqual(new Float64Array(256))
+    const closed = new AbortController()
+    const reading = readPlane(bytes, one, 0, closed.signal)
+    setTimeout(() => closed.abort())
+    await expect(reading).rejects.toThrow('The file has been closed.')
   })
 
   it('places beyond the table are not gone to', async () => {

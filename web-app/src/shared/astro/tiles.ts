@@ -8,24 +8,40 @@ import { isReal, kindBytes, MOST_PIXELS, type Column, type Tiling } from './tili
 /** Tiles that are unpacked at a time, if they are small: unpacking gzip waits. */
 const AT_A_TIME = 32
 
+/** After so many pixels whoever waits for the thread has a turn, such as one who closes the file. */
+const AT_A_STRETCH = 4 * 1024 * 1024
+/** What a tile costs at least, in pixels. */
+const LEAST_COST = 1024
+
 /** A tile, or the part of it that is in a plane: where it begins there, its sides, and how many pixels are before it. */
 type Part = { row: number; x: number; y: number; width: number; height: number; skip: number; pixels: number }
 
-/** The numbers of a plane, before BSCALE and BZERO; values of a real image that are undefined are NaN. */
+/**
+ * The numbers of a plane, before BSCALE and BZERO; values of a real image that are undefined are NaN. Throws when nobody
+ * wants them any more.
+ */
 export async function readTiles(
   bytes: Uint8Array,
   tiling: Tiling,
   { axes, bitpix }: { axes: readonly number[]; bitpix: number },
   plane: number,
+  unwanted?: AbortSignal,
 ): Promise<Float64Array> {
   const [width = 0, height = 0] = axes
   const out = new Float64Array(width * height)
   const parts = partsOf(tiling.tile, axes, plane)
   const inTile = tiling.tile.reduce((all, side) => all * side, 1)
   const atATime = Math.max(1, Math.min(AT_A_TIME, Math.floor(MOST_PIXELS / inTile)))
+  let since = 0
   for (let from = 0; from < parts.length; from += atATime) {
     const some = parts.slice(from, from + atATime)
     const read = await Promise.all(some.map((part) => readTile(bytes, tiling, bitpix, part)))
+    for (const { pixels } of some) since += Math.max(pixels, LEAST_COST)
+    if (since >= AT_A_STRETCH) {
+      since = 0
+      await new Promise((resolve) => setTimeout(resolve))
+    }
+    if (unwanted?.aborted === true) throw new FitsError('The file has been closed.')
     some.forEach((part, index) => {
       const numbers = read[index] ?? []
       for (let row = 0; row < part.height; row += 1) {

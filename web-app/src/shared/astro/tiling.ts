@@ -10,6 +10,8 @@ export type Method = (typeof methods)[number]
 export const MOST_PIXELS = 32 * 1024 * 1024
 /** Tiles of a plane: each costs time, however small it is. */
 const MOST_TILES = 100_000
+/** Pixels that are unpacked for one plane: deep tiles are unpacked whole for the one that is in the plane. */
+const MOST_UNPACKED = 4 * MOST_PIXELS
 
 export type Tiling = {
   method: Method
@@ -67,6 +69,11 @@ export function tilingOf(
   if (rows !== count) throw new FitsError(`Its table has ${rows} rows for ${count} tiles.`)
   if ((across[0] ?? 0) * (across[1] ?? 0) > MOST_TILES)
     throw new FitsError(`It has more than ${MOST_TILES} tiles, which are not read here.`)
+  const [width = 0, height = 0] = axes
+  if (tile.slice(2).reduce((all, side) => all * side, width * height) > MOST_UNPACKED)
+    throw new FitsError(
+      `Its tiles are ${tile.join(' by ')} pixels: for one plane more would be unpacked than is here. Unpack it with funpack, or ask for FORMAT=fits.`,
+    )
   const heap = whole('THEAP', rowBytes * rows)
   if (rowBytes * rows > size || heap > size) throw new FitsError('Its table is longer than its data.')
   const columns = columnsOf(header, rowBytes)

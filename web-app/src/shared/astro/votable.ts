@@ -5,13 +5,13 @@ import type { Heading, Line, Table } from './tables'
 /** A worker has no parser of XML. */
 const TOKEN = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)(?:[\w.-]+:)?([\w.-]+)([^>]*?)(\/?)>|([^<]+)/g
 
-/** What coordinates refer to, by the ID of a COOSYS: undefined is ICRS. */
-type Systems = Map<string, string | undefined>
+/** What coordinates refer to: a COOSYS, which may have no ID. Of ICRS `system` is undefined. */
+type Coosys = { id: string; system: string | undefined }
 type Column = Field & { heading: Heading; id: string; ref: string }
 
 /** A document while it is read. */
 type Document = {
-  systems: Systems
+  systems: Coosys[]
   columns: Column[]
   /** What the groups that are open refer to. */
   groups: string[]
@@ -26,7 +26,7 @@ type Document = {
 
 export function readVotable(text: string): Table {
   const document: Document = {
-    ...{ systems: new Map(), columns: [], groups: [], grouped: [], lines: [] },
+    ...{ systems: [], columns: [], groups: [], grouped: [], lines: [] },
     ...{ form: undefined, stream: undefined },
   }
   const none = (fault: string): Table => ({ form: 'votable', lines: [], fault })
@@ -52,7 +52,8 @@ export function readVotable(text: string): Table {
       // What comes after the first table is another's.
       else if (tag === 'TABLE' || tag === document.form) break
     } else if (tag === 'TABLE') inTable = true
-    else if (tag === 'COOSYS') document.systems.set(attributeOf(attributes, 'ID') ?? '', systemOf(attributes))
+    else if (tag === 'COOSYS')
+      document.systems.push({ id: attributeOf(attributes, 'ID') ?? '', system: systemOf(attributes) })
     else if (!inTable) continue
     else if (tag === 'TR') cells = []
     else if (tag === 'TD') {
@@ -127,11 +128,13 @@ function columnOf(attributes: string): Column {
 /** A column with what it refers to: by itself, by a group that it is in, or by its name; else the system of all. */
 function headingOf({ systems, grouped }: Document, { heading, id, ref }: Column): Heading {
   const groups = grouped.filter(([column]) => column !== '' && column === id).map(([, system]) => system)
-  const own = [ref, ...groups].find((system) => system !== '' && systems.has(system))
+  const own = [ref, ...groups]
+    .map((named) => systems.find((one) => named !== '' && one.id === named))
+    .find((one) => one !== undefined)
   let system: string | undefined
-  if (own !== undefined) system = systems.get(own)
+  if (own !== undefined) system = own.system
   else if (!/2000|icrs/i.test(heading.name)) {
-    const [first, ...others] = new Set(systems.values())
+    const [first, ...others] = new Set(systems.map((one) => one.system))
     system = others.length === 0 ? first : 'one of several systems (no ref says which)'
   }
   return system === undefined ? heading : { ...heading, system }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import * as fits from '@/shared/astro/fits'
 import { bigEndian, hdu, image, joined, extension } from '@/shared/astro/testing'
@@ -40,6 +41,18 @@ describe('planes of files', () => {
     files.close('a')
     expect(await asked).toBe(0)
     await expect(files.value({ key: 'a', hdu: 0, plane: 0 }, 0, 0)).rejects.toThrow('no HDU 0')
+  })
+
+  it('of tiles are given up when the file is closed, and read for one who opens it again', async () => {
+    const packed = new Blob([new Uint8Array(readFileSync('src/shared/astro/testdata/tiles.fits.gz'))])
+    const target = { key: 'a', hdu: 1, plane: 0 }
+    const files = new Files()
+    await files.open('a', packed)
+    const given = expect(files.value(target, 0, 0)).rejects.toThrow('has been closed')
+    files.close('a')
+    await files.open('a', packed)
+    expect(await files.value(target, 0, 0)).toBeTypeOf('number')
+    await given
   })
 
   it('are read also when one is more than there is room for', async () => {

@@ -13,7 +13,7 @@ export const MOST_BYTES = 512 * 1024 * 1024
 const KEPT = 64 * 1024 * 1024
 
 type Plane = Pixels & { sorted: Float64Array }
-type Opened = { bytes: Uint8Array; file: FitsFile }
+type Opened = { bytes: Uint8Array; file: FitsFile; closed: AbortController }
 
 export class Files {
   private readonly opened = new Map<string, Opened>()
@@ -27,7 +27,7 @@ export class Files {
   async open(key: string, data: Blob): Promise<FileInfo> {
     const bytes = await bytesOf(data)
     const file = readFits(bytes)
-    this.opened.set(key, { bytes, file })
+    this.opened.set(key, { bytes, file, closed: new AbortController() })
     return {
       ...(file.fault === undefined ? {} : { fault: file.fault }),
       hdus: file.hdus.map(({ index, name, axes, bitpix, header, refusal }) => ({
@@ -38,8 +38,11 @@ export class Files {
   }
 
   close(key: string) {
+    this.opened.get(key)?.closed.abort()
     this.opened.delete(key)
-    for (const name of this.planes.keys()) if (name.startsWith(`${key} `)) this.planes.delete(name)
+    // Who opens it again does not wait for what has been given up.
+    for (const held of [this.planes, this.coming])
+      for (const name of held.keys()) if (name.startsWith(`${key} `)) held.delete(name)
   }
 
   async limits(target: Target, cuts: string): Promise<Limits> {
@@ -82,7 +85,7 @@ export class Files {
     const opened = this.opened.get(key)
     const found = opened?.file.hdus[hdu]
     if (opened === undefined || found === undefined) throw new FitsError(`There is no HDU ${hdu}.`)
-    const pixels = await readPlane(opened.bytes, found, plane)
+    const pixels = await readPlane(opened.bytes, found, plane, opened.closed.signal)
     const made = { ...pixels, sorted: sampleOf(pixels.values) }
     // Who has closed the file meanwhile wants nothing of it kept.
     if (this.opened.get(key) !== opened) return made
