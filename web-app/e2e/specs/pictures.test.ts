@@ -217,6 +217,26 @@ test('27: a position’s colour picture is beside its cutouts, and pictures that
   await expect.poll(focused).toBe('3')
   await page.keyboard.press('k')
   await expect.poll(focused).toBe('2')
+  // The row is seen, wherever the page was, and those before and after it are those of the table as it is sorted.
+  const inView = () =>
+    page.evaluate(() => {
+      const { top = -1, bottom = Infinity } = document.activeElement?.getBoundingClientRect() ?? {}
+      return top >= 0 && bottom <= innerHeight
+    })
+  await page.evaluate(() => scrollTo(0, 0))
+  await page.keyboard.press('j')
+  await expect.poll(focused).toBe('3')
+  expect(await inView()).toBe(true)
+  await page.keyboard.press('k')
+  await expect.poll(focused).toBe('2')
+  const table = page.getByRole('table', { name: 'Rows of the job' })
+  const rows = Number(await table.getAttribute('aria-rowcount'))
+  await table.getByRole('button', { name: 'Row' }).click()
+  await table.getByRole('button', { name: 'Row' }).click()
+  await table.locator('[aria-sort="descending"]').waitFor()
+  await page.keyboard.press('k')
+  // A position has six cutouts, which stay in their order: before the first of the last six.
+  await expect.poll(focused).toBe(String(rows - 5))
 
   await page.goto(`jobs/${jobId}/objects/1`)
   await seen(page.getByRole('img', { name: 'alpha in three bands' }))

@@ -11,6 +11,7 @@ import { useHotkeys } from '@/shared/lib/hotkeys'
 import { DataGrid } from '@/shared/ui/DataGrid'
 import { Icon } from '@/shared/ui/Icon'
 import { Card } from '@/shared/ui/Page'
+import { useSorted, type Order as TableOrder } from '@/shared/ui/useSorted'
 import { Chosen } from './Chosen'
 import { ColourPictures } from './ColourPictures'
 import { liveTally } from './live'
@@ -65,10 +66,13 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
   )
   useFollowedFile(all, chosen, choose)
 
+  // The keys go from row to row as the table has them.
+  const [tableOrder, setTableOrder] = useState<TableOrder>()
+  const rows = useSorted(shown, rowColumns, entryId, tableOrder)
   const step = (by: number) => {
-    const at = shown.findIndex(({ key }) => key === chosen)
+    const at = rows.findIndex(({ key }) => key === chosen)
     setByKeys(true)
-    change({ row: shown[Math.max(0, Math.min(shown.length - 1, at + by))]?.key })
+    change({ row: rows[Math.max(0, Math.min(rows.length - 1, at + by))]?.key })
   }
   useHotkeys({ j: () => step(1), k: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1) })
 
@@ -166,6 +170,8 @@ export function Cutouts({ job, entries: all, final }: CutoutsProps) {
             total={shown.length}
             active={chosen === undefined ? undefined : String(chosen)}
             follows={byKeys}
+            order={tableOrder}
+            onOrder={setTableOrder}
             onRow={({ key }) => choose(key)}
           />
         )}

@@ -1,24 +1,8 @@
-import {
-  createSortedRowModel,
-  rowSortingFeature,
-  tableFeatures,
-  useTable,
-  type ColumnDef,
-  type RowData,
-} from '@tanstack/react-table'
+import type { RowData } from '@tanstack/react-table'
 import { useVirtualizer, useWindowVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
-import {
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-  type CSSProperties,
-  type ReactNode,
-} from 'react'
+import { useEffect, useLayoutEffect, useRef, useState, type CSSProperties, type ReactNode } from 'react'
 import cx from './grid.module.css'
-
-const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() })
+import { useSorted, type Order } from './useSorted'
 
 export type Column<Row extends RowData> = {
   id: string
@@ -37,9 +21,6 @@ export type Column<Row extends RowData> = {
   /** Left out where rows are cards. */
   wideOnly?: boolean
 }
-
-/** By which column rows are sorted. */
-export type Order = { id: string; desc: boolean }
 
 type DataGridProps<Row extends RowData> = {
   label: string
@@ -70,25 +51,7 @@ export function DataGrid<Row extends RowData>(props: DataGridProps<Row>) {
   const [own, setOwn] = useState<Order>()
   const { columns, rows, rowId, onOrder = setOwn } = props
   const order = props.onOrder === undefined ? own : props.order
-  const sorting = useMemo(() => (order === undefined ? [] : [order]), [order])
-  const defs = useMemo(
-    () =>
-      columns.map(({ id, sort }): ColumnDef<typeof features, Row> => ({
-        id,
-        accessorFn: sort ?? (() => ''),
-        enableSorting: sort !== undefined,
-        sortFn: 'auto',
-      })),
-    [columns],
-  )
-  const table = useTable({
-    features,
-    columns: defs,
-    data: rows,
-    getRowId: rowId,
-    state: { sorting },
-  })
-  const sorted = table.getRowModel().rows.map(({ original }) => original)
+  const sorted = useSorted(rows, columns, rowId, order)
   const toggle = (id: string) =>
     onOrder(order?.id !== id ? { id, desc: false } : order.desc ? undefined : { id, desc: true })
   const inner = { ...props, rows: sorted, sorting: order, onSort: toggle }
@@ -200,8 +163,12 @@ function Body<Row extends RowData>(props: BodyProps<Row>) {
     const row = body.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)
     if (row == null) return
     awaited.current = undefined
-    // Its box has been scrolled to it; what is looked at beside the box stays where it is.
     row.focus({ preventScroll: boxed })
+    if (!boxed) return
+    // Its box has been scrolled to it, but may itself be out of sight. What is looked at beside it moves no further than
+    // that needs; the row too, for boxes that are higher than the window.
+    row.closest('[role="region"]')?.scrollIntoView({ block: 'nearest' })
+    row.scrollIntoView({ block: 'nearest' })
   })
 
   // Geometry that only this component knows.
