@@ -6,6 +6,7 @@ import { loginTest, test as plain } from '../harness/fixtures.ts'
 import { makeJobs, type Jobs } from '../harness/places.ts'
 import { askedPaths, keptBy, share } from '../harness/shares.ts'
 import { signIn } from '../harness/sign-in.ts'
+import { listOf, stars } from '../harness/sky.ts'
 import { desktop, expectNothingSideways, phone } from '../harness/widths.ts'
 
 const test = plain.extend<{ jobs: Jobs }>({
@@ -44,11 +45,11 @@ test('a link opens a page of the job, which a browser is sent to and programs ar
   await page.getByText('1 arcmin', { exact: true }).waitFor()
   await page.getByRole('table', { name: 'Files' }).getByRole('row').nth(1).waitFor()
   await drawn(page)
+  // The way into the app is there also where nobody signs in.
+  expect(await page.getByRole('link', { name: 'Open Sidereal' }).getAttribute('href')).toBe('/app/')
   // Nothing of the app that needs a login is there, or was asked for.
   expect(await page.getByRole('navigation').count()).toBe(0)
-  const foreign = asked.filter(
-    (one) => !/^\/(share|app)\/|^\/account\/provider$|^\/api\/v1\/services$/.test(one),
-  )
+  const foreign = asked.filter((one) => !/^\/(share|app)\/|^\/api\/v1\/services$/.test(one))
   expect(foreign).toEqual([])
   expect(await keptBy(page)).not.toContain(secret)
   expect(server.log).not.toContain(secret)
@@ -203,6 +204,27 @@ test('what came of a job is not left out where it could not be read', async ({
   await drawn(page)
 })
 
+test('a job that was asked for colour pictures shows them', async ({ page, server }) => {
+  const { jobId } = await server.completed({
+    service: 'cutout',
+    runId: 'in colour',
+    parameters: {
+      COLLECTION: ['sky'],
+      SIZE: ['1'],
+      PREVIEW: ['true'],
+      RGB: ['150GHz,150GHz,90GHz'],
+      POSITIONS: [listOf(stars)],
+    },
+  })
+  const { path } = await share(server, jobId)
+  await page.goto(server.address + path)
+  await page.getByRole('heading', { name: 'Colour pictures' }).waitFor()
+  const coloured = page.getByRole('link', { name: 'alpha', exact: true }).locator('img')
+  await coloured.scrollIntoViewIfNeeded()
+  await expect.poll(() => coloured.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0)
+  await expectAccessible(page, 'a shared job in colour')
+})
+
 test('the page is for everybody: axe by day, by night and for dark eyes, wide and 390 px', async ({
   page,
   server,
@@ -247,8 +269,8 @@ loginTest(
     await expectAccessibleEverywhere(colleague.page, 'a shared job, not signed in')
     await expectNothingSideways(colleague.page, 'a shared job, not signed in')
     // Who has a login finds the way to it, which does not tell where they came from.
-    const way = await colleague.page.getByRole('link', { name: 'Sign in' }).getAttribute('href')
-    expect(way).toBe(`/account/login?next=${encodeURIComponent('/app/')}`)
+    const way = await colleague.page.getByRole('link', { name: 'Open Sidereal' }).getAttribute('href')
+    expect(way).toBe('/app/')
 
     // It stays open where somebody signs out in another tab.
     const shown = await alice.context.newPage()

@@ -13,6 +13,7 @@ import { PhaseChip } from '@/shared/ui/PhaseChip'
 import { ErrorPanel, Loading, Stale } from '@/shared/ui/States'
 import { Ago, Moment, Span } from '@/shared/ui/Time'
 import { leadsNowhere, sharedJobQuery, sharedManifestQuery, type SharedJob } from './api'
+import { Colours } from './Colours'
 import { Files } from './Files'
 import { Outcome } from './Outcome'
 import { Pictures } from './Pictures'
@@ -81,6 +82,7 @@ function Shared({ secret, job }: SharedProps) {
         )}
         {manifest !== undefined && <Outcome manifest={manifest} />}
         {manifest !== undefined && <Pictures secret={secret} job={job} manifest={manifest} />}
+        <Colours secret={secret} job={job} />
         <Files secret={secret} job={job} manifest={manifest} />
         <Request secret={secret} job={job} />
         <Times job={job} />

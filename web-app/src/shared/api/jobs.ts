@@ -35,6 +35,7 @@ export const jobKeys = {
   counts: (filter: JobFilter) => ['jobs', 'counts', filter] as const,
   details: ['jobs', 'detail'] as const,
   detail: (id: string) => ['jobs', 'detail', id] as const,
+  results: (id: string) => ['jobs', 'detail', id, 'results'] as const,
   shares: (id: string) => ['jobs', 'shares', id] as const,
 }
 
@@ -76,7 +77,14 @@ export const jobCountsQuery = (filter: JobFilter) =>
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: jobKeys.detail(id),
-    queryFn: ({ signal }) => content(api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
+    queryFn: async ({ signal, client }) => {
+      const job = await content(api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal }))
+      const before = client.getQueryData<Job>(jobKeys.detail(id))
+      // Nothing asks for its results from now on, and no event has told that there are more than were read.
+      if (before !== undefined && !hasEnded(before.phase) && hasEnded(job.phase))
+        void client.invalidateQueries({ queryKey: jobKeys.results(id) })
+      return job
+    },
     refetchInterval: (query) => {
       const job = query.state.data
       if (job === undefined || hasEnded(job.phase)) return job === undefined ? pace(5_000)() : false

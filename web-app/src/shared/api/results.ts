@@ -100,14 +100,15 @@ export function colourPictures(results: readonly { id: string }[]): ColourPictur
 /** What a position's name is in the names of files. */
 export const inFileNames = (text: string) => text.replace(/[^A-Za-z0-9.+_-]/g, '_').replace(/^\./, '_')
 
-const asksForColours = ({ parameters }: Job) =>
-  parameters.some(({ id, value }) => id.toUpperCase() === 'RGB' && value !== '')
+/** The bands of which a job was asked for colour pictures; empty if it was not. */
+export const colourBands = ({ parameters }: Pick<Job, 'parameters'>) =>
+  parameters.find(({ id, value }) => id.toUpperCase() === 'RGB' && value !== '')?.value ?? ''
 
 /** The colour pictures of a job, if it was asked for any. */
 export const colourPicturesQuery = (job: Job, isRunning: boolean) => ({
   ...resultsQuery(job, isRunning),
   select: colourPictures,
-  enabled: asksForColours(job),
+  enabled: colourBands(job) !== '',
 })
 
 const named = (files: readonly string[]): [string, string][] => files.map((file) => ['file', file])
@@ -130,7 +131,7 @@ export const scriptUrl = ({ jobId }: JobPath, files: readonly string[] = []) => 
  */
 export const resultsQuery = (job: JobPath, isRunning: boolean) =>
   queryOptions({
-    queryKey: [...jobKeys.detail(job.jobId), 'results'] as const,
+    queryKey: jobKeys.results(job.jobId),
     queryFn: async ({ signal }) => {
       const headers = { Accept: 'application/json' }
       const response = await send(`/api/${job.service}/async/${job.jobId}/results`, { signal, headers })
