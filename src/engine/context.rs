@@ -187,15 +187,22 @@ impl Context {
         Ok(stored)
     }
 
-    /// Stores a stream as [`Context::put_made`] does what is made. What the stream fails with is given back; there is nothing
-    /// of that name then.
+    /// Fails if so many bytes more than are stored by now are beyond the owner's room: asked before what takes its time to make.
+    pub fn has_room(&self, bytes: u64) -> Result<(), Failure> {
+        self.room.as_ref().map_or(Ok(()), |room| room.has(bytes))
+    }
+
+    /// Stores a stream of about `size` bytes as [`Context::put_made`] does what is made; nothing is asked of one for which the
+    /// owner has no room. What the stream fails with is given back; there is nothing of that name then.
     pub async fn put_streamed<E: Send>(
         &self,
         name: &str,
         media_type: &str,
         recipe: Option<Recipe>,
+        size: u64,
         body: BoxStream<'_, Result<Bytes, E>>,
     ) -> Result<Result<Stored, E>, Failure> {
+        self.has_room(size)?;
         self.reserve(name)?;
         let key = self.key(name);
         let failed = Mutex::new(None);
@@ -203,7 +210,8 @@ impl Context {
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             io::Error::other("what is stored could not be made")
         });
-        let stored = self.engine.results.put(&key, media_type, body.boxed()).await;
+        let results = &self.engine.results;
+        let stored = results.put(&key, media_type, Some(size), body.boxed()).await;
         if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             self.pending().names.remove(&digest_of_name(name));
             return Ok(Err(error));

@@ -96,13 +96,15 @@ impl Room {
     pub(super) fn take(&self, bytes: u64) -> Result<(), Failure> {
         let mut state = self.state();
         state.since = state.since.saturating_add(bytes);
-        match state.left {
-            Some((most, left)) if state.since > left || left == 0 => Err(Failure::fatal(format!(
-                "Your results and files may take {most} bytes (quota storedBytes), and this job's go beyond that. Delete \
-                 jobs that you no longer need, and run it again."
-            ))),
-            _ => Ok(()),
-        }
+        state.allows(0)
+    }
+
+    /// Whether so many bytes are left, before they are stored and taken.
+    ///
+    /// # Errors
+    /// They are not, as [`Room::take`] says it.
+    pub(super) fn has(&self, bytes: u64) -> Result<(), Failure> {
+        self.state().allows(bytes)
     }
 
     fn is_older_than(&self, age: Duration) -> bool {
@@ -115,6 +117,19 @@ impl Room {
 }
 
 impl State {
+    /// An error if so many bytes more are not left.
+    fn allows(&self, bytes: u64) -> Result<(), Failure> {
+        match self.left {
+            Some((most, left)) if self.since.saturating_add(bytes) > left || left == 0 => {
+                Err(Failure::fatal(format!(
+                    "Your results and files may take {most} bytes (quota storedBytes), and this job's go beyond that. \
+                     Delete jobs that you no longer need, and run it again."
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn is_due(&self) -> bool {
         let (bytes, share) = STEP;
         self.left
@@ -152,6 +167,14 @@ mod tests {
             "{message}"
         );
         assert!(room(None).take(u64::MAX).is_ok());
+    }
+
+    #[test]
+    fn what_is_asked_ahead_is_not_taken() {
+        let some = room(Some((100, 10)));
+        assert!(some.has(10).is_ok() && some.has(10).is_ok() && some.has(11).is_err());
+        assert!(some.take(4).is_ok() && some.has(6).is_ok() && some.has(7).is_err());
+        assert!(some.has(u64::MAX).is_err() && room(None).has(u64::MAX).is_ok());
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub struct Strip {
 }
 
 impl Strips {
-    /// Of regions, each with its HDU, in strips of about `most` bytes, which are whole tiles where the image is compressed.
-    /// None if one is padded: what pads it may depend on all its pixels. An error if there is nothing to cut.
+    /// Of regions, each with its HDU, in strips of about `most` bytes. Where the image is compressed they are of whole tiles,
+    /// however large, so that none is decoded for two of them: see [`Strips::largest`]. None if one is padded: what pads it may depend on all its pixels. An error if there is nothing to cut.
     pub fn new(
         file: &File,
         regions: &[(usize, Region)],
@@ -165,7 +165,8 @@ impl Sums {
 }
 
 /// Parts an array into runs of pixels that follow one another, of about `most` bytes each. `ranges` are of each axis, the
-/// first the fastest; along the axis that is parted runs end where tiles do.
+/// first the fastest. No tile is in two runs: along an axis that is parted they end where tiles do, and what tiles bind
+/// together, as the planes of one that is deeper than a plane, is one run of any size.
 fn split(
     mut ranges: Vec<Range<u64>>,
     tile: &[u64],
@@ -180,16 +181,13 @@ fn split(
     let whole = ranges[axis].clone();
     let one = bytes(&ranges[..axis], width);
     let length = tile.get(axis).copied().unwrap_or(1).max(1);
-    let step = if one > most {
-        1
-    } else {
-        (most / one / length).max(1) * length
-    };
+    let step = (most / one / length).max(1) * length;
+    let parted = one > most && length == 1;
     let mut start = whole.start;
     while start < whole.end {
         let end = (start / step * step + step).min(whole.end);
         ranges[axis] = start..end;
-        if one > most {
+        if parted {
             split(ranges.clone(), tile, width, most, take);
         } else {
             take(ranges.clone());
@@ -240,6 +238,20 @@ mod tests {
         );
         // A row of tiles is not parted, whatever it takes.
         assert_eq!(parted(&[0..4, 0..5], &[16, 4], 8), [[0..4, 0..4], [0..4, 4..5]]);
+        // Nor are the planes of tiles that are deeper.
+        assert_eq!(
+            parted(&[0..4, 0..4, 1..5], &[4, 2, 2], 8),
+            [[0..4, 0..4, 1..2], [0..4, 0..4, 2..4], [0..4, 0..4, 4..5]]
+        );
+        assert_eq!(
+            parted(&[0..4, 0..4, 1..3], &[4, 2, 1], 16),
+            [
+                [0..4, 0..2, 1..2],
+                [0..4, 2..4, 1..2],
+                [0..4, 0..2, 2..3],
+                [0..4, 2..4, 2..3]
+            ]
+        );
         // What lies across an axis of one pixel follows one another too.
         assert_eq!(
             parted(&[0..2, 0..4, 7..8], &[1, 1, 1], 8),

@@ -21,7 +21,7 @@ use std::{error::Error, io};
 
 pub use found::Found;
 pub use gzip::is_gzip;
-pub use results::{Caching, Object, ObjectMeta, Results, Stored, digest_of_name};
+pub use results::{Caching, Object, ObjectMeta, Results, Stored, digest_of_name, held_of_upload};
 pub use sources::Sources;
 
 /// Why an object could not be written or read.

@@ -26,8 +26,10 @@ use super::{
     written::written,
 };
 
-/// Bytes of a part of a multipart upload; an object that is no larger is put at once.
+/// Bytes of a part of a multipart upload, at least; an object that is no larger is put at once.
 const PART: usize = 8 << 20;
+/// Parts that an object has at most if its size is known: S3 takes 10,000.
+const MOST_PARTS: u64 = 9_000;
 /// Parts that are on their way at the same time.
 const PARTS_IN_FLIGHT: usize = 3;
 /// From this size on, a digest is not worked out on a thread of the runtime.
@@ -142,22 +144,35 @@ impl Results {
     }
 
     /// Stores a stream under `key`, replacing what was there; nothing of it is seen before all of it is stored. Beyond
-    /// 8 MiB it goes up in parts, which are taken back if the stream fails or the future is dropped.
+    /// 8 MiB it goes up in parts, which have been taken back when the stream's error is given, and are if the future is
+    /// dropped. `size` is about how many bytes there will be, if that is known: without it a bucket takes 78 GiB.
     pub async fn put(
         &self,
         key: &str,
         media_type: &str,
+        size: Option<u64>,
         mut body: BoxStream<'_, io::Result<Bytes>>,
     ) -> Result<Stored, ObjectsError> {
         let path = self.path(key)?;
+        let part_size = part_of(size.unwrap_or(0));
         let mut digest = Digester::default();
         let mut part = Vec::new();
         let mut gathered = 0;
         let mut upload: Option<Multipart> = None;
-        while let Some(mut bytes) = body.try_next().await.map_err(ObjectsError::unavailable)? {
+        while let Some(next) = body.next().await {
+            let mut bytes = match next {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    // What is stored next under the key, as by another try, must not meet what is left of this one.
+                    if let Some(upload) = upload {
+                        upload.take_back().await;
+                    }
+                    return Err(ObjectsError::unavailable(error));
+                }
+            };
             digest.update(bytes.clone()).await?;
-            while gathered + bytes.len() >= PART {
-                part.push(bytes.split_to(PART - gathered));
+            while gathered + bytes.len() >= part_size {
+                part.push(bytes.split_to(part_size - gathered));
                 let whole = PutPayload::from_iter(std::mem::take(&mut part));
                 gathered = 0;
                 let upload = match &mut upload {
@@ -187,8 +202,9 @@ impl Results {
     /// Stores bytes under `key`, replacing what was there.
     pub async fn put_bytes(&self, key: &str, media_type: &str, body: Bytes) -> Result<Stored, ObjectsError> {
         if body.len() > PART {
+            let size = Some(body.len() as u64);
             let parts = stream::iter(chunks(body).map(Ok)).boxed();
-            return self.put(key, media_type, parts).await;
+            return self.put(key, media_type, size, parts).await;
         }
         let path = self.path(key)?;
         let mut digest = Digester::default();
@@ -261,7 +277,7 @@ impl Results {
             return Ok(stored);
         }
         let body = stream::iter(parts.into_iter().flat_map(chunks).map(Ok)).boxed();
-        self.put(key, media_type, body).await
+        self.put(key, media_type, Some(stored.size), body).await
     }
 
     /// Stores what `write` writes, as [`Results::put`] does; it is called on a thread on which it may take its time, and
@@ -270,7 +286,7 @@ impl Results {
     where
         F: FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
     {
-        self.put(key, media_type, written(write)).await
+        self.put(key, media_type, None, written(write)).await
     }
 
     /// Copies an object under another key, within the store; again is no error. Either may go without the other.
@@ -451,24 +467,50 @@ impl Multipart {
         self.upload = None;
         Ok(())
     }
+
+    /// Returns once nothing of it is left; goes on if the future is dropped.
+    async fn take_back(mut self) {
+        let Some(upload) = self.upload.take() else {
+            return;
+        };
+        let parts = std::mem::take(&mut self.parts);
+        // A task that panics is told of by the runtime.
+        let _ = tokio::spawn(abort(upload, parts)).await;
+    }
 }
 
 impl Drop for Multipart {
     fn drop(&mut self) {
-        let Some(mut upload) = self.upload.take() else {
+        let Some(upload) = self.upload.take() else {
             return;
         };
         let parts = std::mem::take(&mut self.parts);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                // A part that the store is still taking would outlive the abort.
-                parts.for_each(|_| std::future::ready(())).await;
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "the parts of an unfinished upload could not be removed");
-                }
-            });
+            runtime.spawn(abort(upload, parts));
         }
     }
+}
+
+async fn abort(mut upload: Box<dyn MultipartUpload>, parts: FuturesUnordered<object_store::UploadPart>) {
+    // A part that the store is still taking would outlive the abort.
+    parts.for_each(|_| std::future::ready(())).await;
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(%error, "the parts of an unfinished upload could not be removed");
+    }
+}
+
+/// Bytes of the parts of an object of about so many bytes.
+fn part_of(size: u64) -> usize {
+    usize::try_from(size.div_ceil(MOST_PARTS))
+        .unwrap_or(usize::MAX)
+        .max(PART)
+}
+
+/// Bytes that [`Results::put`] holds of a stream of about `size` bytes whose pieces have up to `piece`: the part that it
+/// gathers and those on their way, each with all of the pieces that it is of.
+pub fn held_of_upload(size: u64, piece: u64) -> u64 {
+    let part = (part_of(size) as u64).max(piece);
+    part.saturating_mul(PARTS_IN_FLIGHT as u64 + 1)
 }
 
 /// SHA-256 of what goes by.
@@ -699,7 +741,7 @@ mod tests {
         let piece = Bytes::from((0..1_000_003_u32).map(|n| (n % 251) as u8).collect::<Vec<_>>());
         let body = stream::iter((0..20).map(|_| Ok(piece.clone()))).boxed();
         let stored = results
-            .put("big/1/x", "application/octet-stream", body)
+            .put("big/1/x", "application/octet-stream", None, body)
             .await
             .unwrap();
         let expected: Vec<u8> = (0..20).flat_map(|_| piece.to_vec()).collect();
@@ -798,7 +840,7 @@ mod tests {
     async fn failed_streams_leave_nothing(results: &Results) {
         let piece = Bytes::from(vec![7; PART]);
         let body = stream::iter([Ok(piece.clone()), Ok(piece), Err(io::Error::other("gone"))]).boxed();
-        assert!(results.put("failed/1/x", "text/plain", body).await.is_err());
+        assert!(results.put("failed/1/x", "text/plain", None, body).await.is_err());
         assert!(matches!(
             results.head("failed/1/x").await,
             Err(ObjectsError::NotFound)
@@ -842,7 +884,7 @@ mod tests {
             started.notify_one();
             futures::future::pending().await
         }));
-        let put = results.put("job/1/x", "text/plain", endless.boxed());
+        let put = results.put("job/1/x", "text/plain", None, endless.boxed());
         tokio::select! {
             _ = put => panic!("the stream never ends"),
             () = started.notified() => {}
@@ -861,6 +903,51 @@ mod tests {
             results.head("job/1/x").await,
             Err(ObjectsError::NotFound)
         ));
+    }
+
+    #[tokio::test]
+    async fn a_failed_stream_has_left_nothing_when_that_is_told() {
+        let fails = || {
+            let pieces = (0..8).map(|_| Ok(Bytes::from(vec![7; PART])));
+            stream::iter(pieces.chain([Err(io::Error::other("gone"))])).boxed()
+        };
+        let server = S3Server::start().await;
+        let bucket = Results::open_with(&S3Server::url("x"), &server.environment()).unwrap();
+        assert!(bucket.put("job/1/x", "text/plain", None, fails()).await.is_err());
+        assert_eq!(server.unfinished(), [""; 0]);
+        let folder = tempfile::tempdir().unwrap();
+        let results = Results::open(folder.path().to_str().unwrap()).unwrap();
+        assert!(results.put("job/1/x", "text/plain", None, fails()).await.is_err());
+        assert_eq!(std::fs::read_dir(folder.path().join("job/1")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn parts_grow_with_what_is_stored() {
+        let least = PART as u64;
+        assert_eq!([0, 1, MOST_PARTS * least].map(part_of), [PART; 3]);
+        for size in [MOST_PARTS * least + 1, 78 << 30, 5 << 40] {
+            let part = part_of(size) as u64;
+            assert!(
+                part >= least && size.div_ceil(part) <= MOST_PARTS,
+                "{size}: {part}"
+            );
+            assert_eq!(held_of_upload(size, 1), 4 * part);
+        }
+        assert_eq!(held_of_upload(1, 3 * least), 12 * least);
+        // What is not yet a part is not sent as one.
+        let server = S3Server::start().await;
+        let results = Results::open_with(&S3Server::url("x"), &server.environment()).unwrap();
+        let gathered = std::sync::Mutex::new(None);
+        let pieces = stream::iter((0..2).map(|_| Ok(Bytes::from(vec![7; PART]))));
+        let last = stream::once(async {
+            *gathered.lock().unwrap() = Some(server.unfinished());
+            Ok(Bytes::from_static(b"end"))
+        });
+        let size = Some(3 * MOST_PARTS * least);
+        let body = pieces.chain(last).boxed();
+        let stored = results.put("job/1/x", "text/plain", size, body).await.unwrap();
+        assert_eq!(stored.size, 2 * least + 3);
+        assert_eq!(gathered.into_inner().unwrap(), Some(Vec::new()));
     }
 
     #[test]

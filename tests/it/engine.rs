@@ -124,7 +124,7 @@ impl Service for Probe {
                         let body =
                             stream::iter(pieces).map(|piece| piece.map(|text: &str| Bytes::from(text)));
                         let stored = context
-                            .put_streamed("s.txt", "text/plain", None, body.boxed())
+                            .put_streamed("s.txt", "text/plain", None, 9, body.boxed())
                             .await?;
                         assert_eq!(stored.err(), why);
                     }

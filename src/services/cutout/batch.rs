@@ -570,7 +570,11 @@ impl<'a> Shared<'a> {
             let fault = Fault::new(Reason::SourceUnreadable, "it cannot be cut in strips");
             return Ok(Ok(refused(opened, task, fault)));
         };
-        let _held = self.hold(strips::room(&strips).saturating_add(working)).await?;
+        // Before its image is read twice.
+        let size = strips.bytes();
+        self.context.has_room(size)?;
+        let room = strips::room(&strips, self.cutter.memory().total());
+        let _held = self.hold(room.saturating_add(working)).await?;
         let measured = match Measured::of(&open.file, strips, working).await {
             Ok(measured) => measured,
             Err(error) => return Ok(Err((Box::new(task), error))),
@@ -597,7 +601,7 @@ impl<'a> Shared<'a> {
         let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, measured.bytes());
         let recipe = self.recipe(opened, &task, &facts)?;
         let body = measured.file(cards, &date, working);
-        let stored = self.context.put_streamed(name, FITS, recipe, body).await?;
+        let stored = self.context.put_streamed(name, FITS, recipe, size, body).await?;
         Ok(match stored {
             Ok(stored) => Ok(made_of(opened, &task, Made::new(*number, facts, &stored))),
             Err(error) => Err((Box::new(task), error)),

@@ -194,11 +194,13 @@ pub fn course(file: &File, boxes: &[HduBox], request: &Request, limit: u64) -> R
     if bytes <= limit {
         return Ok(Course::AtOnce);
     }
-    let fits = |strips: Strips| strips::room(&strips).saturating_add(working(limit)) <= limit;
-    if strips::strips(file, boxes, request, limit)?.is_some_and(fits) {
+    let needed = |strips: Strips| strips::room(&strips, limit).saturating_add(working(limit));
+    let in_strips = strips::strips(file, boxes, request, limit)?.map(needed);
+    if in_strips.is_some_and(|bytes| bytes <= limit) {
         return Ok(Course::InStrips);
     }
     let what = "the cutout";
+    let bytes = in_strips.map_or(bytes, |in_strips| in_strips.min(bytes));
     Err(FitsError::TooLarge { what, bytes, limit })
 }
 

@@ -14,7 +14,10 @@ use super::{
     parameters::{Format, Request},
     weights::{Covered, are_weights},
 };
-use crate::fits::{Cut, File, FitsError, NewCard, SourceError, Strip, Strips, Sums};
+use crate::{
+    fits::{Cut, File, FitsError, NewCard, SourceError, Strip, Strips, Sums},
+    objects::held_of_upload,
+};
 
 /// About what a strip has: as much as a part of an upload.
 const STRIP: u64 = 8 << 20;
@@ -37,9 +40,18 @@ pub fn strips(
     Strips::new(file, &regions, request.edge, STRIP.min(memory / 16))
 }
 
-/// Bytes of strips that are in memory at a time: one that is cut and one that is stored.
-pub fn room(strips: &Strips) -> u64 {
-    strips.largest().saturating_mul(2)
+/// Bytes of strips that are in memory at a time, of `memory` bytes in all: one that is cut, one that is looked at, and those
+/// that parts of an upload are of. Where there is so little that the smallest parts take more than half of it, they count as
+/// that half.
+pub fn room(strips: &Strips, memory: u64) -> u64 {
+    let largest = strips.largest();
+    let parts = held_of_upload(strips.bytes(), largest);
+    let parts = if parts <= held_of_upload(0, 0) {
+        parts.min(memory / 2)
+    } else {
+        parts
+    };
+    largest.saturating_mul(2).saturating_add(parts)
 }
 
 /// A cutout that was looked at.
@@ -205,6 +217,23 @@ mod tests {
             .file(cards, "2026-01-02T03:04:05", 1 << 20)
             .try_collect()
             .await
+    }
+
+    #[tokio::test]
+    async fn parts_on_their_way_are_counted() -> Result<(), FitsError> {
+        let reads = AtomicUsize::new(0);
+        let turns_after = usize::MAX;
+        let file = File::open(Arc::new(Fickle { turns_after, reads })).await?;
+        let area = PixelBox {
+            x_min: 1,
+            x_max: 8,
+            y_min: 1,
+            y_max: 100,
+        };
+        let strips = Strips::new(&file, &[(0, area.into())], Edge::Trim, 80)?.unwrap();
+        assert_eq!(room(&strips, 384 << 20), 2 * 80 + (32 << 20));
+        assert_eq!(room(&strips, 64 << 10), 2 * 80 + (32 << 10));
+        Ok(())
     }
 
     #[tokio::test]

@@ -41,6 +41,10 @@ struct Bench {
 
 impl Bench {
     async fn new(memory: u64) -> Bench {
+        Bench::limited(memory, PerOwner::default()).await
+    }
+
+    async fn limited(memory: u64, per_owner: PerOwner) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         std::fs::create_dir(path.join("images")).unwrap();
@@ -62,7 +66,7 @@ impl Bench {
             settings: EngineSettings::default(),
         };
         let stop = CancellationToken::new();
-        engine.run_jobs(2, PerOwner::default(), "test", stop.clone());
+        engine.run_jobs(2, per_owner, "test", stop.clone());
         Bench {
             folder,
             store,
@@ -141,15 +145,19 @@ impl Bench {
         }
     }
 
+    /// Runs a job to its end.
+    async fn end(&self, parameters: &[(&str, &str)]) -> Job {
+        let job = self.create(parameters).await.unwrap();
+        self.wait(
+            &job,
+            &[Phase::Pending, Phase::Queued, Phase::Executing, Phase::Suspended],
+        )
+        .await
+    }
+
     /// Runs a job to its end and gives its manifest.
     async fn run(&self, parameters: &[(&str, &str)]) -> (Job, Json) {
-        let job = self.create(parameters).await.unwrap();
-        let job = self
-            .wait(
-                &job,
-                &[Phase::Pending, Phase::Queued, Phase::Executing, Phase::Suspended],
-            )
-            .await;
+        let job = self.end(parameters).await;
         assert_eq!(job.phase, Phase::Completed, "{:?}", job.error);
         let manifest = self.result(&job, "manifest.json").await;
         let manifest: Json = serde_json::from_slice(&manifest).unwrap();
@@ -749,6 +757,7 @@ async fn what_is_larger_than_all_memory_is_made_in_strips_and_the_same() {
         bench.ingest().await;
     }
     let whole = vec![("ID", "maps/a.fits")];
+    let mut made_first = None;
     let list = vec![("POSITIONS", "RA,DEC,XSIZE\n10,0,2\n10,0,170\n10.9,0.7,190\n")];
     let empty = vec![("POSITIONS", "RA,DEC,XSIZE,YSIZE\n10,-0.9,190,80\n")];
     for (parameters, expected) in [
@@ -781,6 +790,7 @@ async fn what_is_larger_than_all_memory_is_made_in_strips_and_the_same() {
                 scarce.result(&second, name).await,
             );
             assert_eq!(alike(&large), alike(&made), "{name}");
+            made_first.get_or_insert(made.clone());
             assert_eq!(other["sha256"], hex::encode(Sha256::digest(&made)));
             // The sums are right where the cards that they are over differ.
             let words = made
@@ -789,15 +799,37 @@ async fn what_is_larger_than_all_memory_is_made_in_strips_and_the_same() {
             assert_eq!(words.sum::<u64>() % u64::from(u32::MAX), 0, "{name}");
         }
     }
-    // Given again to who asks again, as all others are.
+    // Given again to who asks again, as all others are: with the job that made it.
     let (again, manifest) = scarce.run(&whole).await;
     let name = manifest["rows"][0]["file"].as_str().unwrap();
-    assert!(again.results.iter().any(|result| result.id == name));
+    let given = scarce.result(&again, name).await;
+    assert!(
+        !given
+            .windows(36)
+            .any(|text| text == again.id.to_string().as_bytes())
+    );
+    assert!(Some(given) == made_first, "it was made once more");
     // What is drawn or compressed is whole in memory, and what is padded too.
     for (name, value) in [("FORMAT", "fits.fz"), ("FORMAT", "png"), ("PREVIEW", "true")] {
         let (_, manifest) = scarce.run(&[whole[0], (name, value)]).await;
         assert_eq!(reasons(&manifest), ["too_large"], "{name}={value}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_cut_in_strips_that_the_owner_has_no_room_for() {
+    let per_owner = PerOwner {
+        stored_bytes: Some(100_000),
+        ..PerOwner::default()
+    };
+    let bench = Bench::limited(64 << 10, per_owner).await;
+    bench.write("a.fits", &weighed_image());
+    bench.ingest().await;
+    let ended = bench.end(&[("ID", "maps/a.fits")]).await;
+    let error = ended.error.map(|error| error.message).unwrap_or_default();
+    assert!(error.contains("100000 bytes (quota storedBytes)"), "{error}");
+    let stored = ended.results.iter().filter(|result| result.id.contains(".fits"));
+    assert_eq!(stored.count(), 0);
 }
 
 #[tokio::test]
