@@ -67,10 +67,10 @@ const INSERT: Sql = Sql::both(
 
 /// Null stands for all there is.
 const PAGE: Sql = Sql {
-    sqlite: "SELECT * FROM audit WHERE id < $1 AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR actor = $4) \
+    sqlite: "SELECT {audit} FROM audit WHERE id < $1 AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR actor = $4) \
              AND ($5 IS NULL OR instr(subject, $5) > 0) AND ($6 IS NULL OR at >= $6) AND ($7 IS NULL OR at < $7) \
              ORDER BY id DESC LIMIT $2",
-    postgres: "SELECT * FROM audit WHERE id < $1 AND ($3::text IS NULL OR action = $3) \
+    postgres: "SELECT {audit} FROM audit WHERE id < $1 AND ($3::text IS NULL OR action = $3) \
                AND ($4::text IS NULL OR actor = $4) AND ($5::text IS NULL OR strpos(subject, $5) > 0) \
                AND ($6::bigint IS NULL OR at >= $6) AND ($7::bigint IS NULL OR at < $7) \
                ORDER BY id DESC LIMIT $2",
@@ -125,6 +125,10 @@ fn plain(text: &str) -> String {
     }
     shown
 }
+
+/// The columns that [`entry`] reads.
+pub(super) const COLUMNS: &str =
+    "audit.id, audit.at, audit.actor, audit.action, audit.subject, audit.detail, audit.address";
 
 fn entry(row: &QueryResult) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {

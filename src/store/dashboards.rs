@@ -124,7 +124,7 @@ const HOLD: Sql = Sql::both(
     "UPDATE dashboard SET holder = $3, holder_fence = $4 WHERE keeper = $1 AND slug = $2 \
      AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = dashboard.holder AND j.fence = dashboard.holder_fence \
          AND j.phase IN ('EXECUTING', 'SUSPENDED') AND (j.id <> $3 OR j.fence <> $4)) \
-     RETURNING *, {now} AS at, coalesce(fetched_at > (SELECT creation_time FROM job WHERE id = $3), false) AS fresh",
+     RETURNING {dashboard}, {now} AS at, coalesce(fetched_at > (SELECT creation_time FROM job WHERE id = $3), false) AS fresh",
 );
 
 const TAKE_PART: Sql = Sql::both(
@@ -216,7 +216,7 @@ const JOBS: Sql = Sql::both(
 );
 
 const UNDER_WAY: Sql = Sql::both(
-    "SELECT * FROM job WHERE phase IN ('QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') AND service = $1 \
+    "SELECT {job} FROM job WHERE phase IN ('QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') AND service = $1 \
      ORDER BY creation_time DESC, id DESC LIMIT $2",
 );
 
@@ -482,6 +482,10 @@ fn holder(product: &ProductId, lease: Lease) -> [Value; 4] {
 fn still(changed: u64) -> Result<Result<(), LeaseLost>, StoreError> {
     Ok(if changed > 0 { Ok(()) } else { Err(LeaseLost) })
 }
+
+/// The columns that [`held_product`] reads of the table.
+pub(super) const COLUMNS: &str = "dashboard.digest, dashboard.files, dashboard.retired, dashboard.entry, \
+    dashboard.surrogate_key, dashboard.purge_owed";
 
 fn held_product(row: &QueryResult) -> Result<HeldProduct, StoreError> {
     let names = |column: &str| -> Result<Vec<String>, StoreError> {

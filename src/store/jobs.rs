@@ -228,7 +228,7 @@ const INSERT: Sql = Sql::both(
     "INSERT INTO job (id, service, owner, run_id, phase, parameters, quote, creation_time, execution_duration, \
          destruction, priority, max_attempts, idempotency_key, fingerprint, upload_bytes) \
      VALUES ($1, $2, $3, $4, 'PENDING', $5, $6, {now}, $7, COALESCE($8, {now} + $12), $9, $10, $11, $13, $14) \
-     ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING *",
+     ON CONFLICT (owner, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING {job}",
 );
 
 /// The row becomes a tombstone in one step; its objects go next, and the sweep sees to what is left.
@@ -242,7 +242,7 @@ const DESTROY: Sql = Sql {
 
 const ABORT: Sql = Sql::both(
     "UPDATE job SET phase = 'ABORTED', end_time = {now}, worker = NULL, quote = NULL, version = version + 1 \
-     WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING *",
+     WHERE id = $1 AND phase IN ('PENDING', 'QUEUED', 'HELD', 'EXECUTING', 'SUSPENDED') RETURNING {job}",
 );
 
 /// How many stand before the job of priority `$1`, virtual time `$2` and id `$3`; `$4` at most.
@@ -256,7 +256,8 @@ const VERSIONS: Sql = Sql::both("SELECT id, version FROM job WHERE id IN {ids}")
 /// The jobs `$1`, and the newest `$3` of each of the owners `$2`: by indices alone, however many there are.
 const STANDING: Sql = Sql {
     postgres: "SELECT id, owner, phase, version FROM job WHERE id IN {ids} \
-               UNION SELECT newest.* FROM jsonb_array_elements_text($2::jsonb) AS listed (owner), LATERAL \
+               UNION SELECT newest.id, newest.owner, newest.phase, newest.version \
+               FROM jsonb_array_elements_text($2::jsonb) AS listed (owner), LATERAL \
                (SELECT id, owner, phase, version FROM job WHERE job.owner = listed.owner \
                ORDER BY creation_time DESC, id DESC LIMIT $3) AS newest",
     sqlite: "SELECT id, owner, phase, version FROM job WHERE id IN {ids} \
@@ -684,8 +685,8 @@ impl Store {
     /// Every visible result of a job, in the order produced.
     pub async fn results(&self, id: JobId) -> Result<Vec<StoredResult>, StoreError> {
         const SELECT: Sql = Sql::both(
-            "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-             WHERE r.job = $1 ORDER BY r.position",
+            "SELECT {job_result} FROM job_result JOIN job j ON j.id = job_result.job AND j.fence = job_result.fence \
+             WHERE job_result.job = $1 ORDER BY job_result.position",
         );
         let rows = self.select(SELECT, [id.0.into()]).await?;
         rows.iter().map(stored_result).collect()
@@ -711,8 +712,8 @@ impl Store {
     /// One visible result of a job.
     pub async fn result(&self, id: JobId, name: &str) -> Result<Option<StoredResult>, StoreError> {
         const SELECT: Sql = Sql::both(
-            "SELECT r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-             WHERE r.job = $1 AND r.name = $2",
+            "SELECT {job_result} FROM job_result JOIN job j ON j.id = job_result.job AND j.fence = job_result.fence \
+             WHERE job_result.job = $1 AND job_result.name = $2",
         );
         let rows = self
             .select(SELECT, [id.0.into(), storable(name).as_ref().into()])
@@ -723,13 +724,15 @@ impl Store {
     /// The newest result of an owner's completed jobs that was made by a recipe with each of these digests, in no order.
     pub async fn made_by(&self, owner: &str, digests: &[String]) -> Result<Vec<StoredResult>, StoreError> {
         const SELECT: Sql = Sql {
-            postgres: "SELECT DISTINCT ON (r.recipe) r.* FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                       WHERE r.recipe = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) \
-                       AND j.owner = $1 AND j.phase = 'COMPLETED' ORDER BY r.recipe, r.job DESC",
+            postgres: "SELECT DISTINCT ON (job_result.recipe) {job_result} FROM job_result \
+                       JOIN job j ON j.id = job_result.job AND j.fence = job_result.fence \
+                       WHERE job_result.recipe = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) \
+                       AND j.owner = $1 AND j.phase = 'COMPLETED' ORDER BY job_result.recipe, job_result.job DESC",
             // The other columns are those of the row with the greatest job.
-            sqlite: "SELECT r.*, max(r.job) FROM job_result r JOIN job j ON j.id = r.job AND j.fence = r.fence \
-                     WHERE r.recipe IN (SELECT value FROM json_each($2)) AND r.recipe IS NOT NULL \
-                     AND j.owner = $1 AND j.phase = 'COMPLETED' GROUP BY r.recipe",
+            sqlite: "SELECT {job_result}, max(job_result.job) FROM job_result \
+                     JOIN job j ON j.id = job_result.job AND j.fence = job_result.fence \
+                     WHERE job_result.recipe IN (SELECT value FROM json_each($2)) AND job_result.recipe IS NOT NULL \
+                     AND j.owner = $1 AND j.phase = 'COMPLETED' GROUP BY job_result.recipe",
         };
         let rows = self
             .select(

@@ -356,7 +356,7 @@ pub struct Sql {
 
 /// What the words in braces stand for. Postgres's `statement_timestamp` is one value in a statement, so that an index
 /// can be searched for it.
-const WORDS: [(&str, Sql); 5] = [
+const WORDS: [(&str, Sql); 13] = [
     (
         "{now}",
         Sql {
@@ -391,6 +391,16 @@ const WORDS: [(&str, Sql); 5] = [
             postgres: "(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb))",
         },
     ),
+    // What is read of a table's row, never `*`: Postgres refuses a statement that a connection has prepared once a
+    // column comes to what it gives, and the next release adds columns while this one runs.
+    ("{job}", Sql::both(entity::job::COLUMNS)),
+    ("{job_result}", Sql::both(entity::job_result::COLUMNS)),
+    ("{person}", Sql::both(people::COLUMNS)),
+    ("{session}", Sql::both(sessions::COLUMNS)),
+    ("{api_token}", Sql::both(tokens::COLUMNS)),
+    ("{share}", Sql::both(shares::COLUMNS)),
+    ("{audit}", Sql::both(audit::COLUMNS)),
+    ("{dashboard}", Sql::both(dashboards::COLUMNS)),
 ];
 
 impl Sql {

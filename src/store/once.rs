@@ -17,7 +17,7 @@ const SET_KEY: Sql = Sql::both("UPDATE job_key SET job = $3 WHERE service = $1 A
 /// A job that has not begun: not before `$2` ms from now, unless `$3` ms since its creation are over by then.
 const DEFER: Sql = Sql::both(
     "UPDATE job SET run_after = {least}({now} + $2, creation_time + $3), version = version + 1 \
-     WHERE id = $1 AND phase IN ('QUEUED', 'HELD') RETURNING *",
+     WHERE id = $1 AND phase IN ('QUEUED', 'HELD') RETURNING {job}",
 );
 
 const TAKE: Sql = Sql::both(

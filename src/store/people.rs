@@ -73,34 +73,34 @@ pub(super) use person_columns;
 
 /// What is kept of person `$1` in role `$2`, and whether that is worth a write.
 const KNOWN: Sql = Sql::both(
-    "SELECT person.*, (role <> $2 OR disabled OR seen_at < {now} - 3600000) AS due FROM person WHERE subject = $1",
+    "SELECT {person}, (role <> $2 OR disabled OR seen_at < {now} - 3600000) AS due FROM person WHERE subject = $1",
 );
 
 const SEEN: Sql = Sql::both(
-    "UPDATE person SET role = $2, disabled = false, seen_at = {now} WHERE subject = $1 RETURNING *",
+    "UPDATE person SET role = $2, disabled = false, seen_at = {now} WHERE subject = $1 RETURNING {person}",
 );
 
 /// Nothing if the subject is there, or another has the name.
 const INSERT: Sql = Sql::both(
     "INSERT INTO person (subject, name, role, created_at, seen_at) VALUES ($1, $2, $3, {now}, {now}) \
-     ON CONFLICT DO NOTHING RETURNING *",
+     ON CONFLICT DO NOTHING RETURNING {person}",
 );
 
 const VOUCHED: Sql = Sql::both(
     "UPDATE person SET role = coalesce($2, role), seen_at = {now} WHERE subject = $1 AND NOT disabled",
 );
 
-const BY_NAME: Sql = Sql::both("SELECT * FROM person WHERE name = $1");
+const BY_NAME: Sql = Sql::both("SELECT {person} FROM person WHERE name = $1");
 
-const BY_SUBJECT: Sql = Sql::both("SELECT * FROM person WHERE subject = $1");
+const BY_SUBJECT: Sql = Sql::both("SELECT {person} FROM person WHERE subject = $1");
 
-const PEOPLE: Sql = Sql::both("SELECT * FROM person WHERE name > $1 ORDER BY name LIMIT $2");
+const PEOPLE: Sql = Sql::both("SELECT {person} FROM person WHERE name > $1 ORDER BY name LIMIT $2");
 
 const DISABLE: Sql = Sql::both("UPDATE person SET disabled = true WHERE subject = $1 AND NOT disabled");
 
 const SET_QUOTA: Sql = Sql::both(
     "UPDATE person SET running = $2, queued = $3, positions = $4, stored_bytes = $5, requests = $6, \
-         pending = $7 WHERE name = $1 RETURNING *",
+         pending = $7 WHERE name = $1 RETURNING {person}",
 );
 
 const USAGE: Sql = Sql::both(
@@ -222,6 +222,11 @@ impl Store {
         })
     }
 }
+
+/// The columns that [`person`] reads.
+pub(super) const COLUMNS: &str = "person.subject, person.name, person.role, person.disabled, \
+    person.created_at, person.seen_at, person.running, person.queued, person.pending, person.positions, \
+    person.stored_bytes, person.requests";
 
 /// A person's row, whose columns' names begin with `prefix`.
 pub(super) fn person(row: &QueryResult, prefix: &str) -> Result<Person, StoreError> {

@@ -167,7 +167,7 @@ pub const RUN: Sql = Sql {
         stamp!(),
         " RETURNING vtime) \
           UPDATE job SET phase = 'QUEUED', vtime = mine.vtime, run_after = {now}, version = version + 1 FROM mine \
-          WHERE job.id = $1 AND version = $3 AND phase IN ('PENDING', 'HELD') RETURNING job.*"
+          WHERE job.id = $1 AND version = $3 AND phase IN ('PENDING', 'HELD') RETURNING {job}"
     ),
     sqlite: concat!(clock!(), " ", stamp!()),
 };
@@ -176,12 +176,12 @@ const RUN_SQLITE: Sql = Sql {
     postgres: "",
     sqlite: "UPDATE job SET phase = 'QUEUED', run_after = {now}, version = version + 1, \
              vtime = (SELECT o.vtime FROM job_owner o WHERE o.name = job.owner AND o.priority = job.priority) \
-             WHERE id = $1 AND version = $2 AND phase IN ('PENDING', 'HELD') RETURNING *",
+             WHERE id = $1 AND version = $2 AND phase IN ('PENDING', 'HELD') RETURNING {job}",
 };
 
 /// QUEUED to HELD.
 const HOLD: Sql = Sql::both(
-    "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING *",
+    "UPDATE job SET phase = 'HELD', version = version + 1 WHERE id = $1 AND phase = 'QUEUED' RETURNING {job}",
 );
 
 /// What a claim writes. A release that does not know of `progress_failed` puts a job back without clearing it.
@@ -207,14 +207,14 @@ pub const CLAIM: Sql = Sql {
         working!(),
         " ORDER BY priority DESC, vtime, id LIMIT $2 FOR UPDATE SKIP LOCKED) ",
         claimed!(),
-        "FROM next WHERE job.id = next.id RETURNING job.*"
+        "FROM next WHERE job.id = next.id RETURNING {job}"
     ),
     sqlite: concat!(
         claimed!(),
         "WHERE id IN (SELECT id FROM job WHERE phase = 'QUEUED' AND run_after <= {now} \
              AND service IN (SELECT value FROM json_each($3)) AND ",
         working!(),
-        " ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING *"
+        " ORDER BY priority DESC, vtime, id LIMIT $2) RETURNING {job}"
     ),
 };
 
@@ -237,7 +237,7 @@ pub const CLAIM_LIMITED: Sql = Sql {
         working!(),
         " ORDER BY priority DESC, vtime, id LIMIT 1 FOR UPDATE SKIP LOCKED) ",
         claimed!(),
-        "FROM next WHERE job.id = next.id RETURNING job.*"
+        "FROM next WHERE job.id = next.id RETURNING {job}"
     ),
     sqlite: concat!(
         claimed!(),
@@ -246,7 +246,7 @@ pub const CLAIM_LIMITED: Sql = Sql {
         busy!(),
         ") AND ",
         working!(),
-        " ORDER BY priority DESC, vtime, id LIMIT 1) RETURNING *"
+        " ORDER BY priority DESC, vtime, id LIMIT 1) RETURNING {job}"
     ),
 };
 

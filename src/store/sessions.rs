@@ -83,14 +83,14 @@ const TAKE_LOGOUT: Sql =
 
 const CREATE: Sql = Sql::both(
     "INSERT INTO session (id_hash, subject, sid, role, sealed, fresh_until, created_at, seen_at, idle_ms, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, {now} + $6, {now}, {now}, $7, {now} + $8) RETURNING *",
+     VALUES ($1, $2, $3, $4, $5, {now} + $6, {now}, {now}, $7, {now} + $8) RETURNING {session}",
 );
 
 const LIVING: Sql = Sql::both(concat!(
-    "SELECT s.*, s.fresh_until > {now} AS fresh, ",
+    "SELECT {session}, session.fresh_until > {now} AS fresh, ",
     person_columns!(),
-    " FROM session s JOIN person p ON p.subject = s.subject \
-     WHERE s.id_hash = $1 AND s.expires_at > {now} AND s.seen_at > {now} - $2 AND NOT p.disabled"
+    " FROM session JOIN person p ON p.subject = session.subject \
+     WHERE session.id_hash = $1 AND session.expires_at > {now} AND session.seen_at > {now} - $2 AND NOT p.disabled"
 ));
 
 const UNTOUCHED: Sql = Sql::both("SELECT 1 FROM session WHERE id_hash = $1 AND seen_at < {now} - 60000");
@@ -107,7 +107,7 @@ const REFRESHED: Sql = Sql::both(
     "UPDATE session SET role = $2, sealed = $3, fresh_until = {now} + $4, held_until = 0 WHERE id_hash = $1",
 );
 
-const END: Sql = Sql::both("DELETE FROM session WHERE id_hash = $1 RETURNING *");
+const END: Sql = Sql::both("DELETE FROM session WHERE id_hash = $1 RETURNING {session}");
 
 const END_OF_SUBJECT: Sql = Sql::both("DELETE FROM session WHERE subject = $1");
 
@@ -116,7 +116,7 @@ const END_OF_SID: Sql = Sql::both("DELETE FROM session WHERE sid = $1");
 const END_OF_BOTH: Sql = Sql::both("DELETE FROM session WHERE subject = $1 AND sid = $2");
 
 const OF_SUBJECT: Sql = Sql::both(
-    "SELECT * FROM session WHERE subject = $1 AND expires_at > {now} AND seen_at + idle_ms > {now} \
+    "SELECT {session} FROM session WHERE subject = $1 AND expires_at > {now} AND seen_at + idle_ms > {now} \
      ORDER BY created_at DESC, id_hash",
 );
 
@@ -287,6 +287,10 @@ fn of_provider(subject: Option<&str>, sid: Option<&str>) -> Option<(Sql, Vec<Val
         (None, None) => None,
     }
 }
+
+/// The columns that [`session`] reads.
+pub(super) const COLUMNS: &str = "session.id_hash, session.subject, session.sid, session.role, \
+    session.sealed, session.fresh_until, session.created_at, session.seen_at, session.expires_at";
 
 fn session(row: &QueryResult) -> Result<Session, StoreError> {
     Ok(Session {

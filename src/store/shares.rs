@@ -25,18 +25,19 @@ pub struct Share {
 /// Nothing if the job is not there; Postgres waits for one who is destroying it.
 const CREATE: Sql = Sql {
     sqlite: "INSERT INTO share (id, job, hash, created_at, expires_at) \
-             SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 RETURNING *",
+             SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 RETURNING {share}",
     postgres: "INSERT INTO share (id, job, hash, created_at, expires_at) \
-               SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 FOR KEY SHARE RETURNING *",
+               SELECT $1, id, $3, {now}, $4 FROM job WHERE id = $2 FOR KEY SHARE RETURNING {share}",
 };
 
-const OF_JOB: Sql =
-    Sql::both("SELECT * FROM share WHERE job = $1 AND expires_at > {now} ORDER BY created_at DESC, id DESC");
+const OF_JOB: Sql = Sql::both(
+    "SELECT {share} FROM share WHERE job = $1 AND expires_at > {now} ORDER BY created_at DESC, id DESC",
+);
 
 /// None while the job's owner is turned away; the one user of mode `local` is no person of the table.
 const SHARED: Sql = Sql::both(
-    "SELECT s.* FROM share s JOIN job j ON j.id = s.job \
-     WHERE s.hash = $1 AND s.expires_at > {now} \
+    "SELECT {share} FROM share JOIN job j ON j.id = share.job \
+     WHERE share.hash = $1 AND share.expires_at > {now} \
      AND NOT EXISTS (SELECT 1 FROM person p WHERE p.name = j.owner AND p.disabled)",
 );
 
@@ -77,6 +78,9 @@ impl Store {
         Ok(self.execute(REVOKE, [job.0.into(), id.into()]).await? > 0)
     }
 }
+
+/// The columns that [`share`] reads.
+pub(super) const COLUMNS: &str = "share.id, share.job, share.created_at, share.expires_at";
 
 fn share(row: &QueryResult) -> Result<Share, StoreError> {
     Ok(Share {

@@ -50,7 +50,7 @@ pub struct ApiToken {
 
 const CREATE: Sql = Sql::both(
     "INSERT INTO api_token (id, subject, name, scopes, hash, created_at, expires_at, role) \
-     VALUES ($1, $2, $3, $4, $5, {now}, $6, $7) RETURNING *",
+     VALUES ($1, $2, $3, $4, $5, {now}, $6, $7) RETURNING {api_token}",
 );
 
 const LIVING_OF_SUBJECT: Sql =
@@ -63,19 +63,19 @@ const FORGET_ENDED: Sql = Sql::both(
 );
 
 const OF_SUBJECT: Sql =
-    Sql::both("SELECT * FROM api_token WHERE subject = $1 ORDER BY created_at DESC, id DESC");
+    Sql::both("SELECT {api_token} FROM api_token WHERE subject = $1 ORDER BY created_at DESC, id DESC");
 
 const LIVING: Sql = Sql::both(concat!(
-    "SELECT t.*, ",
+    "SELECT {api_token}, ",
     person_columns!(),
-    " FROM api_token t JOIN person p ON p.subject = t.subject \
-     WHERE t.hash = $1 AND t.expires_at > {now} AND NOT p.disabled"
+    " FROM api_token JOIN person p ON p.subject = api_token.subject \
+     WHERE api_token.hash = $1 AND api_token.expires_at > {now} AND NOT p.disabled"
 ));
 
 const ANY: Sql = Sql::both(concat!(
-    "SELECT t.*, ",
+    "SELECT {api_token}, ",
     person_columns!(),
-    " FROM api_token t JOIN person p ON p.subject = t.subject WHERE t.hash = $1"
+    " FROM api_token JOIN person p ON p.subject = api_token.subject WHERE api_token.hash = $1"
 ));
 
 const UNTOUCHED: Sql =
@@ -157,6 +157,10 @@ impl Store {
         self.execute(REVOKE_ALL, [text(subject)]).await
     }
 }
+
+/// The columns that [`token`] reads.
+pub(super) const COLUMNS: &str = "api_token.id, api_token.subject, api_token.name, api_token.scopes, \
+    api_token.role, api_token.created_at, api_token.expires_at, api_token.last_used";
 
 fn token(row: &QueryResult) -> Result<ApiToken, StoreError> {
     let scopes: String = row.try_get_by("scopes")?;

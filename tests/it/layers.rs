@@ -56,6 +56,54 @@ fn every_module_keeps_to_its_layer() {
     );
 }
 
+/// A column that the next release adds would change what they give, and Postgres refuses them then.
+#[test]
+fn statements_name_their_columns() {
+    let mut sources = Vec::new();
+    read_sources(
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store")),
+        "src/store",
+        &mut sources,
+    );
+    assert!(!sources.is_empty(), "the sources are not where they were");
+    let faults: Vec<String> = sources
+        .iter()
+        .flat_map(|(path, text)| text.lines().map(move |line| (path, line)))
+        .filter(|(_, line)| gives_every_column(line))
+        .map(|(path, line)| format!("{path}: {}", line.trim()))
+        .collect();
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn statements_that_give_every_column_are_found() {
+    for line in [
+        "\"SELECT * FROM job\"",
+        "\"SELECT DISTINCT ON (r.recipe) r.* FROM job_result r\"",
+        "\"DELETE FROM job WHERE id = $1 RETURNING *\",",
+        "RETURNING *, {now} AS at",
+        "\"SELECT t.*, \",",
+        "RETURNING job.*\"",
+    ] {
+        assert!(gives_every_column(line), "{line}");
+    }
+    for line in [
+        "\"SELECT {job}, count(*) AS number FROM job\"",
+        "\"SELECT 2 * size, f.rate * 2 FROM job\"",
+        "// Not `SELECT * FROM job`.",
+    ] {
+        assert!(!gives_every_column(line), "{line}");
+    }
+}
+
+fn gives_every_column(line: &str) -> bool {
+    let line = line.trim_start();
+    let of_a_table = line
+        .match_indices(".*")
+        .any(|(at, _)| line[..at].ends_with(|last: char| last.is_ascii_lowercase() || last == '_'));
+    !line.starts_with("//") && (line.contains("SELECT *") || line.contains("RETURNING *") || of_a_table)
+}
+
 /// Every Rust file below `folder` as (path from the crate's root, text), sorted.
 fn read_sources(folder: &Path, name: &str, sources: &mut Vec<(String, String)>) {
     let mut entries: Vec<_> = std::fs::read_dir(folder)

@@ -29,6 +29,7 @@ mod spt3g;
 mod store;
 mod store_model;
 mod store_people;
+mod store_upgrade;
 mod uws;
 mod vo;
 mod web_app;

@@ -30,7 +30,7 @@ use crate::harness::{Backend, Database, on_both_back_ends, rewrite};
 /// The pace of an owner of weight 1.
 pub(crate) const STEP: i64 = 1000;
 /// Longer than any test.
-const HOUR: i64 = 3_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 const FULL_HOUR: Duration = Duration::from_hours(1);
 /// Every worker was heard before that.
 const AT_ONCE: i64 = -1;
@@ -166,7 +166,7 @@ pub(crate) async fn create(store: &Store, new: NewJob) -> JobId {
 }
 
 /// Runs a job as it stands.
-async fn run(store: &Store, id: JobId) -> Option<Job> {
+pub(crate) async fn run(store: &Store, id: JobId) -> Option<Job> {
     let (_, version) = store.phase(id).await.unwrap()?;
     store.run(id, version, STEP).await.unwrap()
 }
@@ -185,7 +185,7 @@ async fn queue_many(store: &Store, owner: &str, count: usize) -> Vec<JobId> {
     ids
 }
 
-async fn worker(store: &Store) -> WorkerId {
+pub(crate) async fn worker(store: &Store) -> WorkerId {
     let worker = WorkerId(Uuid::now_v7());
     store.register(worker, "host", 4, false).await.unwrap();
     worker
@@ -201,7 +201,7 @@ async fn claim(store: &Store, worker: WorkerId, limit: u64) -> Vec<Lease> {
     claimed.into_iter().map(|claimed| claimed.lease).collect()
 }
 
-async fn claim_one(store: &Store, worker: WorkerId) -> Lease {
+pub(crate) async fn claim_one(store: &Store, worker: WorkerId) -> Lease {
     claim(store, worker, 1).await[..]
         .first()
         .copied()
@@ -247,7 +247,7 @@ async fn current(store: &Store, id: JobId) -> Lease {
     }
 }
 
-fn result(name: &str, principal: bool) -> StoredResult {
+pub(crate) fn result(name: &str, principal: bool) -> StoredResult {
     StoredResult {
         name: name.into(),
         media_type: "text/plain".into(),

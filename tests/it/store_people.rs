@@ -49,7 +49,7 @@ on_both_back_ends!(
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// Changes rows behind the store's back: the tests cannot wait until they are old.
 async fn rewrite(home: &Home, sql: &str) {
@@ -57,20 +57,20 @@ async fn rewrite(home: &Home, sql: &str) {
 }
 
 /// A hash that stands for the secret `n`.
-fn hash(n: u8) -> [u8; 32] {
+pub(crate) fn hash(n: u8) -> [u8; 32] {
     std::array::from_fn(|at| n.wrapping_mul(31).wrapping_add(at as u8))
 }
 
 /// By this host's clock, which is the databases' too.
-fn from_now(millis: i64) -> Timestamp {
+pub(crate) fn from_now(millis: i64) -> Timestamp {
     Timestamp::from_millis(Timestamp::of_this_host().millis() + millis).unwrap()
 }
 
-async fn seen(store: &Store, subject: &str) -> Person {
+pub(crate) async fn seen(store: &Store, subject: &str) -> Person {
     store.person_seen(subject, subject, "user").await.unwrap()
 }
 
-fn new_session(n: u8, subject: &str, sid: Option<&str>) -> NewSession {
+pub(crate) fn new_session(n: u8, subject: &str, sid: Option<&str>) -> NewSession {
     NewSession {
         id_hash: hash(n),
         subject: subject.into(),
@@ -87,7 +87,7 @@ async fn session(store: &Store, n: u8) -> Option<(Session, Person, bool)> {
     store.session(hash(n), HOUR).await.unwrap()
 }
 
-fn new_token(n: u8, subject: &str, expires: Timestamp) -> NewToken {
+pub(crate) fn new_token(n: u8, subject: &str, expires: Timestamp) -> NewToken {
     NewToken {
         role: "user".into(),
         subject: subject.into(),

@@ -52,6 +52,13 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The columns that make a [`Model`], in statements of our own.
+pub(in crate::store) const COLUMNS: &str = "job.id, job.service, job.owner, job.run_id, job.phase, job.parameters, \
+    job.quote, job.creation_time, job.start_time, job.end_time, job.execution_duration, job.destruction, \
+    job.error_kind, job.error_message, job.error_detail, job.progress_done, job.progress_total, job.progress_failed, \
+    job.progress_note, job.result_count, job.version, job.priority, job.vtime, job.run_after, job.attempt, \
+    job.max_attempts, job.worker, job.fence, job.idempotency_key, job.fingerprint, job.upload_bytes";
+
 fn optional_time(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     millis.map(time).transpose()
 }

@@ -25,3 +25,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The columns that make a [`Model`], in statements of our own.
+pub(in crate::store) const COLUMNS: &str = "job_result.job, job_result.fence, job_result.position, job_result.name, \
+    job_result.media_type, job_result.size, job_result.sha256, job_result.object, job_result.principal, \
+    job_result.recipe, job_result.facts";
