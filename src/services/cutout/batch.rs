@@ -598,7 +598,7 @@ impl<'a> Shared<'a> {
             let fault = Fault::new(Reason::SourceUnreadable, "there is nothing to cut");
             return Ok(Ok(refused(opened, task, fault)));
         };
-        let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, measured.bytes());
+        let facts = Facts::new(hdus.join(" "), area, coverage, weight_coverage, size);
         let recipe = self.recipe(opened, &task, &facts)?;
         let body = measured.file(cards, &date, working);
         let stored = self.context.put_streamed(name, FITS, recipe, size, body).await?;

@@ -93,11 +93,6 @@ impl Measured {
         self.strips.cuts()
     }
 
-    /// Bytes of its pixels.
-    pub fn bytes(&self) -> u64 {
-        self.strips.bytes()
-    }
-
     /// The file, with cards of provenance of each cut.
     pub fn file(
         self,
@@ -201,7 +196,8 @@ mod tests {
         }
     }
 
-    async fn written(turns_after: usize) -> Result<Vec<Bytes>, FitsError> {
+    /// All of such a file in strips of 80 bytes.
+    async fn fickle(turns_after: usize) -> Result<(File, Strips), FitsError> {
         let reads = AtomicUsize::new(0);
         let file = File::open(Arc::new(Fickle { turns_after, reads })).await?;
         let area = PixelBox {
@@ -211,6 +207,11 @@ mod tests {
             y_max: 100,
         };
         let strips = Strips::new(&file, &[(0, area.into())], Edge::Trim, 80)?.unwrap();
+        Ok((file, strips))
+    }
+
+    async fn written(turns_after: usize) -> Result<Vec<Bytes>, FitsError> {
+        let (file, strips) = fickle(turns_after).await?;
         let measured = Measured::of(&file, strips, 1 << 20).await?;
         let cards = measured.cuts().map(|_| Vec::new()).collect();
         measured
@@ -221,16 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn parts_on_their_way_are_counted() -> Result<(), FitsError> {
-        let reads = AtomicUsize::new(0);
-        let turns_after = usize::MAX;
-        let file = File::open(Arc::new(Fickle { turns_after, reads })).await?;
-        let area = PixelBox {
-            x_min: 1,
-            x_max: 8,
-            y_min: 1,
-            y_max: 100,
-        };
-        let strips = Strips::new(&file, &[(0, area.into())], Edge::Trim, 80)?.unwrap();
+        let (_, strips) = fickle(usize::MAX).await?;
         assert_eq!(room(&strips, 384 << 20), 2 * 80 + (32 << 20));
         assert_eq!(room(&strips, 64 << 10), 2 * 80 + (32 << 10));
         Ok(())
